@@ -1,0 +1,34 @@
+"""Time as a dependency: everything that asks for the time takes a `Clock`."""
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the application needs of time."""
+
+    def now_ms(self) -> int:
+        """Wall-clock time in milliseconds since the epoch."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Seconds that never run backwards, for durations and deadlines."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now_ms(self) -> int:
+        """Wall-clock time in milliseconds since the epoch."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic_s(self) -> float:
+        """Seconds that never run backwards (NTP steps do not touch them)."""
+        return time.monotonic()
+
+
+def utc_from_ms(ms: int) -> datetime:
+    """The aware UTC datetime of `ms` milliseconds since the epoch."""
+    return datetime.fromtimestamp(ms / 1000, UTC)

@@ -1,0 +1,50 @@
+"""What comes out of Kafka: raw records, a batch of one partition at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Record(Protocol):
+    """One Kafka record; aiokafka's ConsumerRecord is one.
+
+    `timestamp` is the record's Kafka timestamp in milliseconds; `value` is None for a tombstone.
+    """
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RecordBatch:
+    """Consecutive fetched records of one partition, in offset order, never empty.
+
+    Offsets may have gaps (compaction, transaction markers); the batch stands for
+    `first_offset`..`last_offset` as a whole and is acked as a whole.
+    """
+
+    topic: str
+    partition: int
+    records: Sequence[Record]
+
+    @property
+    def first_offset(self) -> int:
+        """Offset of the first record."""
+        return self.records[0].offset
+
+    @property
+    def last_offset(self) -> int:
+        """Offset of the last record."""
+        return self.records[-1].offset
+
+    def __len__(self) -> int:
+        """The number of records."""
+        return len(self.records)
