@@ -1,0 +1,169 @@
+"""The one way to ClickHouse: aiochclient, with its sharp edges filed off.
+
+aiochclient parses SQL on the event loop, formats parameters into the text, has one exception class and
+no time-outs. Here parameters are bound by the server (`{name:Type}`), errors have types, every call has a
+deadline, and statements are never parsed, because the caller says what they are.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, Self
+
+import aiohttp
+import orjson
+from aiochclient import ChClient, ChClientError
+
+from openride_stream.clickhouse.failures import insert_failure, query_failure
+from openride_stream.errors import StoreUnavailable
+from openride_stream.settings import Settings
+
+Param = str | int | float | datetime | date | list[str] | list[int]
+Row = dict[str, Any]
+
+_READ_SETTINGS: dict[str, str] = {
+    "output_format_json_quote_64bit_integers": "0",
+    "output_format_json_quote_decimals": "1",
+    "do_not_merge_across_partitions_select_final": "1",
+    "join_use_nulls": "0",
+}
+_INSERT_SETTINGS: dict[str, str] = {
+    "date_time_input_format": "best_effort",
+    "insert_deduplicate": "0",
+    "async_insert": "0",
+    "wait_end_of_query": "1",
+    "max_partitions_per_insert_block": "0",
+}
+
+
+class _Query(ChClient):  # type: ignore[misc]  # aiochclient ships no types
+    """A client whose statements are all queries that end in FORMAT JSONEachRow."""
+
+    @staticmethod
+    def _parse_squery(query: str) -> tuple[bool, bool, str]:
+        del query
+        return True, True, "SELECT"
+
+
+class _Command(ChClient):  # type: ignore[misc]
+    """A client whose statements return no rows."""
+
+    @staticmethod
+    def _parse_squery(query: str) -> tuple[bool, bool, str]:
+        del query
+        return False, False, "OTHER"
+
+    @staticmethod
+    def _check_insert_file_query(query: str) -> None:
+        del query
+
+
+class ClickHouse:
+    """Typed access to one ClickHouse database over HTTP."""
+
+    def __init__(self, session: aiohttp.ClientSession, settings: Settings) -> None:
+        self._session = session
+        self._settings = settings
+        self.database = settings.clickhouse_database
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """A client with its own connection pool; needs a running event loop."""
+        # The server closes idle connections; force_close would cost a handshake a query.
+        connector = aiohttp.TCPConnector(limit=32, keepalive_timeout=8)
+        return cls(aiohttp.ClientSession(connector=connector), settings)
+
+    async def close(self) -> None:
+        """Close the connection pool."""
+        await self._session.close()
+
+    async def ping(self) -> None:
+        """Return when ClickHouse answers; raise `StoreUnavailable` when it does not."""
+        await self.select("SELECT 1", timeout_s=5.0)
+
+    async def select(
+        self, sql: str, params: Mapping[str, Param] | None = None, *, timeout_s: float | None = None
+    ) -> list[Row]:
+        """Rows of one query, as dicts; decimals come as strings.
+
+        `sql` carries no FORMAT and binds values as `{name:Type}` from `params`.
+        """
+        deadline_s = timeout_s or self._settings.clickhouse_query_timeout_s
+        bound = {f"param_{name}": _literal(value) for name, value in (params or {}).items()}
+        limits = {"max_execution_time": str(deadline_s)}
+        client = self._client(_Query, {**_READ_SETTINGS, **limits, **bound})
+        try:
+            async with asyncio.timeout(deadline_s + 1):
+                rows: list[Row] = await client.fetch(f"{sql}\nFORMAT JSONEachRow")
+        except ChClientError as error:
+            raise query_failure(str(error)) from error
+        except (aiohttp.ClientError, TimeoutError, OSError, AssertionError) as error:
+            raise StoreUnavailable(_connection_text(error)) from error
+        return rows
+
+    async def execute(
+        self, sql: str, params: Mapping[str, Param] | None = None, *, timeout_s: float = 120.0
+    ) -> None:
+        """Run one statement that returns no rows (DDL, INSERT … SELECT)."""
+        bound = {f"param_{name}": _literal(value) for name, value in (params or {}).items()}
+        client = self._client(
+            _Command,
+            {
+                "insert_deduplicate": "0",
+                "wait_end_of_query": "1",
+                "do_not_merge_across_partitions_select_final": "1",
+                **bound,
+            },
+        )
+        try:
+            async with asyncio.timeout(timeout_s):
+                await client.execute(sql)
+        except ChClientError as error:
+            raise query_failure(str(error)) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise StoreUnavailable(_connection_text(error)) from error
+
+    async def insert(self, table: str, rows: bytes) -> None:
+        """Insert JSON rows (objects, one a line or comma-separated); returns when they are durable.
+
+        Raises `StoreRefused` when the rows themselves are at fault and `StoreUnavailable` for anything else.
+        """
+        client = self._client(_Command, _INSERT_SETTINGS)
+        try:
+            async with asyncio.timeout(self._settings.clickhouse_insert_timeout_s):
+                await client.insert_file(f"INSERT INTO {table} FORMAT JSONEachRow", rows)
+        except ChClientError as error:
+            raise insert_failure(str(error)) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise StoreUnavailable(_connection_text(error)) from error
+
+    def _client(self, kind: type[ChClient], settings: Mapping[str, str]) -> ChClient:
+        return kind(
+            self._session,
+            url=self._settings.clickhouse_url,
+            user=self._settings.clickhouse_user,
+            password=self._settings.clickhouse_password.get_secret_value(),
+            database=None,
+            json=orjson,
+            **settings,
+        )
+
+
+def _literal(value: Param) -> str:
+    """The text of a server-side parameter, in ClickHouse's own notation."""
+    if isinstance(value, datetime):
+        return f"{value.timestamp():.3f}"
+    if isinstance(value, list):
+        quoted = (f"'{_escape(v)}'" if isinstance(v, str) else str(v) for v in value)
+        return f"[{','.join(quoted)}]"
+    # Top-level strings are read as an escaped (tab-separated) value.
+    return _escape(value) if isinstance(value, str) else str(value)
+
+
+def _escape(text: str) -> str:
+    replaced = text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    return replaced.replace("'", "\\'").replace("\0", "\\0")
+
+
+def _connection_text(error: BaseException) -> str:
+    return f"ClickHouse did not answer: {type(error).__name__} {error}".strip()

@@ -1,0 +1,50 @@
+"""What ClickHouse's answers mean: try again, or never.
+
+ClickHouse numbers its errors (`Code: N.`). For inserts only a fault of the rows themselves is final:
+everything else is retried in place, because giving up would lose events. For queries it is the other
+way round: only a store that is busy or away is worth another try.
+"""
+
+import re
+
+from openride_stream.errors import OpenRideError, StoreRefused, StoreUnavailable
+
+_CODE = re.compile(r"Code: (\d+)")
+
+# The rows cannot be read as the table's columns; no retry will change that.
+ROW_FAULTS = frozenset(
+    {6, 25, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 376, 407, 467, 469, 691}
+)
+
+# The store is away, overloaded, or between states; the same statement may succeed later.
+BUSY = frozenset(
+    {3, 159, 160, 202, 203, 209, 210, 225, 236, 241, 242, 243, 252, 279, 285, 286, 319, 394, 425, 439, 745, 999}
+)
+
+
+def error_code(text: str) -> int:
+    """The ClickHouse error number in an answer, or 0 when it carries none."""
+    found = _CODE.search(text)
+    return int(found.group(1)) if found else 0
+
+
+def query_failure(text: str) -> OpenRideError:
+    """The error to raise for a failed query, from the answer's text."""
+    code = error_code(text)
+    if code in BUSY or code == 0:
+        return StoreUnavailable(_first_line(text))
+    return StoreRefused(_first_line(text), code)
+
+
+def insert_failure(text: str) -> OpenRideError:
+    """The error to raise for a failed insert, from the answer's text."""
+    code = error_code(text)
+    if code in ROW_FAULTS:
+        return StoreRefused(_first_line(text), code)
+    return StoreUnavailable(_first_line(text))
+
+
+def _first_line(text: str) -> str:
+    # ClickHouse quotes the offending row after the first line; rows may hold what must not be logged.
+    line = text.strip().splitlines()[0] if text.strip() else "no answer"
+    return line.split(": (while ", 1)[0].split(" (at row", 1)[0][:400]

@@ -1,0 +1,37 @@
+"""How long ClickHouse keeps rows: TTLs that follow the settings.
+
+A day is sealed before its rows go: decode refuses events older than the retention (`too_late`), and the
+TTL waits `SEAL_DAYS` longer, so that every accepted event has long been pre-aggregated when its row expires.
+"""
+
+from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.events.topics import EVENT_TABLES
+from openride_stream.settings import Settings
+
+SEAL_DAYS = 7
+
+
+def retention_days(settings: Settings) -> dict[str, int]:
+    """Days by event time that each table keeps accepting and holding events."""
+    days = dict.fromkeys(EVENT_TABLES, settings.retention_events_days)
+    days["location_events"] = settings.retention_location_days
+    days["schedule_analytics"] = settings.retention_schedule_days
+    return days
+
+
+async def apply_retention(store: ClickHouse, settings: Settings) -> None:
+    """Set each table's TTL to the setting, where it is not already so."""
+    rows = await store.select(
+        "SELECT name, create_table_query FROM system.tables WHERE database = {database:String}",
+        {"database": settings.clickhouse_database},
+    )
+    definitions = {row["name"]: row["create_table_query"] for row in rows}
+    on_cluster = f"ON CLUSTER '{settings.clickhouse_cluster}'" if settings.clickhouse_cluster else ""
+    for table, days in retention_days(settings).items():
+        if f"toIntervalDay({days + SEAL_DAYS})" in definitions.get(table, ""):
+            continue
+        await store.execute(
+            f"ALTER TABLE {settings.clickhouse_database}.{table} {on_cluster} "
+            f"MODIFY TTL toDateTime(event_timestamp) + toIntervalDay({days + SEAL_DAYS}) "
+            "SETTINGS materialize_ttl_after_modify = 0"
+        )
