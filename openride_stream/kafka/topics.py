@@ -1,0 +1,93 @@
+"""The application's topics: created by us, with equal partition counts, never by the broker's guess."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import for_code
+
+from openride_stream.errors import BrokerUnavailable, ConfigurationError
+from openride_stream.events.topics import TOPICS
+from openride_stream.kafka.admin import open_admin, partition_counts
+from openride_stream.settings import Settings
+
+# A record over settings.max_record_bytes has to reach us, so that it is dead-lettered with a reason
+# rather than refused at the producer: the broker's own limit is twice the default of ours.
+SOURCE_MAX_MESSAGE_BYTES: Final = 2 * 1024 * 1024
+DEAD_LETTER_MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
+
+_NO_ERROR: Final = 0
+_TOPIC_ALREADY_EXISTS: Final = 36
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """A topic that has to exist."""
+
+    name: str
+    max_message_bytes: int
+
+
+def planned_topics() -> tuple[TopicPlan, ...]:
+    """The nine source topics, then their nine dead-letter topics."""
+    sources = tuple(TopicPlan(topic.name, SOURCE_MAX_MESSAGE_BYTES) for topic in TOPICS)
+    dead_letters = tuple(
+        TopicPlan(topic.dead_letter_topic, DEAD_LETTER_MAX_MESSAGE_BYTES) for topic in TOPICS
+    )
+    return sources + dead_letters
+
+
+async def create_topics(settings: Settings) -> list[str]:
+    """Create the topics that are missing and return their names; safe to run from several processes.
+
+    Raises:
+        ConfigurationError: a topic exists with another partition count than `settings.topic_partitions`.
+        BrokerUnavailable: no broker answered, or it refused to create a topic.
+    """
+    async with open_admin(settings.kafka_bootstrap_servers) as admin:
+        existing = await partition_counts(admin)
+        missing = [plan for plan in planned_topics() if plan.name not in existing]
+        created = await _create(admin, missing, settings)
+        problems = partition_problems(await partition_counts(admin), settings.topic_partitions)
+    if problems:
+        raise ConfigurationError("; ".join(problems.values()))
+    return created
+
+
+def partition_problems(existing: dict[str, int], partitions: int) -> dict[str, str]:
+    """What is wrong with the planned topics among `existing` (name -> partition count), by topic name."""
+    problems: dict[str, str] = {}
+    for plan in planned_topics():
+        count = existing.get(plan.name)
+        if count is None:
+            problems[plan.name] = f"topic {plan.name} does not exist"
+        elif count != partitions:
+            problems[plan.name] = (
+                f"topic {plan.name} has {count} partitions, but OPENRIDE_TOPIC_PARTITIONS is {partitions}"
+            )
+    return problems
+
+
+async def _create(admin: AIOKafkaAdminClient, plans: list[TopicPlan], settings: Settings) -> list[str]:
+    if not plans:
+        return []
+    answer = await admin.create_topics([_new_topic(plan, settings) for plan in plans])
+    created: list[str] = []
+    for name, code, *rest in answer.topic_errors:
+        if code == _NO_ERROR:
+            created.append(name)
+        elif code != _TOPIC_ALREADY_EXISTS:  # another process was quicker: as good as created
+            message = (
+                f"could not create topic {name}: {for_code(code).__name__} {(rest or [''])[0] or ''}".rstrip()
+            )
+            raise BrokerUnavailable(message)
+    return created
+
+
+def _new_topic(plan: TopicPlan, settings: Settings) -> NewTopic:
+    return NewTopic(
+        plan.name,
+        num_partitions=settings.topic_partitions,
+        replication_factor=settings.topic_replication,
+        topic_configs={"max.message.bytes": str(plan.max_message_bytes)},
+    )
