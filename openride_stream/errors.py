@@ -43,3 +43,7 @@ class StoreRefused(Rejected):
 
 class BrokerUnavailable(Transient):
     """Kafka did not answer or did not acknowledge in time."""
+
+
+class MetadataUnavailable(Transient):
+    """The metadata store (PostgreSQL or SQLite) did not answer, is locked, or gave up a conflict."""
