@@ -89,7 +89,7 @@ async def _compare(consumer: AIOKafkaConsumer) -> bool:
         after = (await consumer.end_offsets([tp]))[tp]
         # Another worker's probe may write at the same time: compare only what was read of a still log.
         if highwater is not None and before == after:
-            return highwater > after
+            return bool(highwater > after)
         await asyncio.sleep(0.05)
     message = f"could not read a stable end offset of {PROBE_TOPIC}"
     raise BrokerUnavailable(message)

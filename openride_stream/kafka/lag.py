@@ -1,0 +1,68 @@
+"""Consumer lag: log end − committed offset, in messages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from openride_stream.errors import BrokerUnavailable
+from openride_stream.kafka.admin import REQUEST_TIMEOUT_MS
+from openride_stream.kafka.end_offsets import true_end_offsets
+from openride_stream.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionLag:
+    """How far the consumer group is behind on one partition.
+
+    `committed` is the next offset the group will read, None when it has never committed.
+    """
+
+    topic: str
+    partition: int
+    end: int
+    committed: int | None
+
+    @property
+    def lag(self) -> int:
+        """Messages not yet committed; the whole log when nothing was ever committed."""
+        return max(0, self.end - (self.committed or 0))
+
+
+async def group_lag(settings: Settings, topics: Sequence[str], mend_ends: bool = False) -> list[PartitionLag]:
+    """The lag of `settings.consumer_group` on each partition of the existing `topics`.
+
+    Joins no group, so that no rebalance is caused. `mend_ends` is what `broker_misreports_end` said.
+
+    Raises:
+        BrokerUnavailable: no broker answered.
+    """
+    try:
+        async with AIOKafkaConsumer(
+            bootstrap_servers=settings.kafka_bootstrap_servers,
+            group_id=settings.consumer_group,
+            enable_auto_commit=False,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+        ) as consumer:
+            partitions = await _partitions(consumer, topics)
+            ends = await consumer.end_offsets(partitions) if partitions else {}
+            if mend_ends:
+                ends = await true_end_offsets(consumer, ends)
+            return [
+                PartitionLag(tp.topic, tp.partition, ends[tp], await consumer.committed(tp))
+                for tp in partitions
+            ]
+    except (KafkaError, TimeoutError, OSError) as error:
+        message = f"Kafka at {settings.kafka_bootstrap_servers}: {error or type(error).__name__}"
+        raise BrokerUnavailable(message) from error
+
+
+async def _partitions(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> list[TopicPartition]:
+    existing = await consumer.topics()
+    return [
+        TopicPartition(topic, partition)
+        for topic in topics
+        if topic in existing
+        for partition in sorted(consumer.partitions_for_topic(topic) or ())
+    ]
