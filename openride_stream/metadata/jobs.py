@@ -1,0 +1,104 @@
+"""Who runs a periodic job: one worker of the cluster for each slot.
+
+Faust's timers fire on every worker, and its leader can change in the middle of a tick. So the unique
+row (job, slot) decides: the worker that could write it runs the job, all others go on.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Update, delete, exists, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from openride_stream.clock import Clock, utc_from_ms
+from openride_stream.metadata.engine import Metadata
+from openride_stream.metadata.models import JobRun, Outcome
+
+_ERROR_LENGTH: Final = 2_000
+_KEPT: Final = timedelta(days=30)
+
+
+def slot_of(now_ms: int, interval_s: float) -> str:
+    """The slot that `now_ms` falls in: its start, RFC 3339 UTC, the same on every worker."""
+    interval_ms = max(1, round(interval_s * 1000))
+    return utc_from_ms(now_ms - now_ms % interval_ms).isoformat(timespec="milliseconds")
+
+
+class JobRuns:
+    """Claims on job slots. Every method raises `MetadataUnavailable` when the store is away.
+
+    Leases are compared by the caller's clock: give them minutes, so that workers whose clocks differ by
+    seconds agree.
+    """
+
+    def __init__(self, metadata: Metadata, clock: Clock) -> None:
+        self._metadata = metadata
+        self._clock = clock
+
+    def _now(self) -> datetime:
+        return utc_from_ms(self._clock.now_ms())
+
+    async def claim(self, job: str, slot: str, worker: str, lease_s: float, *, alone: bool = False) -> bool:
+        """True for exactly one caller a slot; a claim that outlived `lease_s` unfinished may be taken over.
+
+        `worker` must be unique to the process start. With `alone`, also false while another slot of the
+        same job is running under a live lease, so that two runs of one job never overlap.
+        """
+        now = self._now()
+        async with self._metadata.begin() as connection:
+            if alone and await self._other_slot_runs(connection, job, slot, now):
+                return False
+            claimed = await connection.execute(self._claim_statement(job, slot, worker, now, lease_s))
+            return claimed.first() is not None
+
+    async def finish(self, job: str, slot: str, worker: str, outcome: Outcome, error: str = "") -> bool:
+        """Close the caller's run; false when its lease had expired and another worker took over."""
+        statement = _own_run(job, slot, worker).values(
+            finished_at=self._now(), outcome=outcome, error=error[:_ERROR_LENGTH] or None
+        )
+        async with self._metadata.begin() as connection:
+            return (await connection.execute(statement.returning(JobRun.job))).first() is not None
+
+    async def extend(self, job: str, slot: str, worker: str, lease_s: float) -> bool:
+        """Renew the caller's lease from now; false when it is no longer the caller's to run."""
+        statement = _own_run(job, slot, worker).values(lease_until=self._now() + timedelta(seconds=lease_s))
+        async with self._metadata.begin() as connection:
+            return (await connection.execute(statement.returning(JobRun.job))).first() is not None
+
+    async def prune(self, kept: timedelta = _KEPT) -> int:
+        """Delete runs that started longer than `kept` ago; returns how many."""
+        statement = delete(JobRun).where(JobRun.started_at < self._now() - kept)
+        async with self._metadata.begin() as connection:
+            return (await connection.execute(statement)).rowcount
+
+    async def _other_slot_runs(self, connection: AsyncConnection, job: str, slot: str, now: datetime) -> bool:
+        if self._metadata.dialect == "postgresql":
+            # Two slots are two rows, which conflict with nothing: only this lock orders their claims.
+            # SQLite's transactions are exclusive from their first statement.
+            await connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(job))))
+        running = exists().where(
+            JobRun.job == job, JobRun.slot != slot, JobRun.finished_at.is_(None), JobRun.lease_until >= now
+        )
+        return bool((await connection.execute(select(running))).scalar_one())
+
+    def _claim_statement(self, job: str, slot: str, worker: str, now: datetime, lease_s: float) -> Any:
+        taken = {"worker": worker, "started_at": now, "lease_until": now + timedelta(seconds=lease_s)}
+        # The two classes differ in name only; their common base does not declare on_conflict.
+        insert = postgresql.insert if self._metadata.dialect == "postgresql" else sqlite.insert
+        return (
+            insert(JobRun)
+            .values(job=job, slot=slot, **taken)
+            .on_conflict_do_update(
+                index_elements=[JobRun.job, JobRun.slot],
+                set_=taken,
+                where=JobRun.finished_at.is_(None) & (JobRun.lease_until < now),
+            )
+            .returning(JobRun.job)
+        )
+
+
+def _own_run(job: str, slot: str, worker: str) -> Update:
+    return update(JobRun).where(
+        JobRun.job == job, JobRun.slot == slot, JobRun.worker == worker, JobRun.finished_at.is_(None)
+    )

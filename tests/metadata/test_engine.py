@@ -1,0 +1,91 @@
+"""The store opens lazily, keeps transactions whole and says when it is away."""
+
+import asyncio
+import socket
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from openride_stream.errors import ConfigurationError, MetadataUnavailable
+from openride_stream.metadata.engine import Metadata, create_engine
+
+
+async def test_ping_answers(metadata: Metadata) -> None:
+    await metadata.ping()
+
+
+async def test_a_block_that_raises_leaves_nothing_behind(metadata: Metadata) -> None:
+    insert = text(
+        "INSERT INTO job_runs (job, slot, worker, started_at, lease_until) "
+        "VALUES ('a', 'b', 'c', CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)"
+    )
+    with pytest.raises(RuntimeError):  # noqa: PT012 - the block is what is tested
+        async with metadata.begin() as connection:
+            await connection.execute(insert)
+            raise RuntimeError
+    async with metadata.begin() as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM job_runs"))).scalar_one() == 0
+
+
+async def test_concurrent_writers_wait_for_each_other(metadata: Metadata) -> None:
+    """Read, then write: on SQLite a deferred transaction would fail at once with a locked database."""
+
+    async def write(slot: int) -> None:
+        async with metadata.begin() as connection:
+            await connection.execute(text("SELECT count(*) FROM job_runs"))
+            await connection.execute(
+                text(
+                    "INSERT INTO job_runs (job, slot, worker, started_at, lease_until) "
+                    "VALUES ('a', :slot, 'c', CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)"
+                ),
+                {"slot": str(slot)},
+            )
+
+    await asyncio.gather(*(write(slot) for slot in range(20)))
+    async with metadata.begin() as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM job_runs"))).scalar_one() == 20
+
+
+async def test_a_wrong_statement_is_no_outage(metadata: Metadata) -> None:
+    with pytest.raises((OperationalError, ProgrammingError)):
+        async with metadata.begin() as connection:
+            await connection.execute(text("SELECT * FROM missing"))
+
+
+async def test_a_locked_file_is_an_outage(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/metadata.db"
+    holder = Metadata.open(url)
+    waiting = Metadata(create_engine(url, lock_timeout_s=0.05))
+    async with holder.begin():
+        with pytest.raises(MetadataUnavailable, match="locked"):
+            await waiting.ping()
+    await waiting.ping()
+    await waiting.close()
+    await holder.close()
+
+
+async def test_a_server_that_refuses_is_an_outage() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        store = Metadata.open(f"postgresql+asyncpg://nobody@127.0.0.1:{taken.getsockname()[1]}/none")
+        with pytest.raises(MetadataUnavailable):
+            await store.ping()
+        await store.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("nonsense", "is not a URL"),
+        ("mysql://127.0.0.1/x", "'mysql'"),
+        ("sqlite:///x.db", "'sqlite'"),
+        ("sqlite+aiosqlite:///:memory:", "needs a file"),
+        ("sqlite+aiosqlite://", "needs a file"),
+        ("sqlite+aiosqlite:////dev/null/x/metadata.db", "/dev/null/x"),
+    ],
+)
+def test_a_url_that_cannot_work_is_named_at_once(url: str, named: str) -> None:
+    with pytest.raises(ConfigurationError, match=named):
+        Metadata.open(url)

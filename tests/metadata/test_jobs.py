@@ -1,0 +1,111 @@
+"""A slot is run by one worker of the cluster, whatever happens to it."""
+
+import asyncio
+from datetime import UTC, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from openride_stream.clock import utc_from_ms
+from openride_stream.metadata.engine import Metadata
+from openride_stream.metadata.jobs import JobRuns, slot_of
+from openride_stream.metadata.models import JobRun
+from tests.fixtures.clock import ManualClock
+
+
+@pytest.fixture
+def runs(metadata: Metadata, clock: ManualClock) -> JobRuns:
+    return JobRuns(metadata, clock)
+
+
+async def test_exactly_one_of_many_workers_claims_a_slot(metadata_url: str, clock: ManualClock) -> None:
+    stores = [Metadata.open(metadata_url) for _ in range(4)]
+    claims = await asyncio.gather(
+        *(JobRuns(stores[i % 4], clock).claim("sweep", "s1", f"w{i}", 60) for i in range(12))
+    )
+    assert sum(claims) == 1
+    for store in stores:
+        await store.close()
+
+
+async def test_other_slots_and_other_jobs_are_free(runs: JobRuns) -> None:
+    assert await runs.claim("sweep", "s1", "w1", 60)
+    assert await runs.claim("sweep", "s2", "w2", 60)
+    assert await runs.claim("report", "s1", "w2", 60)
+
+
+async def test_a_dead_workers_slot_is_taken_over_after_its_lease(runs: JobRuns, clock: ManualClock) -> None:
+    assert await runs.claim("sweep", "s1", "w1", 60)
+    clock.advance(60)
+    assert not await runs.claim("sweep", "s1", "w2", 60)
+    clock.advance(1)
+    assert await runs.claim("sweep", "s1", "w2", 60)
+    assert not await runs.finish("sweep", "s1", "w1", "completed"), "w1 must learn that it lost its run"
+    assert await runs.finish("sweep", "s1", "w2", "completed")
+
+
+async def test_a_finished_slot_is_never_run_again(runs: JobRuns, clock: ManualClock) -> None:
+    assert await runs.claim("sweep", "s1", "w1", 60)
+    assert await runs.finish("sweep", "s1", "w1", "failed", "store away")
+    clock.advance(10_000)
+    assert not await runs.claim("sweep", "s1", "w2", 60)
+    assert not await runs.finish("sweep", "s1", "w1", "completed")
+
+
+async def test_an_extended_lease_holds(runs: JobRuns, clock: ManualClock) -> None:
+    assert await runs.claim("sweep", "s1", "w1", 60)
+    clock.advance(50)
+    assert await runs.extend("sweep", "s1", "w1", 60)
+    clock.advance(50)
+    assert not await runs.claim("sweep", "s1", "w2", 60)
+    assert not await runs.extend("sweep", "s1", "w2", 60)
+
+
+async def test_alone_waits_for_the_run_of_another_slot(runs: JobRuns, clock: ManualClock) -> None:
+    assert await runs.claim("sweep", "s1", "w1", 60, alone=True)
+    assert not await runs.claim("sweep", "s2", "w2", 60, alone=True)
+    assert await runs.finish("sweep", "s1", "w1", "completed")
+    assert await runs.claim("sweep", "s2", "w2", 60, alone=True)
+    clock.advance(61)
+    assert await runs.claim("sweep", "s3", "w3", 60, alone=True), (
+        "a dead run blocks until its lease ends only"
+    )
+
+
+async def test_alone_admits_one_of_many_slots_at_once(metadata_url: str, clock: ManualClock) -> None:
+    stores = [Metadata.open(metadata_url) for _ in range(4)]
+    claims = await asyncio.gather(
+        *(
+            JobRuns(store, clock).claim("sweep", f"s{i}", f"w{i}", 60, alone=True)
+            for i, store in enumerate(stores)
+        )
+    )
+    assert sum(claims) == 1
+    for store in stores:
+        await store.close()
+
+
+async def test_what_is_on_record(runs: JobRuns, metadata: Metadata, clock: ManualClock) -> None:
+    await runs.claim("sweep", "s1", "w1", 60)
+    clock.advance(2.5)
+    await runs.finish("sweep", "s1", "w1", "failed", "x" * 10_000)
+    async with metadata.begin() as connection:
+        row = (await connection.execute(select(JobRun.__table__))).one()
+    assert row.started_at.tzinfo is UTC
+    assert row.finished_at == utc_from_ms(clock.now_ms())
+    assert row.finished_at - row.started_at == timedelta(seconds=2.5)
+    assert (row.worker, row.outcome, len(row.error)) == ("w1", "failed", 2_000)
+
+
+async def test_old_runs_are_pruned(runs: JobRuns, clock: ManualClock) -> None:
+    await runs.claim("sweep", "s1", "w1", 60)
+    clock.advance(31 * 86_400)
+    await runs.claim("sweep", "s2", "w1", 60)
+    assert await runs.prune() == 1
+    assert await runs.prune() == 0
+
+
+def test_a_slot_is_the_start_of_its_interval() -> None:
+    assert slot_of(1_780_000_012_345, 30) == "2026-05-28T20:26:30.000+00:00"
+    assert slot_of(1_780_000_009_999, 10) == slot_of(1_780_000_000_000, 10)
+    assert slot_of(1_780_000_000_750, 0.5) == "2026-05-28T20:26:40.500+00:00"
