@@ -1,0 +1,84 @@
+# The two commands of a newcomer are `make up` and `make test`; everything runs from .venv.
+# A bare machine needs make and Python 3.11 or later; uv is used where there is one.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.requirements
+PART ?=
+ARGS ?=
+COVERAGE_MIN ?= 90
+SOURCES := openride_stream agents tables web tests bench
+
+UV := $(shell command -v uv 2>/dev/null || ls $(BIN)/uv 2>/dev/null)
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v "$$p"; break; }; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up test check fmt bench lock revision clean
+
+help:  ## This list.
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+setup: $(STAMP)  ## The environment in .venv, from the pinned requirements.
+
+# pyproject.toml counts too: it names the console script.
+$(STAMP): requirements/dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or later is needed and was not found" >&2; exit 1; }
+ifeq ($(UV),)
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) || { \
+		echo "make: this Python cannot make environments (on Debian: apt install python3-venv)" >&2; \
+		rm -rf $(VENV); exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+else
+	@test -x $(BIN)/python || "$(UV)" venv --quiet --python "$(PYTHON)" $(VENV)
+	"$(UV)" pip install --quiet --python $(BIN)/python -r requirements/dev.txt
+	"$(UV)" pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+endif
+	@touch $@
+
+up: setup  ## The whole stack here, with real trips; ARGS="--workers 2 --port 8100".
+	@$(BIN)/openride up $(ARGS)
+
+# A part alone is quick and says nothing about coverage: PART=tests/events.
+test: setup  ## All tests with coverage, or PART=tests/events; ARGS="-x -k name".
+ifeq ($(PART),)
+	@$(BIN)/coverage erase
+	$(BIN)/pytest --cov --cov-report=term:skip-covered --cov-report=xml:.openride/coverage.xml \
+		--cov-fail-under=$(COVERAGE_MIN) $(ARGS)
+else
+	$(BIN)/pytest $(PART) $(ARGS)
+endif
+
+check: setup  ## Lint, format, types, layers.
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: setup  ## Format, and mend what the linter can.
+	$(BIN)/ruff check --fix-only --quiet $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+bench: setup  ## Measure; ARGS="ingest".
+	@$(BIN)/openride bench $(ARGS)
+
+# One resolution for all: the smaller files are cut out of the largest.
+COMPILE = "$(or $(UV),$(BIN)/uv)" pip compile --quiet --universal --python-version 3.11 \
+	--no-emit-index-url --no-annotate --custom-compile-command "make lock" pyproject.toml
+lock:  ## Compile requirements/*.txt anew from pyproject.toml; ARGS="--upgrade".
+	@test -n "$(UV)" || $(MAKE) setup
+	$(COMPILE) $(ARGS) --extra embedded --extra dev -o requirements/dev.txt
+	$(COMPILE) --extra embedded -c requirements/dev.txt -o requirements/embedded.txt
+	$(COMPILE) -c requirements/dev.txt -o requirements/base.txt
+
+SCRATCH := .openride/revision.db
+revision: setup  ## A metadata migration from the models; REV=0002 MESSAGE="report schedules".
+	@mkdir -p .openride && rm -f $(SCRATCH)
+	$(BIN)/alembic -x url=sqlite+aiosqlite:///$(SCRATCH) upgrade head
+	$(BIN)/alembic -x url=sqlite+aiosqlite:///$(SCRATCH) revision --autogenerate --rev-id "$(REV)" -m "$(MESSAGE)"
+	@rm -f $(SCRATCH) $(SCRATCH)-wal $(SCRATCH)-shm
+
+clean:  ## Remove .venv and what tools left behind; the data in .openride stays.
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov build dist *.egg-info
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
