@@ -1,0 +1,77 @@
+"""ClickHouse's tokens, as far as we must see them to know where a statement ends and what it calls."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from openride_stream.embedded.clickhouse.errors import ClickHouseError
+
+TokenKind = Literal["word", "name", "string", "number", "sign"]
+
+# Typographic quotes are quotes to ClickHouse as well.
+_TOKEN: Final = re.compile(
+    r"""
+      (?P<skip> \s+ | --[^\n]* | \#[ !][^\n]* | /\*.*?\*/ )
+    | (?P<string> '(?:[^'\\]|\\.|'')*' | \u2018[^\u2019]*\u2019 | (?P<fence>\$\w*\$).*?(?P=fence) )
+    | (?P<name> "(?:[^"\\]|\\.|"")*" | `(?:[^`\\]|\\.|``)*` | \u201c[^\u201d]*\u201d )
+    | (?P<number> \d\w*(?:\.\w*)? )
+    | (?P<word> [^\W\d][\w$]* )
+    | (?P<sign> . )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_OPENERS: Final = frozenset("'\"`\u2018\u201c")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token: its kind, its text as written, and where it starts and ends in the statement."""
+
+    kind: TokenKind
+    text: str
+    start: int
+    end: int
+    depth: int
+
+    def is_word(self, *words: str) -> bool:
+        """Whether this is one of these keywords (upper case), unquoted."""
+        return self.kind == "word" and self.text.upper() in words
+
+    @property
+    def identifier(self) -> str:
+        """The name in lower case without its quotes, "" when this is no identifier."""
+        if self.kind == "word":
+            return self.text.lower()
+        return self.text[1:-1].lower() if self.kind == "name" else ""
+
+
+def tokens(text: str, start: int = 0) -> Iterator[Token]:
+    """The tokens of `text` from `start`, without white space and comments; brackets carry the outer depth.
+
+    Raises:
+        ClickHouseError: a quote or a comment is opened and never closed.
+    """
+    depth = 0
+    for match in _TOKEN.finditer(text, start):
+        kind, found = match.lastgroup, match.group()
+        if kind == "skip" or (kind == "sign" and not found.isascii() and found not in _OPENERS):
+            # ClickHouse skips invisible characters that Python does not call white space.
+            continue
+        if kind == "sign" and (found in _OPENERS or text.startswith("/*", match.start())):
+            raise ClickHouseError.of(
+                "SYNTAX_ERROR", f"Unterminated {found!r} at position {match.start() + 1}"
+            )
+        if found in ")]}":
+            depth -= 1
+        yield Token(_kind(match), found, match.start(), match.end(), depth)
+        if found in "([{":
+            depth += 1
+
+
+def _kind(match: re.Match[str]) -> TokenKind:
+    for kind in ("word", "sign", "name", "string", "number"):
+        if match.group(kind) is not None:
+            return kind
+    msg = f"no token kind matched {match.group()!r}"
+    raise AssertionError(msg)

@@ -1,0 +1,104 @@
+"""The process: folder, engine, HTTP server, and the way out."""
+
+import asyncio
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from openride_stream.embedded.clickhouse.admission import Admission
+from openride_stream.embedded.clickhouse.config import write_config
+from openride_stream.embedded.clickhouse.engine import Engine
+from openride_stream.embedded.clickhouse.errors import ClickHouseError
+from openride_stream.embedded.clickhouse.execution import Execution
+from openride_stream.embedded.clickhouse.http import Frontend
+from openride_stream.embedded.clickhouse.lifetime import (
+    StartError,
+    claim_folder,
+    claim_port,
+    on_signals,
+    parent_gone,
+)
+from openride_stream.embedded.clickhouse.log import log
+from openride_stream.embedded.clickhouse.policy import Policy
+
+STOP_GRACE_S: Final = 3.0
+WAITING_LIMIT: Final = 256
+PATIENCE_S: Final = 30.0
+# EX_SOFTWARE: the supervisor sees that this was no order to stop.
+ENGINE_STOPPED_EXIT: Final = 70
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run; see the command line's help."""
+
+    folder: Path
+    port: int
+    memory_limit_bytes: int
+    parent_pid: int = 0
+    concurrency: int = 16
+    password: str = field(default="", repr=False)
+
+
+async def serve(options: Options) -> int:
+    """Serve until told to stop; returns the exit code.
+
+    Raises:
+        StartError: the folder or the port is taken, or the engine cannot open the folder.
+    """
+    with claim_folder(options.folder), claim_port(options.port) as listener:
+        engine = _open_engine(options)
+        stop: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        on_signals(lambda reason: _settle(stop, reason))
+        admission = Admission(options.concurrency, WAITING_LIMIT, PATIENCE_S)
+        execution = Execution(engine, admission, _exit_at_once)
+        frontend = Frontend(execution, Policy(engine.table_functions), engine.version, options.password)
+        runner = web.AppRunner(
+            frontend.application(),
+            access_log=None,
+            handler_cancellation=True,
+            shutdown_timeout=0,
+            auto_decompress=False,
+        )
+        await runner.setup()
+        site = web.SockSite(runner, listener)
+        await site.start()
+        port = listener.getsockname()[1]
+        log("serving", port=port, path=str(options.folder), version=engine.version, pid=os.getpid())
+        watching = asyncio.ensure_future(_watch_parent(options.parent_pid, stop))
+        log("stopping", reason=await stop)
+        watching.cancel()
+        await site.stop()
+        await execution.stop(STOP_GRACE_S)
+        await runner.cleanup()
+        engine.close()
+        log("stopped")
+        return 0
+
+
+def _open_engine(options: Options) -> Engine:
+    try:
+        return Engine(options.folder, write_config(options.folder, options.memory_limit_bytes))
+    except (ClickHouseError, OSError) as error:
+        msg = f"the engine cannot open {options.folder}: {error}"
+        raise StartError(msg) from error
+
+
+def _settle(stop: "asyncio.Future[str]", reason: str) -> None:
+    if not stop.done():
+        stop.set_result(reason)
+
+
+async def _watch_parent(parent_pid: int, stop: "asyncio.Future[str]") -> None:
+    if parent_pid:
+        await parent_gone(parent_pid)
+        _settle(stop, "the parent has ended")
+
+
+def _exit_at_once(message: str) -> None:
+    """The engine has aborted while the process lives: nothing works any more but a new start."""
+    log("engine aborted", reason=message)
+    os._exit(ENGINE_STOPPED_EXIT)
