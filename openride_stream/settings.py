@@ -73,6 +73,12 @@ class Settings(BaseSettings):
     unacked_rows_limit: int = Field(
         200_000, ge=1, description="Rows read but not yet durable, over all partitions; reading pauses above it."
     )
+    unacked_bytes_limit: int = Field(
+        268_435_456, ge=1, description="The same limit in bytes of rows; whichever is reached first."
+    )
+    drain_timeout_s: float = Field(
+        5.0, gt=0, description="Longest wait for rows in flight to become durable at a stop or a rebalance."
+    )
     retry_backoff_min_ms: int = Field(200, ge=1, description="First pause before a transient store error is retried.")
     retry_backoff_max_ms: int = Field(10_000, ge=1, description="Longest pause between retries.")
     preaggregation_interval_s: float = Field(

@@ -73,7 +73,7 @@ CREATE TABLE ${database}.daily_payments ${on_cluster}
     revenue Decimal(38, 2),
     refunds Decimal(38, 2),
     processing_times AggregateFunction(quantileExactInclusive(0.95), UInt32),
-    processing_time_ms UInt64,
+    processing_sum_ms UInt64,
     processing_count UInt64
 )
 ENGINE = ${replicated}MergeTree

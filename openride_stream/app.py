@@ -1,0 +1,106 @@
+"""The Faust application: batch transport, topics, and a runtime that lives and dies with it."""
+
+import gc
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import faust
+from aiokafka import TopicPartition
+from faust.types import TP
+
+from openride_stream.events.topics import TOPICS
+from openride_stream.kafka.end_offsets import true_end_offsets
+from openride_stream.logs import logging_config
+from openride_stream.metrics import Metrics
+from openride_stream.runtime import Runtime, worker_name
+from openride_stream.settings import Settings
+from openride_stream.transport.batches import BatchSchema, Transport
+
+EndOffsets = Callable[[Any, Mapping[TP, int]], Awaitable[Mapping[TP, int]]]
+
+
+class OpenRideApp(faust.App):  # type: ignore[misc]  # faust ships partial types
+    """A Faust app whose agents on the contract's topics receive `RecordBatch`es."""
+
+    batch_topics = frozenset(topic.name for topic in TOPICS)
+
+    def __init__(self, settings: Settings, **options: Any) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.runtime: Runtime | None = None
+        self.true_end_offsets: EndOffsets | None = None
+        super().__init__(settings.consumer_group, **_options(settings), **options)
+
+    def _new_transport(self) -> Transport:
+        return Transport(self.conf.broker_consumer, self)
+
+    def running(self) -> Runtime:
+        """The runtime; only between start and stop."""
+        assert self.runtime is not None, "the app is not started"
+        return self.runtime
+
+    async def drain(self) -> None:
+        """Make what is in flight durable, for as long as a stop or a rebalance can wait."""
+        if self.runtime is not None:
+            await self.runtime.sink.drain(self.settings.drain_timeout_s)
+
+    async def on_start(self) -> None:
+        """Connect to everything before the consumer starts."""
+        self.runtime = await Runtime.open(self.settings, self.metrics)
+        self.true_end_offsets = _mended if self.runtime.misreports_end else None
+        self.runtime.start(self.crash)
+        await super().on_start()
+
+    async def on_started(self) -> None:
+        """Take what start-up left alive out of the collector's sight: it would be scanned at every pass."""
+        await super().on_started()
+        gc.collect()
+        gc.freeze()
+
+    async def on_shutdown(self) -> None:
+        """Close the connections, after the consumer has made its last commit."""
+        await super().on_shutdown()
+        if self.runtime is not None:
+            await self.runtime.close()
+            self.runtime = None
+
+
+def create_app(settings: Settings) -> OpenRideApp:
+    """The application without agents, tables and views: `openride_stream.worker` adds those."""
+    return OpenRideApp(settings)
+
+
+def batch_topic(app: OpenRideApp, name: str) -> Any:
+    """The Faust topic of one of the contract's topics; its stream yields `RecordBatch`es."""
+    return app.topic(name, schema=BatchSchema(), partitions=app.settings.topic_partitions)
+
+
+async def _mended(consumer: Any, ends: Mapping[TP, int]) -> Mapping[TP, int]:
+    asked = {TopicPartition(tp.topic, tp.partition): end for tp, end in ends.items()}
+    true_ends = await true_end_offsets(consumer, asked)
+    return {TP(tp.topic, tp.partition): end for tp, end in true_ends.items()}
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    servers = [server.strip() for server in settings.kafka_bootstrap_servers.split(",") if server.strip()]
+    return {
+        "broker": [f"kafka://{server}" for server in servers],
+        "autodiscover": False,
+        "datadir": settings.data_dir / "faust" / str(settings.web_port),
+        "store": "memory://",
+        "topic_partitions": settings.topic_partitions,
+        "topic_replication_factor": settings.topic_replication,
+        "topic_disable_leader": True,
+        "broker_session_timeout": settings.broker_session_timeout_s,
+        "broker_heartbeat_interval": settings.broker_heartbeat_interval_s,
+        "broker_commit_interval": 1.0,
+        "broker_max_poll_records": 5_000,
+        "consumer_auto_offset_reset": "earliest",
+        "stream_buffer_maxsize": 16,
+        "stream_wait_empty": False,
+        "web_bind": settings.web_host,
+        "web_host": settings.web_host,
+        "web_port": settings.web_port,
+        "web_tables_enabled": False,
+        "logging_config": logging_config(settings, worker_name()),
+    }

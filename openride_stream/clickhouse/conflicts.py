@@ -1,0 +1,86 @@
+"""One event_id, several contents: the one with the smallest payload SHA-256 counts, wherever it lies.
+
+Every stored event also stands in `event_identities`, sorted by event_id. A round looks up the ids that came
+in since the last round (with an overlap for inserts that were slow to commit), lists the contents that
+lost, and marks the days of winners and losers dirty.
+"""
+
+import orjson
+
+from openride_stream.clickhouse.client import ClickHouse, Row
+from openride_stream.clickhouse.days import DAY_MS, iso_day
+
+_OVERLAP_S = 180
+# Ids looked up at once: their set takes about 50 bytes each in the store.
+_SLICE_IDS = 2_000_000
+_CURSOR = "conflicts"
+
+
+class Conflicts:
+    """Finds superseded contents; its cursor lives in the store."""
+
+    def __init__(self, store: ClickHouse) -> None:
+        self._store = store
+
+    async def find(self) -> int:
+        """Look at what came in since the last call; returns how many contents were found to have lost."""
+        since_s, now_s, count = await self._recent()
+        slices = max(1, -(-count // _SLICE_IDS))
+        found = 0
+        for number in range(slices):
+            contents = await self._conflicting(since_s, slices, number)
+            found += await self._supersede(contents)
+        cursor = {"preaggregation": _CURSOR, "day": "1970-01-01", "marks_seen": now_s, "generation": 1}
+        await self._store.insert(f"{self._store.database}.day_builds", orjson.dumps(cursor))
+        return found
+
+    async def _recent(self) -> tuple[int, int, int]:
+        database = self._store.database
+        rows = await self._store.select(
+            f"SELECT toUInt32(now()) AS now, (SELECT max(marks_seen) FROM {database}.day_builds "
+            f"WHERE preaggregation = '{_CURSOR}') AS cursor"
+        )
+        now_s, cursor_s = int(rows[0]["now"]), int(rows[0]["cursor"] or 0)
+        since_s = max(cursor_s - _OVERLAP_S, 0)
+        rows = await self._store.select(
+            f"SELECT count() AS ids FROM {database}.event_identities WHERE inserted_at >= toDateTime({since_s})"
+        )
+        return since_s, now_s, int(rows[0]["ids"])
+
+    async def _conflicting(self, since_s: int, slices: int, number: int) -> list[Row]:
+        """Every content of the recent ids that have several.
+
+        Those that an earlier round has settled are among them: settling again costs a rebuild, and a round
+        that died between its two inserts is made good.
+        """
+        database = self._store.database
+        in_slice = f"cityHash64(event_id) % {slices} = {number}" if slices > 1 else "1"
+        return await self._store.select(
+            "SELECT i.event_id AS event_id, i.precedence AS precedence, any(i.source) AS source, "
+            "toUnixTimestamp64Milli(any(i.event_timestamp)) AS event_timestamp "
+            f"FROM {database}.event_identities AS i WHERE event_id IN (SELECT event_id FROM "
+            f"{database}.event_identities WHERE event_id IN (SELECT event_id FROM {database}.event_identities "
+            f"WHERE inserted_at >= toDateTime({since_s}) AND {in_slice}) "
+            "GROUP BY event_id HAVING uniqExact(precedence) > 1) "
+            "GROUP BY event_id, precedence ORDER BY event_id, precedence DESC",
+            timeout_s=120,
+        )
+
+    async def _supersede(self, contents: list[Row]) -> int:
+        losers, touched = [], []
+        previous = None
+        for content in contents:
+            if content["event_id"] == previous:
+                losers.append(content)
+            previous = content["event_id"]
+        lost = {content["event_id"] for content in losers}
+        for content in contents:
+            if content["event_id"] in lost:
+                touched.append((content["source"], content["event_timestamp"] // DAY_MS))
+        if losers:
+            await self._store.insert(f"{self._store.database}.superseded_events", orjson.dumps(losers)[1:-1])
+            marks = [
+                {"source": source, "day": iso_day(day), "marks": 1} for source, day in sorted(set(touched))
+            ]
+            await self._store.insert(f"{self._store.database}.day_marks", orjson.dumps(marks)[1:-1])
+        return len(losers)

@@ -1,0 +1,154 @@
+"""The pre-aggregations: mergeable states of the distinct events of one day, one definition for both uses.
+
+The same SELECT fills a pre-aggregated day and answers for a day that has none, so that a figure cannot
+depend on which path it took.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from openride_stream.clickhouse.distinct import booking_routes, distinct_events
+
+_NO_ROUTE: Final = "toUUID('00000000-0000-0000-0000-000000000000')"
+
+
+@dataclass(frozen=True, slots=True)
+class PreAggregation:
+    """States of one source table by day.
+
+    `keys` are the grouping columns after the day, `states` the aggregate columns, both as (name, SQL).
+    """
+
+    name: str
+    table: str
+    source: str
+    keys: tuple[tuple[str, str], ...]
+    states: tuple[tuple[str, str], ...]
+
+    def columns(self) -> tuple[str, ...]:
+        """The table's columns after `day` and `generation`, in the order of `states_of`."""
+        return tuple(name for name, _ in (*self.keys, *self.states))
+
+    def states_of(self, database: str, condition: str, *, bucket: str = "toDate(event_timestamp)") -> str:
+        """SELECT of the states of the distinct events that meet `condition`, by `bucket` (named day)."""
+        selected = ", ".join(f"{sql} AS {name}" for name, sql in (*self.keys, *self.states))
+        grouped = ", ".join(["day", *(name for name, _ in self.keys)])
+        rows = self._rows(database, condition)
+        return f"SELECT {bucket} AS day, {selected} FROM {rows} AS e GROUP BY {grouped}"
+
+    def _rows(self, database: str, condition: str) -> str:
+        rows = distinct_events(database, self.source, condition)
+        if self.source != "payment_events":
+            return rows
+        # A payment's route is its booking's; joined when read, so that a late booking counts as well.
+        return (
+            f"(SELECT p.*, b.route_id AS route_id FROM {rows} AS p "
+            f"LEFT JOIN {booking_routes(database)} AS b ON p.booking_id = b.booking_id)"
+        )
+
+
+def _distinct_if(column: str, event_type: str) -> str:
+    return f"uniqExactStateIf({column}, event_type = '{event_type}')"
+
+
+_PLACE = (("city", "e.city"), ("state", "e.state"))
+
+BOOKINGS: Final = PreAggregation(
+    name="daily_bookings",
+    table="daily_bookings",
+    source="booking_events",
+    keys=(*_PLACE, ("route_id", "e.route_id"), ("currency", "e.currency")),
+    states=(
+        ("created", _distinct_if("booking_id", "booking.created")),
+        ("confirmed", _distinct_if("booking_id", "booking.confirmed")),
+        ("cancelled", _distinct_if("booking_id", "booking.cancelled")),
+        ("completed", _distinct_if("booking_id", "booking.completed")),
+        ("confirmations", "countIf(event_type = 'booking.confirmed')"),
+        ("value", "sumIf(toDecimal128(total_price, 2), event_type = 'booking.confirmed')"),
+        ("seats", "sumIf(toUInt64(seats_booked), event_type = 'booking.confirmed')"),
+    ),
+)
+
+_SUCCESS = "event_type = 'payment.success'"
+PAYMENTS: Final = PreAggregation(
+    name="daily_payments",
+    table="daily_payments",
+    source="payment_events",
+    keys=(*_PLACE, ("payment_method", "e.payment_method"), ("currency", "e.currency")),
+    states=(
+        ("initiated", _distinct_if("payment_id", "payment.initiated")),
+        ("succeeded", _distinct_if("payment_id", "payment.success")),
+        ("failed", _distinct_if("payment_id", "payment.failed")),
+        ("refunded", _distinct_if("payment_id", "payment.refunded")),
+        ("revenue", f"sumIf(toDecimal128(amount, 2), {_SUCCESS})"),
+        ("refunds", "sumIf(toDecimal128(refund_amount, 2), event_type = 'payment.refunded')"),
+        (
+            "processing_times",
+            f"quantileExactInclusiveStateIf(0.95)(assumeNotNull(processing_time_ms), "
+            f"{_SUCCESS} AND processing_time_ms IS NOT NULL)",
+        ),
+        ("processing_sum_ms", f"sumIf(toUInt64(ifNull(processing_time_ms, 0)), {_SUCCESS})"),
+        ("processing_count", f"countIf({_SUCCESS} AND e.processing_time_ms IS NOT NULL)"),
+    ),
+)
+
+_COMPLETED = "event_type = 'trip.completed'"
+TRIPS: Final = PreAggregation(
+    name="daily_trips",
+    table="daily_trips",
+    source="trip_events",
+    keys=(*_PLACE, ("route_id", "e.route_id"), ("currency", "e.currency")),
+    states=(
+        ("started", _distinct_if("trip_id", "trip.started")),
+        ("completed", _distinct_if("trip_id", "trip.completed")),
+        ("cancelled", _distinct_if("trip_id", "trip.cancelled")),
+        ("completions", f"countIf({_COMPLETED})"),
+        ("duration_minutes", f"sumKahanStateIf(ifNull(e.duration_minutes, 0.), {_COMPLETED})"),
+        ("distance_km", f"sumKahanStateIf(ifNull(e.distance_km, 0.), {_COMPLETED})"),
+        ("on_time", f"countIf({_COMPLETED} AND e.on_time)"),
+        ("earnings", f"sumIf(toDecimal128(driver_earnings, 2), {_COMPLETED})"),
+        ("commission", f"sumIf(toDecimal128(platform_commission, 2), {_COMPLETED})"),
+        ("drivers", "uniqExactState(driver_id)"),
+    ),
+)
+
+
+def _active(source: str, ids: str, route: str) -> PreAggregation:
+    return PreAggregation(
+        name=f"daily_users/{source}",
+        table="daily_users",
+        source=source,
+        keys=(("source", f"'{source}'"), *_PLACE, ("route_id", route)),
+        states=(("users", f"uniqExactArrayState([{ids}])"),),
+    )
+
+
+# One for each source: sources expire at different ages, and a day is recomputed only from its own.
+ACTIVE_USERS: Final = (
+    _active("user_events", "user_id", _NO_ROUTE),
+    _active("booking_events", "rider_id, driver_id", "e.route_id"),
+    _active("payment_events", "rider_id", "e.route_id"),
+    _active("trip_events", "rider_id, driver_id", "e.route_id"),
+    _active("route_events", "driver_id", "e.route_id"),
+    _active("location_events", "driver_id", _NO_ROUTE),
+)
+
+
+def _activity(source: str) -> PreAggregation:
+    return PreAggregation(
+        name=f"hourly_activity/{source}",
+        table="hourly_activity",
+        source=source,
+        keys=(
+            ("hour", "toStartOfHour(event_timestamp, 'UTC')"),
+            ("source", f"'{source}'"),
+            ("event_type", "e.event_type"),
+            *_PLACE,
+        ),
+        states=(("events", "count()"),),
+    )
+
+
+HOURLY_ACTIVITY: Final = tuple(_activity(active.source) for active in ACTIVE_USERS)
+
+ALL: Final = (BOOKINGS, PAYMENTS, TRIPS, *ACTIVE_USERS, *HOURLY_ACTIVITY)

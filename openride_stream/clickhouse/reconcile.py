@@ -1,0 +1,112 @@
+"""The background half of exactness: conflicting contents are found, dirty days are recomputed.
+
+One worker in the cluster runs a round at a time. Two at once, or one that dies half way, do no harm: a
+build counts only for the marks that it had read before it read the events.
+"""
+
+import logging
+import time
+
+import orjson
+
+from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.clickhouse.conflicts import Conflicts
+from openride_stream.clickhouse.days import DAY_MS, DayState, day_states, iso_day
+from openride_stream.clickhouse.preaggregations import ALL, PreAggregation
+from openride_stream.clickhouse.retention import retention_days
+from openride_stream.clock import Clock
+from openride_stream.metrics import Metrics
+from openride_stream.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_LAST_DAY = 65_535
+_SWEEP_EVERY_S = 600.0
+# A reader that planned with a generation has long finished when the generation is swept.
+_SWEPT_AFTER_MS = 600_000
+
+
+class Reconciler:
+    """Runs rounds; keeps nothing that a restart would miss."""
+
+    def __init__(self, store: ClickHouse, metrics: Metrics, clock: Clock, settings: Settings) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._clock = clock
+        self._retention_days = retention_days(settings)
+        self._conflicts = Conflicts(store)
+        self._swept_s = clock.monotonic_s()
+
+    async def run(self) -> int:
+        """One round; returns how many days were recomputed."""
+        await self._conflicts.find()
+        rebuilt = 0
+        for preaggregation in ALL:
+            started_s = self._clock.monotonic_s()
+            dirty = await self._dirty(preaggregation)
+            for state in dirty:
+                await self.build(preaggregation, state)
+            rebuilt += len(dirty)
+            self._metrics.preaggregation_duration_seconds.labels(preaggregation.name).observe(
+                self._clock.monotonic_s() - started_s
+            )
+        self._metrics.dirty_days.set(0)
+        await self._sweep()
+        return rebuilt
+
+    async def build(self, preaggregation: PreAggregation, state: DayState) -> None:
+        """Recompute one day as a whole and make it the one that readers use.
+
+        `state` must have been read before: whatever is stored after that read makes the day dirty again.
+        """
+        generation = time.time_ns() // 1000
+        columns = ", ".join(("day", *preaggregation.columns(), "generation"))
+        states = preaggregation.states_of(
+            self._store.database,
+            "event_timestamp >= fromUnixTimestamp64Milli({start:Int64}, 'UTC') "
+            "AND event_timestamp < fromUnixTimestamp64Milli({end:Int64}, 'UTC')",
+        )
+        await self._store.execute(
+            f"INSERT INTO {self._store.database}.{preaggregation.table} ({columns}) "
+            f"SELECT *, {generation} FROM ({states})",
+            {"start": state.day * DAY_MS, "end": (state.day + 1) * DAY_MS},
+        )
+        row = {
+            "preaggregation": preaggregation.name,
+            "day": iso_day(state.day),
+            "marks_seen": state.marks,
+            "generation": generation,
+        }
+        await self._store.insert(f"{self._store.database}.day_builds", orjson.dumps(row))
+
+    async def _dirty(self, preaggregation: PreAggregation) -> list[DayState]:
+        # A day whose rows may have expired is sealed: its last build stands.
+        today = self._clock.now_ms() // DAY_MS
+        oldest = today - self._retention_days[preaggregation.source] - 1
+        states = await day_states(self._store, preaggregation, oldest, _LAST_DAY)
+        dirty = [state for state in states if not state.clean]
+        self._metrics.dirty_days.set(len(dirty))
+        return dirty
+
+    async def _sweep(self) -> None:
+        """Delete generations that no reader uses any more."""
+        if self._clock.monotonic_s() - self._swept_s < _SWEEP_EVERY_S:
+            return
+        self._swept_s = self._clock.monotonic_s()
+        database = self._store.database
+        limit = time.time_ns() // 1000 - _SWEPT_AFTER_MS * 1000
+        current = (
+            "(SELECT preaggregation, day, argMax(generation, (marks_seen, generation)) "
+            f"FROM {database}.day_builds GROUP BY preaggregation, day)"
+        )
+        for preaggregation in ALL:
+            key = f"'{preaggregation.name}'"
+            of_source = f"AND source = '{preaggregation.source}'" if "/" in preaggregation.name else ""
+            await self._store.execute(
+                f"DELETE FROM {database}.{preaggregation.table} WHERE generation < {limit} {of_source} "
+                f"AND ({key}, day, generation) NOT IN {current}"
+            )
+        await self._store.execute(
+            f"DELETE FROM {database}.day_builds WHERE generation < {limit} AND preaggregation != 'conflicts' "
+            f"AND (preaggregation, day, generation) NOT IN {current}"
+        )

@@ -1,0 +1,211 @@
+"""The sink: rows of all agents, coalesced by table, made durable, then acknowledged.
+
+A flush inserts every waiting row, then marks the days that it touched, then tells each delivery that it is
+durable. In that order: a mark promises that the rows are there, an ack promises that the marks are. What
+fails in between was not acked and comes again; rows are idempotent by event_id and marks only grow.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import orjson
+
+from openride_stream.clickhouse.backoff import Backoff
+from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.clickhouse.days import DAY_MS, iso_day
+from openride_stream.clock import Clock
+from openride_stream.errors import StoreRefused, Transient
+from openride_stream.metrics import Metrics
+from openride_stream.settings import Settings
+
+_INSERT_BYTES = 32 * 1024 * 1024
+
+Refused = Callable[[dict[str, Any], StoreRefused], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Delivery:
+    """Rows of one record batch for one table.
+
+    `body` is the rows as comma-separated JSON objects; `days` the UTC days (since the epoch) they touch;
+    `durable` is called once when they are safe; `refused` takes each row that ClickHouse can never store.
+    """
+
+    table: str
+    body: bytes
+    rows: int
+    days: frozenset[int]
+    durable: Callable[[], None]
+    refused: Refused
+
+    @classmethod
+    def of(
+        cls, table: str, rows: Sequence[dict[str, Any]], durable: Callable[[], None], refused: Refused
+    ) -> "Delivery":
+        """Serialise decoded rows; `event_timestamp` of each is in milliseconds since the epoch."""
+        days = frozenset(row["event_timestamp"] // DAY_MS for row in rows)
+        return cls(table, orjson.dumps(rows)[1:-1], len(rows), days, durable, refused)
+
+
+class Sink:
+    """Bounded buffer and flush loop in front of ClickHouse. Used on one event loop."""
+
+    def __init__(self, store: ClickHouse, settings: Settings, metrics: Metrics, clock: Clock) -> None:
+        self._store = store
+        self._settings = settings
+        self._metrics = metrics
+        self._clock = clock
+        self._backoff = Backoff(settings.retry_backoff_min_ms, settings.retry_backoff_max_ms)
+        self._waiting: list[Delivery] = []
+        self._waiting_rows = 0
+        self._waiting_since_s = 0.0
+        self._unacked_rows = 0
+        self._unacked_bytes = 0
+        self._flush_wanted = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.available = True
+        self.last_error = ""
+
+    async def write(self, delivery: Delivery) -> None:
+        """Queue one delivery; waits while too much is in flight (that is the back-pressure)."""
+        while not self._has_room():
+            self._room.clear()
+            self._flush_wanted.set()
+            await self._room.wait()
+        if not self._waiting:
+            self._waiting_since_s = self._clock.monotonic_s()
+        self._waiting.append(delivery)
+        self._waiting_rows += delivery.rows
+        self._count(delivery.rows, len(delivery.body))
+        self._idle.clear()
+        if self._waiting_rows >= self._settings.flush_rows:
+            self._flush_wanted.set()
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Flush everything now; False when rows were still in flight after `timeout_s`."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._unacked_rows:
+                    self._flush_wanted.set()
+                    self._idle.clear()
+                    await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def run(self) -> None:
+        """Flush until cancelled: at `flush_rows` rows or `flush_interval_ms`, whichever is first."""
+        interval_s = self._settings.flush_interval_ms / 1000
+        while True:
+            remaining_s = interval_s
+            if self._waiting:
+                remaining_s = self._waiting_since_s + interval_s - self._clock.monotonic_s()
+            woken = await self._woken_within(max(remaining_s, 0.001))
+            due = self._clock.monotonic_s() - self._waiting_since_s >= interval_s
+            if self._waiting and (woken or due):
+                await self._flush()
+
+    async def _woken_within(self, wait_s: float) -> bool:
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._flush_wanted.wait()
+        except TimeoutError:
+            return False
+        self._flush_wanted.clear()
+        return True
+
+    def _has_room(self) -> bool:
+        # One delivery is always let through, however large it is.
+        return self._unacked_rows == 0 or (
+            self._unacked_rows < self._settings.unacked_rows_limit
+            and self._unacked_bytes < self._settings.unacked_bytes_limit
+        )
+
+    def _count(self, rows: int, size_bytes: int) -> None:
+        self._unacked_rows += rows
+        self._unacked_bytes += size_bytes
+        self._metrics.unacked_rows.set(self._unacked_rows)
+
+    async def _flush(self) -> None:
+        taken, self._waiting, self._waiting_rows = self._waiting, [], 0
+        by_table = sorted(taken, key=lambda delivery: delivery.table)
+        groups = [(table, list(group)) for table, group in groupby(by_table, key=lambda d: d.table)]
+        async with asyncio.TaskGroup() as tasks:
+            for table, deliveries in groups:
+                tasks.create_task(self._insert_table(table, deliveries))
+        await self._mark({(delivery.table, day) for delivery in taken for day in delivery.days})
+        for delivery in taken:
+            self._count(-delivery.rows, -len(delivery.body))
+            delivery.durable()
+        self._room.set()
+        if not self._unacked_rows:
+            self._idle.set()
+
+    async def _insert_table(self, table: str, deliveries: list[Delivery]) -> None:
+        for chunk in _chunks(deliveries):
+            started_s = self._clock.monotonic_s()
+            try:
+                await self._until_done(table, b"\n".join(delivery.body for delivery in chunk))
+            except StoreRefused:
+                for delivery in chunk:
+                    await self._bisect(delivery, orjson.loads(b"[" + delivery.body + b"]"))
+            rows = sum(delivery.rows for delivery in chunk)
+            self._metrics.flush_duration_seconds.labels(table).observe(self._clock.monotonic_s() - started_s)
+            self._metrics.flush_rows.labels(table).observe(rows)
+            self._metrics.rows_inserted_total.labels(table).inc(rows)
+
+    async def _bisect(self, delivery: Delivery, rows: list[dict[str, Any]]) -> None:
+        """Store what can be stored and hand each row that cannot to `refused`."""
+        try:
+            await self._until_done(delivery.table, orjson.dumps(rows)[1:-1])
+        except StoreRefused as error:
+            if len(rows) == 1:
+                await delivery.refused(rows[0], error)
+                return
+            middle = len(rows) // 2
+            await self._bisect(delivery, rows[:middle])
+            await self._bisect(delivery, rows[middle:])
+
+    async def _mark(self, touched: Iterable[tuple[str, int]]) -> None:
+        marks = [
+            {"source": table, "day": iso_day(day), "marks": 1}
+            for table, day in sorted(touched)
+        ]
+        if marks:
+            await self._until_done("day_marks", orjson.dumps(marks)[1:-1])
+
+    async def _until_done(self, table: str, body: bytes) -> None:
+        """Insert, retrying for as long as the store is away; only `StoreRefused` gets out."""
+        for pause_s in self._backoff.pauses_s():
+            try:
+                await self._store.insert(f"{self._store.database}.{table}", body)
+            except Transient as error:
+                self.available = False
+                self.last_error = str(error)
+                self._metrics.store_available.set(0)
+                self._metrics.store_retries_total.labels("insert").inc()
+                await asyncio.sleep(pause_s)
+            else:
+                self.available = True
+                self._metrics.store_available.set(1)
+                return
+
+
+def _chunks(deliveries: Sequence[Delivery]) -> Iterable[list[Delivery]]:
+    """Split so that no insert is much larger than `_INSERT_BYTES`."""
+    chunk: list[Delivery] = []
+    size_bytes = 0
+    for delivery in deliveries:
+        if chunk and size_bytes + len(delivery.body) > _INSERT_BYTES:
+            yield chunk
+            chunk, size_bytes = [], 0
+        chunk.append(delivery)
+        size_bytes += len(delivery.body)
+    if chunk:
+        yield chunk

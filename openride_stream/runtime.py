@@ -1,0 +1,153 @@
+"""What one worker holds while it runs: connections, the sink, the jobs. Opened and closed with the app."""
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Self
+
+from openride_stream.cache import Cache, open_cache
+from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.clickhouse.migrate import current_version
+from openride_stream.clickhouse.migrations import head
+from openride_stream.clickhouse.reconcile import Reconciler
+from openride_stream.clickhouse.retention import retention_days
+from openride_stream.clickhouse.sink import Sink
+from openride_stream.clock import Clock, SystemClock
+from openride_stream.delivery import Ingest
+from openride_stream.errors import ConfigurationError, Fatal, Transient
+from openride_stream.events.decode import DecodePolicy
+from openride_stream.kafka.admin import cluster_id
+from openride_stream.kafka.dead_letters import DeadLetters
+from openride_stream.kafka.end_offsets import broker_misreports_end
+from openride_stream.metadata.engine import Metadata
+from openride_stream.metadata.jobs import JobRuns, slot_of
+from openride_stream.metrics import Metrics
+from openride_stream.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+JOB_PREAGGREGATION = "preaggregation"
+_LEASE_S = 300.0
+
+
+def worker_name() -> str:
+    """A name that is unique to this process start on this host."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+@dataclass(slots=True)
+class Runtime:
+    """The open connections and running tasks of one worker."""
+
+    settings: Settings
+    clock: Clock
+    metrics: Metrics
+    worker: str
+    store: ClickHouse
+    metadata: Metadata
+    cache: Cache
+    dead_letters: DeadLetters
+    sink: Sink
+    ingest: Ingest
+    reconciler: Reconciler
+    misreports_end: bool
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @classmethod
+    async def open(cls, settings: Settings, metrics: Metrics, clock: Clock | None = None) -> Self:
+        """Connect to everything and check the schema; raises `Fatal` with what to do when it cannot run."""
+        if not settings.pii_key.get_secret_value():
+            message = "OPENRIDE_PII_KEY is not set: personal data needs the key of its HMAC"
+            raise ConfigurationError(message)
+        clock = clock or SystemClock()
+        worker = worker_name()
+        store = ClickHouse.open(settings)
+        await _wait_for_schema(store, settings)
+        cluster = await cluster_id(settings)
+        dead_letters = await DeadLetters.open(settings, worker, metrics, clock)
+        sink = Sink(store, settings, metrics, clock)
+        policy = DecodePolicy.from_settings(settings, cluster, retention_days(settings))
+        misreports = settings.kafka_end_offset_probe and await broker_misreports_end(
+            settings.kafka_bootstrap_servers, settings.topic_replication
+        )
+        return cls(
+            settings=settings,
+            clock=clock,
+            metrics=metrics,
+            worker=worker,
+            store=store,
+            metadata=Metadata.open(settings.metadata_url),
+            cache=open_cache(settings, clock, metrics),
+            dead_letters=dead_letters,
+            sink=sink,
+            ingest=Ingest(policy, sink, dead_letters, metrics, clock),
+            reconciler=Reconciler(store, metrics, clock, settings),
+            misreports_end=misreports,
+        )
+
+    def start(self, crash: Callable[[BaseException], Awaitable[None]]) -> None:
+        """Start the flush loop and the jobs; a task that fails crashes the worker, which is restarted."""
+        for work in (self.sink.run(), self._preaggregate()):
+            task = asyncio.create_task(work)
+            task.add_done_callback(lambda done: _crash_on_error(done, crash))
+            self.tasks.append(task)
+
+    async def close(self) -> None:
+        """Stop the tasks and close every connection."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.dead_letters.close()
+        await self.cache.close()
+        await self.metadata.close()
+        await self.store.close()
+
+    async def _preaggregate(self) -> None:
+        """Recompute dirty days, one worker in the cluster a slot."""
+        runs = JobRuns(self.metadata, self.clock)
+        interval_s = self.settings.preaggregation_interval_s
+        while True:
+            await asyncio.sleep(interval_s)
+            try:
+                await self._preaggregate_once(runs, slot_of(self.clock.now_ms(), interval_s))
+            except Transient as error:
+                # Answers stay exact without pre-aggregations; they only take longer.
+                logger.warning("Pre-aggregation put off", extra={"error": str(error)})
+
+    async def _preaggregate_once(self, runs: JobRuns, slot: str) -> None:
+        if not await runs.claim(JOB_PREAGGREGATION, slot, self.worker, _LEASE_S, alone=True):
+            return
+        try:
+            await self.reconciler.run()
+        except BaseException as error:
+            await runs.finish(JOB_PREAGGREGATION, slot, self.worker, "failed", str(error))
+            raise
+        await runs.finish(JOB_PREAGGREGATION, slot, self.worker, "completed")
+
+
+def _crash_on_error(task: asyncio.Task[None], crash: Callable[[BaseException], Awaitable[None]]) -> None:
+    if task.cancelled():
+        return
+    error = task.exception() or Fatal("a background task ended")
+    logger.error("Background task failed: the worker exits", exc_info=error)
+    crashing = asyncio.ensure_future(crash(error))
+    crashing.add_done_callback(lambda _: None)
+
+
+async def _wait_for_schema(store: ClickHouse, settings: Settings) -> None:
+    for attempt in range(60):
+        try:
+            version = await current_version(store, settings.clickhouse_database)
+        except Transient as error:
+            logger.warning("Waiting for ClickHouse", extra={"error": str(error), "attempt": attempt})
+            await asyncio.sleep(1)
+            continue
+        if version == head():
+            return
+        message = f"ClickHouse has schema version {version}, this program needs {head()}: run `openride migrate`"
+        raise Fatal(message)
+    message = f"ClickHouse at {settings.clickhouse_url} did not answer for a minute"
+    raise Fatal(message)

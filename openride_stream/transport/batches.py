@@ -1,0 +1,182 @@
+"""A Faust transport that hands records to agents a batch at a time.
+
+For the topics named in `BatchApp.batch_topics` every fetched run of records of a partition becomes one
+Message: its value is a `RecordBatch`, its offset the last one. Agents stay ordinary agents. Every other
+topic (changelogs, ordinary agents) is read record by record, as Faust does.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, cast
+
+import faust
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage, Message
+from faust.types.transports import TPorTopicSet
+
+from openride_stream.events.records import Record, RecordBatch
+from openride_stream.transport.ledger import Handout, Ledger
+
+EndOffsets = Callable[[Any, Mapping[TP, int]], Awaitable[Mapping[TP, int]]]
+
+
+class BatchMessage(ConsumerMessage):  # type: ignore[misc]  # faust ships partial types
+    """One batch of a partition on its way through Faust."""
+
+    handout: Handout
+
+
+class BatchSchema(faust.Schema):  # type: ignore[misc]
+    """Values are handed on as they are: decoding is the application's, a batch at a time."""
+
+    def loads_key(self, app: Any, message: Message, **kwargs: Any) -> Any:
+        """The message's key, untouched (None for a batch)."""
+        del app, kwargs
+        return message.key
+
+    def loads_value(self, app: Any, message: Message, **kwargs: Any) -> Any:
+        """The message's value, untouched: a `RecordBatch`."""
+        del app, kwargs
+        return message.value
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """aiokafka's consumer in its thread, with end offsets that can be trusted."""
+
+    async def _highwaters(self, partitions: list[TP]) -> Mapping[TP, int]:
+        ends = await super()._highwaters(partitions)
+        mend: EndOffsets | None = self.app.true_end_offsets
+        if mend is None or self.consumer.in_transaction:
+            return cast(Mapping[TP, int], ends)
+        return await mend(self._ensure_consumer(), ends)
+
+
+class Consumer(driver.Consumer):  # type: ignore[misc]
+    """Delivers batches and commits only what the ledger says is done."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.ledger = Ledger()
+        self._batch_topics: frozenset[str] = self.app.batch_topics
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109
+        """Fetch from the broker and yield batches (batch topics) and single messages (the others)."""
+        records, active = await self._wait_next_records(timeout)
+        generation = self.app.consumer_generation_id
+        if records is None or self.should_stop:
+            return
+        if not self.flow_active:
+            await self._rewind()
+            return
+        for tp, run in list(records.items()):
+            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            async for message in self._messages(tp, run, active):
+                # A rebalance may have begun while the last message was being delivered.
+                if not self.flow_active or self.app.consumer_generation_id != generation:
+                    return
+                if isinstance(message, BatchMessage):
+                    message.handout = self.ledger.hand_out(
+                        tp, message.value.first_offset, message.value.last_offset
+                    )
+                yield tp, message
+
+    async def _messages(
+        self, tp: TP, run: Sequence[Record], active: set[TP] | None
+    ) -> AsyncIterator[Message]:
+        if tp.topic in self._batch_topics:
+            if run and await self._follows(tp, run):
+                yield self._to_batch(tp, run)
+        elif active is None or tp in active or tp in self._buffered_partitions:
+            for record in run:
+                yield self._to_message(tp, record)
+
+    async def _follows(self, tp: TP, run: Sequence[Record]) -> bool:
+        """Whether `run` continues what was delivered; rewinds the partition when records are missing."""
+        read = self._read_offset[tp]
+        if read is not None and run[-1].offset < read:
+            return False
+        expected = self.ledger.next_offset(tp)
+        if expected is None:
+            expected = read or 0
+        if not self.ledger.gap_is_new(tp, expected, run[0].offset):
+            return True
+        self.log.info("Offsets %s..%s of %r were not delivered: reading again", expected, run[0].offset, tp)
+        await self.seek(tp, expected)
+        return False
+
+    def _to_batch(self, tp: TP, run: Sequence[Record]) -> BatchMessage:
+        last = run[-1]
+        return BatchMessage(
+            tp.topic,
+            tp.partition,
+            last.offset,
+            last.timestamp / 1000.0,
+            0,
+            [],
+            None,
+            RecordBatch(tp.topic, tp.partition, run),
+            None,
+            0,
+            0,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    async def _rewind(self) -> None:
+        try:
+            await self.perform_seek()
+        except Exception as error:  # noqa: BLE001  # the rebalance that stopped the flow seeks again
+            self.log.warning("Could not seek to the committed offsets: %r", error)
+
+    async def perform_seek(self) -> None:
+        """Go back to the committed offsets; what was handed out before will be read again."""
+        await super().perform_seek()
+        for tp in self.assignment():
+            if tp.topic in self._batch_topics:
+                self.ledger.reset(tp, self._read_offset[tp] or 0)
+
+    def ack(self, message: Message) -> bool:
+        """Mark a message as done; batches by the ledger, the rest as Faust does."""
+        if not isinstance(message, BatchMessage):
+            return bool(super().ack(message))
+        message.acked = True
+        self._unacked_messages.discard(message)
+        return self.ledger.ack(message.handout)
+
+    def _filter_tps_with_pending_acks(self, topics: TPorTopicSet | None = None) -> Iterable[TP]:
+        yield from super()._filter_tps_with_pending_acks(topics)
+        for tp in self.ledger.partitions():
+            if topics is None or tp in topics or tp.topic in topics:
+                yield tp
+
+    def _new_offset(self, tp: TP) -> int | None:
+        if tp.topic in self._batch_topics:
+            return self.ledger.committable(tp)
+        return cast("int | None", super()._new_offset(tp))
+
+    def _should_commit(self, tp: TP, offset: int) -> bool:
+        # Faust takes a committed offset of 0 and none at all for the same thing.
+        committed = self._committed_offset[tp]
+        return committed is None or offset > committed
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Make what is in flight durable and commit it while the partitions are still ours."""
+        self.stop_flow()
+        await self.app.drain()
+        await self.commit()
+        for tp in revoked:
+            self.ledger.forget(tp)
+        await super().on_partitions_revoked(revoked)
+
+    async def on_stop(self) -> None:
+        """Make what is in flight durable, commit, leave the group."""
+        await self.app.drain()
+        await super().on_stop()
+
+
+class Transport(driver.Transport):  # type: ignore[misc]
+    """Faust's aiokafka transport with the batch consumer."""
+
+    Consumer = Consumer
