@@ -12,15 +12,29 @@ class Record(Protocol):
     """
 
     @property
-    def offset(self) -> int: ...
+    def offset(self) -> int:
+        """Place in the partition."""
+        ...
+
     @property
-    def timestamp(self) -> int: ...
+    def timestamp(self) -> int:
+        """Kafka timestamp in milliseconds since the epoch; negative when the record has none."""
+        ...
+
     @property
-    def key(self) -> bytes | None: ...
+    def key(self) -> bytes | None:
+        """The producer's key; nothing depends on it."""
+        ...
+
     @property
-    def value(self) -> bytes | None: ...
+    def value(self) -> bytes | None:
+        """What the producer sent; None for a tombstone."""
+        ...
+
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Names and values, in order; a name may occur twice."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,85 @@
+"""A batch of raw records to rows and rejects, at once.
+
+A row is a dict with one key a ClickHouse column, that `orjson.dumps` writes and JSONEachRow reads: every
+declared field of the type that was sent or has a default, and
+
+- `event_id` lower-case UUID; `event_timestamp` and every other time int, milliseconds since the epoch (what
+  DateTime64(3) reads from a bare number); money a decimal string with two places; `device_info` and
+  `location` JSON text
+- `payload` the record's JSON text as received, or, when it holds personal data, compact with those values
+  masked; in that case also `precedence` (see `identity.precedence`), which otherwise follows from payload
+- `topic`, `partition`, `offset` where the record was read
+- on schedule rows `record_timestamp`, int ms: when the record was first written, by which updates are
+  ordered; and `is_update`, true on the row of a partial update, absent otherwise. `event_timestamp` is
+  `started_processing_at` (of an update: `record_timestamp`), `event_id` is `analytics_id` (of an update: its
+  own).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from openride_stream.events.completion import Frame, complete
+from openride_stream.events.examination import examine
+from openride_stream.events.joining import is_plain, validate_plain
+from openride_stream.events.policy import DecodePolicy
+from openride_stream.events.records import Record, RecordBatch
+from openride_stream.events.registry import Row
+from openride_stream.events.rejects import Reject, Rejection
+from openride_stream.events.topics import BY_NAME
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a batch holds: `rows` to store and `rejects` to dead-letter, each in offset order."""
+
+    rows: list[dict[str, Any]]
+    rejects: list[Reject]
+
+
+def decode(batch: RecordBatch, policy: DecodePolicy, now_ms: int) -> Decoded:
+    """Every record of the batch as a row or as a reject; no bytes can make it raise.
+
+    Args:
+        batch: records of one partition of one of the nine source topics.
+        policy: limits, defaults and keys.
+        now_ms: wall-clock time in milliseconds since the epoch, for `too_late`.
+
+    Raises:
+        KeyError: the topic is not one of the nine.
+    """
+    source = BY_NAME[batch.topic]
+    frame = Frame(source, batch.partition, policy, policy.floor_ms(source.table, now_ms), now_ms)
+    decoded = Decoded([], [])
+    for record, row in zip(batch.records, _validated(batch.records, frame), strict=True):
+        try:
+            decoded.rows.append(_finished(row, record, frame))
+        except Rejection as rejection:
+            decoded.rejects.append(Reject.of(record, rejection))
+    return decoded
+
+
+def _finished(row: Row | None, record: Record, frame: Frame) -> Row:
+    if row is None or "personal_" in row:
+        return examine(record, frame)
+    value = record.value or b""
+    complete(row, record, value, frame)
+    row["payload"] = value.decode()
+    return row
+
+
+def _validated(records: Sequence[Record], frame: Frame) -> list[Row | None]:
+    """The validated row of each record that a join proves valid; None for one to examine on its own."""
+    limit_bytes = frame.policy.max_record_bytes
+    plain = {
+        place: value
+        for place, record in enumerate(records)
+        if (value := record.value) is not None and is_plain(value) and len(value) <= limit_bytes
+    }
+    proven = validate_plain(frame.source, list(plain.values()))
+    if len(plain) == len(records):
+        return proven
+    rows: list[Row | None] = [None] * len(records)
+    for place, row in zip(plain, proven, strict=True):
+        rows[place] = row
+    return rows

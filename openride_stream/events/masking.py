@@ -1,0 +1,66 @@
+"""Personal values give way to keyed pseudonyms before anything is stored, shown or logged.
+
+A pseudonym is the lower-case hex HMAC-SHA256, under the secret key, of the field's name, a NUL and the
+value's normal form. The same person thus has the same pseudonym in every event, and two fields never
+share one. Normal form of a string: Unicode NFC, without white space at either end; of `email` and
+`ip_address` besides, lower case. Any other value (an object, a list, a number) counts as its compact JSON
+text and is replaced whole. `null` holds nothing and stays.
+"""
+
+import hmac
+import unicodedata
+from typing import Any, Final
+
+from openride_stream.events import documents
+from openride_stream.events.rejects import Rejection
+from openride_stream.events.types_common import PERSONAL_NAMES
+
+_PERSONAL: Final = frozenset(PERSONAL_NAMES)
+_CASELESS: Final = frozenset({"email", "ip_address"})
+
+
+def pseudonym(name: str, value: Any, key: bytes) -> str:
+    """What stands for `value` of the personal field `name`: 64 hex digits."""
+    if isinstance(value, str):
+        text = unicodedata.normalize("NFC", value).strip()
+        text = text.lower() if name in _CASELESS else text
+    else:
+        text = documents.dumps(value)
+    return hmac.digest(key, f"{name}\0{text}".encode(), "sha256").hex()
+
+
+def mask(document: Any, key: bytes) -> bool:
+    """Replace, in place, every personal value anywhere in a parsed document.
+
+    Returns:
+        Whether there was one.
+    """
+    found = False
+    waiting = [document]
+    while waiting:  # no recursion: the depth of a document is its producer's choice
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting.extend(node)
+        elif isinstance(node, dict):
+            for name, value in node.items():
+                if name not in _PERSONAL:
+                    waiting.append(value)
+                elif value is not None:
+                    node[name] = pseudonym(name, value, key)
+                    found = True
+    return found
+
+
+def masked_text(value: bytes, key: bytes) -> str | None:
+    """A record's value as compact JSON text without personal values; None when it is not a JSON object.
+
+    This is how a dead letter may be shown.
+    """
+    try:
+        document = documents.loads(value.decode())
+        if not isinstance(document, dict):
+            return None
+        mask(document, key)
+        return documents.dumps(document)
+    except (Rejection, ValueError, TypeError):  # not JSON; or text that UTF-8 cannot hold
+        return None

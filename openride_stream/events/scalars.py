@@ -1,0 +1,171 @@
+"""The scalar types that event fields are made of, as pydantic validates them from JSON.
+
+Everything that can be checked in pydantic's Rust core is (patterns, bounds); only money and timestamps
+need Python, since their stored form differs from the one that is sent. JSON is read strictly: a number
+is never taken for a string, nor a string or a boolean for a number. Messages never repeat the input.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainValidator, WithJsonSchema
+from pydantic import StringConstraints as Chars
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+UINT16_MAX: Final = 2**16 - 1
+INT32_MAX: Final = 2**31 - 1
+UINT32_MAX: Final = 2**32 - 1
+SAFE_INTEGER_MAX: Final = 2**53 - 1
+"""Largest integer that every JSON reader holds exactly (RFC 8259 section 6)."""
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST_TIMESTAMP_MS: Final = 946_684_800_000
+"""2000-01-01, the contract's first event time."""
+END_TIMESTAMP_MS: Final = 7_258_118_400_000
+"""2200-01-01, exclusive: ClickHouse's DateTime64 holds any later use of it with room for a zone."""
+
+UUID_PATTERN: Final = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+TIMESTAMP_PATTERN: Final = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
+    r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?$"
+)
+TIMESTAMP_MESSAGE: Final = "Input should be an RFC 3339 time from 2000-01-01 to before 2200-01-01"
+MONEY_PATTERN: Final = r"^[0-9]{1,16}(\.[0-9]{1,2})?$"
+MONEY_NUMBER_END: Final = 1e13
+"""Above this, exclusive, a double cannot hold two decimals, so that the amount has to come as a string."""
+MONEY_MESSAGE: Final = (
+    "Input should be a decimal of at least 0 and below 1e16 with at most two places "
+    "(as a string when it has decimals and is 1e13 or more)"
+)
+_TIMESTAMP: Final = "timestamp"
+_MONEY: Final = "money"
+_MONEY_TEXT: Final = re.compile(MONEY_PATTERN.rstrip("$") + r"\Z")
+
+
+def epoch_ms(text: str) -> int:
+    """Milliseconds since the epoch of `text`, which must match `TIMESTAMP_PATTERN`.
+
+    Without an offset it is UTC. Digits below the millisecond are cut off, not rounded, so that an event
+    never moves into the next second.
+
+    Raises:
+        ValueError: no such day, or outside 2000-01-01 (inclusive) to 2200-01-01 (exclusive).
+    """
+    try:
+        since = datetime.fromisoformat(text) - EPOCH
+    except (ValueError, TypeError):  # a lower-case "t" or "z"; no offset
+        moment = datetime.fromisoformat(text.upper())
+        since = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - EPOCH
+    ms = since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
+    if not FIRST_TIMESTAMP_MS <= ms < END_TIMESTAMP_MS:
+        raise ValueError(TIMESTAMP_MESSAGE)
+    return ms
+
+
+def _timestamp(text: str) -> int:
+    try:
+        return epoch_ms(text)
+    except ValueError:
+        raise PydanticCustomError(_TIMESTAMP, TIMESTAMP_MESSAGE) from None
+
+
+def _money(amount: object) -> str:
+    """The amount as a decimal string with two places; sent as a string or a JSON number."""
+    if type(amount) is str and _MONEY_TEXT.match(amount):
+        units, _, cents = amount.partition(".")
+        return f"{int(units)}.{cents:0<2}"
+    if type(amount) is int and 0 <= amount < 10**16:
+        return f"{amount}.00"
+    if type(amount) is float and 0 <= amount < MONEY_NUMBER_END:
+        text = f"{abs(amount):.2f}"
+        if float(text) == amount:
+            return text
+    raise PydanticCustomError(_MONEY, MONEY_MESSAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """Marks a timestamp that is sent as RFC 3339 text and becomes integer milliseconds."""
+
+    def __get_pydantic_core_schema__(self, source: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
+        del source, handler
+        return core_schema.no_info_after_validator_function(
+            _timestamp, core_schema.str_schema(pattern=TIMESTAMP_PATTERN)
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        del schema, handler
+        return {"type": "string", "pattern": TIMESTAMP_PATTERN}
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Marks an integer within inclusive bounds; `2.0` is the JSON number 2, as in JSON Schema."""
+
+    minimum: int
+    maximum: int
+
+    def __get_pydantic_core_schema__(self, source: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
+        """An exact integer first, since that is what nearly everyone sends; else a whole float."""
+        del source, handler
+        integer = core_schema.int_schema(strict=True, ge=self.minimum, le=self.maximum)
+        whole = core_schema.float_schema(
+            strict=True, ge=self.minimum, le=self.maximum, multiple_of=1, allow_inf_nan=False
+        )
+        return core_schema.union_schema(
+            [integer, core_schema.chain_schema([whole, core_schema.int_schema()])],
+            mode="left_to_right",
+            custom_error_type="whole_number",
+            custom_error_message=f"Input should be a whole number from {self.minimum} to {self.maximum}",
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """A bounded JSON Schema integer."""
+        del schema, handler
+        return {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
+
+
+Text = Annotated[str, Field()]
+NonEmptyText = Annotated[str, Chars(min_length=1)]
+Id = Annotated[str, Chars(pattern=UUID_PATTERN, to_lower=True)]
+Phone = Annotated[str, Chars(pattern=r"^\+[1-9][0-9]{1,14}$")]
+Currency = Annotated[str, Chars(pattern=r"^[A-Z]{3}$")]
+CardDigits = Annotated[str, Chars(pattern=r"^[0-9]{4}$")]
+ClockTime = Annotated[str, Chars(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$")]
+Weekday = Literal["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
+Role = Literal["RIDER", "DRIVER", "ADMIN"]
+CancelledBy = Literal["RIDER", "DRIVER", "SYSTEM"]
+
+TimestampText = Annotated[str, Chars(pattern=TIMESTAMP_PATTERN)]
+"""A timestamp by its shape only; `epoch_ms` turns it into milliseconds."""
+Timestamp = Annotated[int, _Moment()]
+Money = Annotated[
+    str,
+    PlainValidator(_money),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": MONEY_PATTERN},
+                {"type": "number", "minimum": 0, "exclusiveMaximum": 10**16},
+            ]
+        }
+    ),
+]
+
+Flag = Annotated[bool, Field(strict=True)]
+Amount = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+Latitude = Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=False)]
+Longitude = Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False)]
+Bearing = Annotated[float, Field(strict=True, ge=0, lt=360, allow_inf_nan=False)]
+Seats = Annotated[int, Whole(1, 8)]
+UInt16 = Annotated[int, Whole(0, UINT16_MAX)]
+UInt32 = Annotated[int, Whole(0, UINT32_MAX)]
+Partition = Annotated[int, Whole(0, INT32_MAX)]
+UInt53 = Annotated[int, Whole(0, SAFE_INTEGER_MAX)]
+JsonObject = dict[str, Any]
