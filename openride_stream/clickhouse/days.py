@@ -1,5 +1,6 @@
 """Which days of a pre-aggregation can be trusted, and what has to be read from events instead."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from hashlib import blake2b
@@ -121,3 +122,24 @@ def _merged(pieces: list[tuple[int, int]]) -> list[tuple[int, int]]:
 def iso_day(day: int) -> str:
     """A day number (since the epoch) as ClickHouse reads a Date."""
     return (_EPOCH + timedelta(days=day)).isoformat()
+
+
+async def version(
+    store: ClickHouse, sources: Sequence[str], start_ms: int, end_ms: int, whole: Sequence[str] = ()
+) -> str:
+    """What an answer hangs on: changes whenever an event of `sources` in the range, or any of `whole`, is stored.
+
+    A cached answer under this version is never stale, whichever worker stored the event.
+    """
+    rows = await store.select(
+        f"SELECT source, sum(marks) AS total FROM {store.database}.day_marks WHERE "
+        "(source IN {sources:Array(String)} AND day BETWEEN toDate({first:Int32}) AND toDate({last:Int32})) "
+        "OR source IN {whole:Array(String)} GROUP BY source ORDER BY source",
+        {
+            "sources": list(sources),
+            "whole": list(whole),
+            "first": max(start_ms // DAY_MS, 0),
+            "last": min((end_ms - 1) // DAY_MS, 65_535),
+        },
+    )
+    return ",".join(f"{row['source']}:{row['total']}" for row in rows)

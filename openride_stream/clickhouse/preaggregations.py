@@ -4,8 +4,8 @@ The same SELECT fills a pre-aggregated day and answers for a day that has none, 
 depend on which path it took.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Self
 
 from openride_stream.clickhouse.distinct import booking_routes, distinct_events
 
@@ -17,6 +17,7 @@ class PreAggregation:
     """States of one source table by day.
 
     `keys` are the grouping columns after the day, `states` the aggregate columns, both as (name, SQL).
+    `by_booking` gives rows the route of their booking.
     """
 
     name: str
@@ -24,6 +25,18 @@ class PreAggregation:
     source: str
     keys: tuple[tuple[str, str], ...]
     states: tuple[tuple[str, str], ...]
+    by_booking: bool = False
+
+    def placed(self) -> Self:
+        """The variant whose rows carry what a place filter needs.
+
+        A payment has no route of its own, and its booking may arrive after the day was built: so its route
+        is no column of the pre-aggregation, and a filtered answer is read from events.
+        """
+        if self.source != "payment_events":
+            return self
+        keys = (*(key for key in self.keys if key[0] != "route_id"), ("route_id", "e.route_id"))
+        return replace(self, keys=keys, by_booking=True)
 
     def columns(self) -> tuple[str, ...]:
         """The table's columns after `day` and `generation`, in the order of `states_of`."""
@@ -38,9 +51,8 @@ class PreAggregation:
 
     def _rows(self, database: str, condition: str) -> str:
         rows = distinct_events(database, self.source, condition)
-        if self.source != "payment_events":
+        if not self.by_booking:
             return rows
-        # A payment's route is its booking's; joined when read, so that a late booking counts as well.
         return (
             f"(SELECT p.*, b.route_id AS route_id FROM {rows} AS p "
             f"LEFT JOIN {booking_routes(database)} AS b ON p.booking_id = b.booking_id)"
@@ -119,7 +131,7 @@ def _active(source: str, ids: str, route: str) -> PreAggregation:
         table="daily_users",
         source=source,
         keys=(("source", f"'{source}'"), *_PLACE, ("route_id", route)),
-        states=(("users", f"uniqExactArrayState([{ids}])"),),
+        states=(("users", f"uniqExactState(arrayJoin([{ids}]))"),),
     )
 
 
@@ -127,7 +139,7 @@ def _active(source: str, ids: str, route: str) -> PreAggregation:
 ACTIVE_USERS: Final = (
     _active("user_events", "user_id", _NO_ROUTE),
     _active("booking_events", "rider_id, driver_id", "e.route_id"),
-    _active("payment_events", "rider_id", "e.route_id"),
+    _active("payment_events", "rider_id", _NO_ROUTE),
     _active("trip_events", "rider_id, driver_id", "e.route_id"),
     _active("route_events", "driver_id", "e.route_id"),
     _active("location_events", "driver_id", _NO_ROUTE),

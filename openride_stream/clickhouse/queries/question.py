@@ -1,0 +1,53 @@
+"""What every metrics endpoint is asked, and how a place filter reads in SQL."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from openride_stream.clickhouse.client import Param
+from openride_stream.clickhouse.distinct import routes
+
+Granularity = Literal["hourly", "daily", "weekly", "monthly"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A range [start_ms, end_ms) of event time, a currency, and optional filters."""
+
+    start_ms: int
+    end_ms: int
+    currency: str
+    city: str | None = None
+    state: str | None = None
+    granularity: Granularity | None = None
+
+    @property
+    def placed(self) -> bool:
+        """Whether a place filter is given."""
+        return self.city is not None or self.state is not None
+
+    def params(self) -> dict[str, Param]:
+        """Server-side parameters that `here` and money sums use."""
+        params: dict[str, Param] = {"currency": self.currency}
+        if self.city is not None:
+            params["city"] = self.city
+        if self.state is not None:
+            params["state"] = self.state
+        return params
+
+    def here(self) -> str:
+        """SQL condition: the row's place (own city and state, else its route's origin) passes the filters.
+
+        Rows are `t` (city, state, route_id), routes are `r`; see `with_routes`.
+        """
+        terms = []
+        if self.city is not None:
+            terms.append("if(t.city != '', t.city, r.origin_city) = {city:String}")
+        if self.state is not None:
+            terms.append("if(t.city != '', t.state, r.origin_state) = {state:String}")
+        return " AND ".join(terms) or "1"
+
+    def with_routes(self, database: str, rows: str) -> str:
+        """`rows` (a subquery) as `t`, with their routes as `r` where a place filter needs them."""
+        if not self.placed:
+            return f"({rows}) AS t"
+        return f"({rows}) AS t LEFT JOIN {routes(database)} AS r ON t.route_id = r.route_id"

@@ -1,0 +1,68 @@
+"""Zero-filled time series: bucket starts in UTC, weeks from Monday."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.clickhouse.preaggregations import PreAggregation
+from openride_stream.clickhouse.queries.question import Granularity, Question
+from openride_stream.clickhouse.queries.source import all_states
+from openride_stream.clock import utc_from_ms
+
+# `day` is a Date, or a DateTime for hourly series.
+BUCKET_SQL: Final[dict[Granularity, str]] = {
+    "hourly": "t.day",
+    "daily": "t.day",
+    "weekly": "toStartOfWeek(t.day, 1)",
+    "monthly": "toStartOfMonth(t.day)",
+}
+
+
+def bucket_seconds_sql(granularity: Granularity) -> str:
+    """SQL of the start of the bucket of `t.day`, in seconds since the epoch."""
+    return f"toUnixTimestamp(toDateTime({BUCKET_SQL[granularity]}, 'UTC'))"
+
+
+async def distinct_series(
+    store: ClickHouse, preaggregations: Sequence[PreAggregation], column: str, question: Question
+) -> list[dict[str, object]]:
+    """The distinct ids of a state column by bucket of the question's granularity, zero-filled."""
+    assert question.granularity is not None
+    source = await all_states(
+        store, preaggregations, ("route_id", column), question, hourly=question.granularity == "hourly"
+    )
+    sql = (
+        f"SELECT {bucket_seconds_sql(question.granularity)} AS bucket, uniqExactMerge(t.{column}) AS value "
+        f"FROM {question.with_routes(store.database, source.sql)} WHERE {question.here()} GROUP BY bucket"
+    )
+    rows = await store.select(sql, {**source.params, **question.params()})
+    return filled(question, {row["bucket"]: row["value"] for row in rows})
+
+
+def filled(question: Question, values: Mapping[int, float]) -> list[dict[str, object]]:
+    """`{timestamp, value}` for every bucket that the range touches; `values` by bucket start in seconds."""
+    assert question.granularity is not None
+    buckets = []
+    start = _floor(utc_from_ms(question.start_ms), question.granularity)
+    while int(start.timestamp() * 1000) < question.end_ms:
+        value = values.get(int(start.timestamp()), 0)
+        buckets.append({"timestamp": start.strftime("%Y-%m-%dT%H:%M:%SZ"), "value": value})
+        start = _next(start, question.granularity)
+    return buckets
+
+
+def _floor(moment: datetime, granularity: Granularity) -> datetime:
+    if granularity == "hourly":
+        return moment.replace(minute=0, second=0, microsecond=0)
+    day = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
+    if granularity == "weekly":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if granularity == "monthly" else day
+
+
+def _next(start: datetime, granularity: Granularity) -> datetime:
+    if granularity == "monthly":
+        return (start.replace(day=28) + timedelta(days=4)).replace(day=1)
+    step = {"hourly": timedelta(hours=1), "daily": timedelta(days=1), "weekly": timedelta(weeks=1)}
+    return start + step[granularity]
