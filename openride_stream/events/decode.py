@@ -28,6 +28,8 @@ from openride_stream.events.registry import Row
 from openride_stream.events.rejects import Reject, Rejection
 from openride_stream.events.topics import BY_NAME
 
+__all__ = ["DecodePolicy", "Decoded", "decode"]
+
 
 @dataclass(frozen=True, slots=True)
 class Decoded:

@@ -116,7 +116,7 @@ def _validator(domain: Domain) -> Validator:
     if len(group) == 1:
         return TypeAdapter(list[group[0]])  # type: ignore[valid-type]
     union = Annotated[Union[group], Discriminator("event_type")]  # type: ignore[valid-type]  # noqa: UP007
-    return TypeAdapter(list[union])  # type: ignore[valid-type]
+    return TypeAdapter(list[union])
 
 
 VALIDATORS: Final[Mapping[Domain, Validator]] = {topic.domain: _validator(topic.domain) for topic in TOPICS}
