@@ -13,7 +13,6 @@ from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.migrate import current_version
 from openride_stream.clickhouse.migrations import head
 from openride_stream.clickhouse.reconcile import Reconciler
-from openride_stream.clickhouse.retention import retention_days
 from openride_stream.clickhouse.sink import Sink
 from openride_stream.clock import Clock, SystemClock
 from openride_stream.delivery import Ingest
@@ -69,7 +68,7 @@ class Runtime:
         cluster = await cluster_id(settings)
         dead_letters = await DeadLetters.open(settings, worker, metrics, clock)
         sink = Sink(store, settings, metrics, clock)
-        policy = DecodePolicy.from_settings(settings, cluster, retention_days(settings))
+        policy = DecodePolicy.from_settings(settings, cluster)
         misreports = settings.kafka_end_offset_probe and await broker_misreports_end(
             settings.kafka_bootstrap_servers, settings.topic_replication
         )

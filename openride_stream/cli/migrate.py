@@ -1,0 +1,30 @@
+"""`openride migrate`: topics, ClickHouse tables and the metadata schema, brought to this version."""
+
+import asyncio
+
+import click
+
+from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.clickhouse.migrate import migrate
+from openride_stream.kafka.topics import create_topics
+from openride_stream.metadata.migrate import upgrade
+from openride_stream.settings import Settings
+
+
+@click.command(name="migrate")
+def command() -> None:
+    """Create what is missing; safe to run again, and from several places at once."""
+    asyncio.run(_migrate(Settings()))
+
+
+async def _migrate(settings: Settings) -> None:
+    created = await create_topics(settings)
+    click.echo(f"Kafka       {len(created)} topics created" if created else "Kafka       topics are there")
+    store = ClickHouse.open(settings)
+    try:
+        applied = await migrate(store, settings)
+    finally:
+        await store.close()
+    names = ", ".join(f"{migration.version:04d}_{migration.name}" for migration in applied)
+    click.echo(f"ClickHouse  {names or 'schema is current'}")
+    click.echo(f"Metadata    at revision {await upgrade(settings.metadata_url)}")
