@@ -44,6 +44,11 @@ class OpenRideApp(faust.App):  # type: ignore[misc]  # faust ships partial types
         if self.runtime is not None:
             await self.runtime.sink.drain(self.settings.drain_timeout_s)
 
+    async def on_first_start(self) -> None:
+        """Make Faust's folder; it makes no parents itself."""
+        self.conf.datadir.mkdir(parents=True, exist_ok=True)
+        await super().on_first_start()
+
     async def on_start(self) -> None:
         """Connect to everything before the consumer starts."""
         self.runtime = await Runtime.open(self.settings, self.metrics)
