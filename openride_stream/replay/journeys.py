@@ -12,7 +12,7 @@ from openride_stream.replay.zones import Zone
 PING_EVERY_MS: Final = 36_000  # makes about 70 % of all events a location
 COMMISSION: Final = Decimal("0.20")
 _APPROACH_MS: Final = 4 * MINUTE_MS
-_NOISE_DEGREES: Final = 0.0003
+_NOISE_DEGREES: Final = 0.0008
 _KM_PER_DEGREE: Final = 111.2
 
 
@@ -100,7 +100,8 @@ def _follow(story: Story, driver_id: str, leg: Leg, floor_ms: int) -> None:
     length_ms = leg.end_ms - leg.start_ms
     north, east = leg.end[0] - leg.start[0], leg.end[1] - leg.start[1]
     bearing, speed_kmh = _course(north, east, leg.start[0], length_ms)
-    gauss, trip = story.dice.gauss, {"trip_id": leg.trip_id} if leg.trip_id else {}
+    # Uniform noise: a Gaussian one would be a third of the cost of a location.
+    dice, trip = story.dice.random, {"trip_id": leg.trip_id} if leg.trip_id else {}
     first_ms = leg.start_ms + story.dice.randrange(PING_EVERY_MS)
     for at_ms in range(first_ms, leg.end_ms, PING_EVERY_MS):
         if at_ms < floor_ms:
@@ -109,11 +110,11 @@ def _follow(story: Story, driver_id: str, leg: Leg, floor_ms: int) -> None:
         fields = {
             "driver_id": driver_id,
             **trip,
-            "lat": round(leg.start[0] + share * north + gauss(0, _NOISE_DEGREES), 6),
-            "lon": round(leg.start[1] + share * east + gauss(0, _NOISE_DEGREES), 6),
-            "speed_kmh": round(max(0.0, speed_kmh + gauss(0, 4)), 1),
-            "bearing": round(bearing + gauss(0, 5), 1) % 360,
-            "accuracy_meters": round(3 + abs(gauss(0, 4)), 1),
+            "lat": round(leg.start[0] + share * north + (dice() - 0.5) * _NOISE_DEGREES, 6),
+            "lon": round(leg.start[1] + share * east + (dice() - 0.5) * _NOISE_DEGREES, 6),
+            "speed_kmh": round(speed_kmh * (0.8 + 0.4 * dice()), 1),
+            "bearing": round(bearing + 10 * dice()) % 360,
+            "accuracy_meters": round(3 + 9 * dice(), 1),
         }
         story.add("driver.location.updated", at_ms, driver_id, leg.zones[share >= 0.5], fields)
 

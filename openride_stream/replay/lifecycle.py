@@ -4,7 +4,6 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, takewhile
-from typing import Final
 
 from openride_stream.replay.cast import Cast, cast_for
 from openride_stream.replay.ids import Ids
@@ -14,8 +13,6 @@ from openride_stream.replay.rides import RideStyle, ride_chapter
 from openride_stream.replay.routes import route_chapter
 from openride_stream.replay.story import DAY_MS, Chapter, Outgoing, in_time_order
 from openride_stream.replay.trips import Trip
-
-KEEP_TIMES: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,34 +106,46 @@ class LiveCity:
         self._trips = trips
         self._copies = copies
 
-    def events(self, from_ms: int) -> Iterator[Outgoing]:
-        """Events of the rides, users and routes that begin at `from_ms` or later, without end."""
-        return in_time_order(self._chapters(from_ms))
+    def events(self, begin_ms: int, resume_ms: int = 0) -> Iterator[Outgoing]:
+        """Events from `resume_ms` on of the rides that begin at `begin_ms` or later, without end.
 
-    def _chapters(self, from_ms: int) -> Iterator[Chapter]:
+        Routes of those rides may have been opened up to `LONGEST_LEAD_MS` before `begin_ms`.
+        """
+        from_day = max(begin_ms, resume_ms - LONGEST_LEAD_MS) // DAY_MS
+        told = in_time_order(self._chapters(from_day, begin_ms))
+        return (event for event in told if event.at_ms >= resume_ms)
+
+    def _chapters(self, from_day: int, begin_ms: int) -> Iterator[Chapter]:
         waiting: list[Chapter] = []
         # A ride picked up on the next day can begin on this one.
-        for day in count(from_ms // DAY_MS):
-            waiting += self._day(day)
+        for day in count(from_day):
+            waiting += self._day(day, begin_ms)
             waiting.sort(key=lambda chapter: chapter.start_ms)
             complete_ms = (day + 1) * DAY_MS - LONGEST_LEAD_MS
-            ready = [chapter for chapter in waiting if chapter.start_ms < complete_ms]
-            waiting = waiting[len(ready) :]
-            yield from (chapter for chapter in ready if chapter.start_ms >= from_ms)
+            ready = sum(chapter.start_ms < complete_ms for chapter in waiting)
+            yield from waiting[:ready]
+            waiting = waiting[ready:]
 
-    def _day(self, day: int) -> list[Chapter]:
+    def _day(self, day: int, begin_ms: int) -> list[Chapter]:
         past, start_ms = self._past, day * DAY_MS
         ids = Ids(f"{past.recipe.ids().scope}|live|{day}")
-        folded = [(_into_day(trip, start_ms), trip) for trip in self._trips for _ in range(self._copies)]
-        jitter = random.Random(f"{ids.scope}|jitter")
-        moved = [(shift_ms + jitter.randrange(-30_000, 30_000), trip) for shift_ms, trip in folded]
-        moved.sort(key=lambda pair: pair[0] + pair[1].pickup_ms)
-        plan = Planner(ids, past.cast, past.plan.routes).plan(moved)
+        plan = Planner(ids, past.cast, past.plan.routes).plan(self._folded(ids, start_ms))
         currency, style = past.recipe.currency, past.recipe.style(0)
-        chapters = [ride_chapter(ids, past.cast, ride, style) for ride in plan.rides]
-        chapters += [route_chapter(ids, past.cast, route, currency) for route in plan.routes]
-        return chapters + people_chapters(past.cast, start_ms, start_ms + DAY_MS, currency)
+        rides = [ride for ride in plan.rides if ride.start_ms >= begin_ms]
+        used = {ride.route.route_id for ride in rides}
+        chapters = [ride_chapter(ids, past.cast, ride, style) for ride in rides]
+        chapters += [
+            route_chapter(ids, past.cast, route, currency) for route in plan.routes if route.route_id in used
+        ]
+        joining_ms = max(start_ms, begin_ms)
+        return chapters + people_chapters(past.cast, joining_ms, start_ms + DAY_MS, currency)
 
-
-def _into_day(trip: Trip, start_ms: int) -> int:
-    return start_ms - trip.pickup_ms // DAY_MS * DAY_MS
+    def _folded(self, ids: Ids, start_ms: int) -> list[tuple[int, Trip]]:
+        """Every trip of the month on one day, `copies` times, each up to half a minute off its time."""
+        dice = random.Random(f"{ids.scope}|fold")
+        moved = [
+            (start_ms - trip.pickup_ms // DAY_MS * DAY_MS + dice.randrange(-30_000, 30_000), trip)
+            for trip in self._trips
+            for _ in range(self._copies)
+        ]
+        return sorted(moved, key=lambda pair: pair[0] + pair[1].pickup_ms)

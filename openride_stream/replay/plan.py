@@ -12,7 +12,7 @@ from openride_stream.replay.story import HOUR_MS, MINUTE_MS
 from openride_stream.replay.trips import Trip
 
 READY_AFTER_MS: Final = 2 * HOUR_MS  # from a driver's registration to the first route
-LONGEST_LEAD_MS: Final = 3 * HOUR_MS  # nothing of a ride is earlier than this before its pickup
+LONGEST_LEAD_MS: Final = 4 * HOUR_MS  # nothing of a ride is earlier than this before its pickup
 SETTLE_MS: Final = 2 * MINUTE_MS  # nothing of a ride is later than this after its end
 _TRIES: Final = 8
 

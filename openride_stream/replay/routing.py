@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from openride_stream.events.registry import TOPIC_OF
 from openride_stream.events.topics import TOPICS
 
 _TOPIC_BY_DOMAIN: Final = {topic.domain: topic.name for topic in TOPICS if topic.tier is None}
@@ -12,18 +13,7 @@ _KEY_BY_TOPIC: Final[dict[str, str]] = {
     _TOPIC_BY_DOMAIN["location"]: "driver_id",
     **dict.fromkeys(TOPIC_BY_TIER.values(), "schedule_id"),
 }
-EVENT_TYPES: Final[tuple[str, ...]] = (
-    *("user.registered", "user.kyc_verified", "user.upgraded_to_driver", "user.activity"),
-    *("booking.created", "booking.confirmed", "booking.cancelled", "booking.completed"),
-    *("payment.initiated", "payment.success", "payment.failed", "payment.refunded"),
-    *("trip.started", "trip.completed", "trip.cancelled"),
-    *("route.created", "route.activated", "route.cancelled", "route.updated"),
-    "driver.location.updated",
-)
-TOPIC_BY_TYPE: Final[dict[str, str]] = {
-    name: _TOPIC_BY_DOMAIN["location" if name.startswith("driver.") else name.split(".")[0]]  # type: ignore[index]
-    for name in EVENT_TYPES
-}
+TOPIC_BY_TYPE: Final[dict[str, str]] = {name: topic.name for name, topic in TOPIC_OF.items()}
 
 
 def topic_of(body: Mapping[str, Any]) -> str | None:

@@ -5,9 +5,10 @@ import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from openride_stream.replay.ids import Ids
+from openride_stream.replay.ids import Ids, uuid5_text
 from openride_stream.replay.routing import TOPIC_BY_TYPE
 from openride_stream.replay.zones import Zone
 
@@ -35,7 +36,15 @@ class Chapter:
 
 def rfc3339(ms: int) -> str:
     """`2019-03-23T20:21:09.000Z` of milliseconds since the epoch."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    day, rest_ms = divmod(ms, DAY_MS)
+    minute, rest_ms = divmod(rest_ms, MINUTE_MS)
+    second, rest_ms = divmod(rest_ms, 1000)
+    return f"{_date(day)}{minute // 60:02d}:{minute % 60:02d}:{second:02d}.{rest_ms:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _date(day: int) -> str:
+    return datetime.fromtimestamp(day * 86_400, UTC).strftime("%Y-%m-%dT")
 
 
 class Story:
@@ -48,6 +57,7 @@ class Story:
     def __init__(self, ids: Ids, name: str, currency: str) -> None:
         self.ids = ids
         self.name = name
+        self._namespace = ids.namespace
         self.dice = random.Random(f"{ids.scope}|{name}")
         self.currency = currency
         self.foreign_currency: str | None = None
@@ -72,7 +82,7 @@ class Story:
 
     def next_id(self) -> str:
         """The identity of the story's next event."""
-        return self.ids.of(f"{self.name}/{len(self.events)}")
+        return uuid5_text(self._namespace, f"{self.name}/{len(self.events)}")
 
     def told(self) -> list[Outgoing]:
         """The events in event-time order."""
