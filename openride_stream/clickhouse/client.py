@@ -36,6 +36,9 @@ _INSERT_SETTINGS: dict[str, str] = {
 }
 
 
+_RAW_TIMES = "input_format_read_datetime_number_as_raw_value"
+
+
 class _Query(ChClient):  # type: ignore[misc]  # aiochclient ships no types
     """A client whose statements are all queries that end in FORMAT JSONEachRow."""
 
@@ -65,6 +68,7 @@ class ClickHouse:
         self._session = session
         self._settings = settings
         self.database = settings.clickhouse_database
+        self._insert_settings: dict[str, str] | None = None
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -128,14 +132,23 @@ class ClickHouse:
 
         Raises `StoreRefused` when the rows themselves are at fault and `StoreUnavailable` for anything else.
         """
-        client = self._client(_Command, _INSERT_SETTINGS)
         try:
             async with asyncio.timeout(self._settings.clickhouse_insert_timeout_s):
+                client = self._client(_Command, await self._settings_of_inserts())
                 await client.insert_file(f"INSERT INTO {table} FORMAT JSONEachRow", rows)
         except ChClientError as error:
             raise insert_failure(str(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise StoreUnavailable(_connection_text(error)) from error
+
+    async def _settings_of_inserts(self) -> dict[str, str]:
+        """Rows carry times as milliseconds; newer servers read a bare number as seconds unless told."""
+        if self._insert_settings is None:
+            known = await self.select(
+                "SELECT count() AS known FROM system.settings WHERE name = {name:String}", {"name": _RAW_TIMES}
+            )
+            self._insert_settings = _INSERT_SETTINGS | ({_RAW_TIMES: "1"} if known[0]["known"] else {})
+        return self._insert_settings
 
     def _client(self, kind: type[ChClient], settings: Mapping[str, str]) -> ChClient:
         return kind(

@@ -4,7 +4,6 @@ What has been sent is on record in the data folder, so that a program that start
 it was, instead of inventing a second month. A stretch sent twice is the same events, byte for byte.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace

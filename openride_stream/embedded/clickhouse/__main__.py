@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import uvloop
 
 from openride_stream.embedded.clickhouse.config import default_memory_limit_bytes
 from openride_stream.embedded.clickhouse.lifetime import StartError
-from openride_stream.embedded.clickhouse.log import log
+from openride_stream.embedded.clickhouse.log import JsonLines, log
 from openride_stream.embedded.clickhouse.server import Options, serve
 
 
@@ -46,6 +47,7 @@ def parse_arguments(arguments: list[str]) -> Options:
 def main() -> int:
     """Serve until SIGTERM, SIGINT or the end of the parent; returns the exit code."""
     options = parse_arguments(sys.argv[1:])
+    logging.basicConfig(level=logging.WARNING, handlers=[JsonLines()])
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(serve(options))

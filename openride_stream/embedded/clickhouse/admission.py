@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from openride_stream.embedded.clickhouse.errors import ClickHouseError
+from openride_stream.embedded.clickhouse.errors import ClickHouseError, Code
 
 
 class Admission:
@@ -22,6 +22,7 @@ class Admission:
         self._slots = asyncio.Semaphore(running_limit)
         self._ids: set[str] = set()
         self._waiting = 0
+        self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -33,12 +34,12 @@ class Admission:
         """Take a slot; `leave` gives it back.
 
         Raises:
-            ClickHouseError: overloaded, or a statement of this id is running.
+            ClickHouseError: overloaded, stopping, or a statement of this id is running.
         """
-        self._refuse_twin(query_id)
+        self._check(query_id)
         await self._take_slot()
         try:
-            self._refuse_twin(query_id)
+            self._check(query_id)
         except ClickHouseError:
             self._slots.release()
             raise
@@ -52,6 +53,10 @@ class Admission:
         if not self._ids:
             self._idle.set()
 
+    def close(self) -> None:
+        """Let nobody in any more."""
+        self._closed = True
+
     async def drained(self, timeout_s: float) -> bool:
         """Whether nothing was running any more within this time."""
         with suppress(TimeoutError):
@@ -60,26 +65,23 @@ class Admission:
 
     async def _take_slot(self) -> None:
         if self._slots.locked() and self._waiting >= self._waiting_limit:
-            raise _overloaded(self.running_limit)
+            raise self._overloaded()
         self._waiting += 1
         try:
             await asyncio.wait_for(self._slots.acquire(), self._patience_s)
         except TimeoutError:
-            raise _overloaded(self.running_limit) from None
+            raise self._overloaded() from None
         finally:
             self._waiting -= 1
 
-    def _refuse_twin(self, query_id: str) -> None:
+    def _check(self, query_id: str) -> None:
+        if self._closed:
+            msg = "The server is stopping"
+            raise ClickHouseError(Code.TOO_MANY_SIMULTANEOUS_QUERIES, msg)
         if query_id in self._ids:
-            name, text = (
-                "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING",
-                f"Query with id = {query_id} is already running.",
-            )
-            raise ClickHouseError.of(name, text)
+            msg = f"Query with id = {query_id} is already running."
+            raise ClickHouseError(Code.QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING, msg)
 
-
-def _overloaded(limit: int) -> ClickHouseError:
-    return ClickHouseError.of(
-        "TOO_MANY_SIMULTANEOUS_QUERIES",
-        f"Too many simultaneous queries. Maximum: {limit}, and the queue is full",
-    )
+    def _overloaded(self) -> ClickHouseError:
+        msg = f"Too many simultaneous queries. Maximum: {self.running_limit}, waiting: {self._waiting}"
+        return ClickHouseError(Code.TOO_MANY_SIMULTANEOUS_QUERIES, msg)

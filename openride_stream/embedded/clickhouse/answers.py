@@ -5,8 +5,8 @@ from typing import Final
 import orjson
 from aiohttp import web
 
-from openride_stream.embedded.clickhouse.engine import Outcome
 from openride_stream.embedded.clickhouse.errors import ClickHouseError
+from openride_stream.embedded.clickhouse.session import Outcome
 
 DISPLAY_NAME: Final = "openride-embedded"
 
@@ -60,8 +60,10 @@ def summary(outcome: Outcome) -> str:
     ).decode()
 
 
-def headers(query_id: str, output_format: str = "", outcome: Outcome | None = None) -> dict[str, str]:
-    """The headers of an answer that is no error."""
+def headers(
+    query_id: str, output_format: str = "", compression: str = "none", outcome: Outcome | None = None
+) -> dict[str, str]:
+    """The headers of an answer; `output_format` is empty when it has no rows."""
     found = {
         "X-ClickHouse-Query-Id": query_id,
         "X-ClickHouse-Server-Display-Name": DISPLAY_NAME,
@@ -70,9 +72,14 @@ def headers(query_id: str, output_format: str = "", outcome: Outcome | None = No
     }
     if output_format:
         found["X-ClickHouse-Format"] = output_format
-    if outcome is not None:
-        found["X-ClickHouse-Summary"] = summary(outcome)
-    return found
+    if compression != "none":
+        found["Content-Encoding"] = compression
+    return found if outcome is None else summed(found, outcome)
+
+
+def summed(found: dict[str, str], outcome: Outcome) -> dict[str, str]:
+    """The headers with the counts of the finished statement."""
+    return found | {"X-ClickHouse-Summary": summary(outcome)}
 
 
 def error_answer(error: ClickHouseError, query_id: str, version: str) -> web.Response:

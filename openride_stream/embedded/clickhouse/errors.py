@@ -1,28 +1,28 @@
 """ClickHouse's errors: their codes, their text and the HTTP status that the real server gives them."""
 
 import re
+from enum import IntEnum
 from http import HTTPStatus
 from typing import Final, Self
 
-# Codes of the errors that we raise ourselves.
-CODES: Final[dict[str, int]] = {
-    "BAD_ARGUMENTS": 36,
-    "NOT_IMPLEMENTED": 48,
-    "SYNTAX_ERROR": 62,
-    "UNKNOWN_FORMAT": 73,
-    "READONLY": 164,
-    "QUERY_IS_TOO_LARGE": 168,
-    "TOO_MANY_SIMULTANEOUS_QUERIES": 202,
-    "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING": 216,
-    "ABORTED": 236,
-    "INCORRECT_DATA": 117,
-    "FUNCTION_NOT_ALLOWED": 446,
-    "ACCESS_DENIED": 497,
-    "AUTHENTICATION_FAILED": 516,
-    "UNKNOWN_EXCEPTION": 1002,
-}
-ABORTED: Final = CODES["ABORTED"]
 
+class Code(IntEnum):
+    """The codes that we raise or look at ourselves; the engine has hundreds more."""
+
+    BAD_ARGUMENTS = 36
+    NOT_IMPLEMENTED = 48
+    SYNTAX_ERROR = 62
+    QUERY_IS_TOO_LARGE = 168
+    TOO_MANY_SIMULTANEOUS_QUERIES = 202
+    QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING = 216
+    ABORTED = 236
+    FUNCTION_NOT_ALLOWED = 446
+    ACCESS_DENIED = 497
+    AUTHENTICATION_FAILED = 516
+    UNKNOWN_EXCEPTION = 1002
+
+
+# As the server's HTTP handler maps them; overload is 503 here, so that clients know to come again.
 _STATUS_CODES: Final[dict[HTTPStatus, frozenset[int]]] = {
     HTTPStatus.UNAUTHORIZED: frozenset({194}),
     HTTPStatus.FORBIDDEN: frozenset({192, 193, 446, 497, 516}),
@@ -77,27 +77,22 @@ _SUFFIX: Final = re.compile(r"(?:\s*\(version [^()]*(?:\([^()]*\))?\)\.?)?\s*\((
 class ClickHouseError(Exception):
     """An error as ClickHouse words it: `code`, `name` and the message between them."""
 
-    def __init__(self, code: int, name: str, message: str) -> None:
+    def __init__(self, code: int, message: str, name: str = "") -> None:
         super().__init__(message)
-        self.code = code
-        self.name = name
+        self.code = int(code)
+        self.name = code.name if isinstance(code, Code) else name
         self.message = message
-
-    @classmethod
-    def of(cls, name: str, message: str) -> Self:
-        """An error that we raise ourselves, by its name in `CODES`."""
-        return cls(CODES[name], name, message)
 
     @classmethod
     def from_engine(cls, text: str) -> Self:
         """Parse what chDB raised; text that is not ClickHouse's becomes UNKNOWN_EXCEPTION."""
-        prefix = _PREFIX.match(text)
+        prefix = _PREFIX.search(text)
         if prefix is None:
-            return cls.of("UNKNOWN_EXCEPTION", text.strip())
+            return cls(Code.UNKNOWN_EXCEPTION, text.strip())
         message, name = text[prefix.end() :].strip(), ""
         while suffix := _SUFFIX.search(message):
             name, message = suffix[1], message[: suffix.start()].rstrip()
-        return cls(int(prefix[1]), name, message.rstrip())
+        return cls(int(prefix[1]), message, name)
 
     @property
     def status(self) -> HTTPStatus:

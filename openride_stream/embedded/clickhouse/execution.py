@@ -4,15 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 from openride_stream.embedded.clickhouse.admission import Admission
-from openride_stream.embedded.clickhouse.engine import Engine, Outcome, Session
-from openride_stream.embedded.clickhouse.errors import ABORTED, ClickHouseError
+from openride_stream.embedded.clickhouse.engine import Engine
+from openride_stream.embedded.clickhouse.errors import ClickHouseError, Code
 from openride_stream.embedded.clickhouse.pipes import PipeReader, PipeWriter, open_pipe
+from openride_stream.embedded.clickhouse.session import Outcome, Session
 from openride_stream.embedded.clickhouse.statements import Statement
 
 Rows = AsyncIterator[bytes]
+INFLATED_LIMIT_BYTES: Final = 256 * 1024 * 1024
+_KILLED_GRACE_S: Final = 2.0
 _KILL_RETRY_S: Final = 0.005
 
 
@@ -50,6 +53,22 @@ class Execution:
         self._killer = ThreadPoolExecutor(1, "kill")
         self._leaving: set[asyncio.Future[None]] = set()
 
+    async def inflate(self, body: bytes, compression: str, query_id: str) -> bytes:
+        """Decompress a statement; the engine knows every coding that clients use.
+
+        Raises:
+            ClickHouseError: the body is not what its header says, or grows beyond `INFLATED_LIMIT_BYTES`.
+        """
+        session = Session(query_id, settings={"max_memory_usage": str(INFLATED_LIMIT_BYTES)})
+        await self._admission.enter(query_id)
+        read_end, write_end = open_pipe()
+        writer = PipeWriter(write_end)
+        running = self._start(session, lambda: self._engine.inflate(session, compression, read_end))
+        async with self._killed_if_left(session, running, writer.close):
+            await _feed_while(running, _feed(writer, _once(body)))
+            writer.close()
+            return (await asyncio.shield(running)).body
+
     async def run(self, statement: Statement, session: Session, default_format: str) -> Outcome:
         """Run a statement whose answer fits in memory."""
         await self._admission.enter(session.query_id)
@@ -72,7 +91,7 @@ class Execution:
             yield RowStream(reader, running)
 
     async def insert(self, statement: Statement, session: Session, compression: str, rows: Rows) -> Outcome:
-        """Run an INSERT with these rows; when `rows` raises, the block that was being read is not inserted."""
+        """Run an INSERT with these rows; when `rows` raises, the block being read is not inserted."""
         await self._admission.enter(session.query_id)
         read_end, write_end = open_pipe()
         writer = PipeWriter(write_end)
@@ -90,7 +109,7 @@ class Execution:
     def _finished(self, session: Session, done: "asyncio.Future[Outcome]") -> None:
         self._admission.leave(session.query_id)
         error = None if done.cancelled() else done.exception()
-        if isinstance(error, ClickHouseError) and error.code == ABORTED:
+        if isinstance(error, ClickHouseError) and error.code == Code.ABORTED:
             self._on_abort(error.message)
 
     @asynccontextmanager
@@ -110,22 +129,28 @@ class Execution:
     ) -> None:
         # Kill before the pipe is closed: the end of the file alone would commit an insert's rows so far.
         while not running.done() and not await self._kill(session.query_id):
-            await asyncio.sleep(_KILL_RETRY_S)
+            await asyncio.wait({running}, timeout=_KILL_RETRY_S)
         close()
-        if running.done() and not running.cancelled():
-            running.exception()  # seen: nobody else asks when the client is gone
 
     async def _kill(self, query_id: str) -> bool:
         return await asyncio.get_running_loop().run_in_executor(self._killer, self._engine.kill, query_id)
 
-    async def stop(self, grace_s: float) -> None:
-        """Wait for running statements, then kill what is left; afterwards the engine may be closed."""
+    async def stop(self, grace_s: float) -> bool:
+        """Let nothing new in, wait for what runs, then kill it.
+
+        Returns:
+            Whether everything has ended, so that the engine may be closed.
+        """
+        self._admission.close()
         if not await self._admission.drained(grace_s):
             for query_id in self._admission.running():
                 await self._kill(query_id)
-            await self._admission.drained(grace_s)
         self._threads.shutdown(wait=False)
-        self._killer.shutdown(wait=False)
+        return await self._admission.drained(_KILLED_GRACE_S)
+
+
+async def _once(body: bytes) -> Rows:
+    yield body
 
 
 async def _feed(writer: PipeWriter, rows: Rows) -> None:
@@ -139,7 +164,8 @@ async def _feed_while(running: "asyncio.Future[Outcome]", feed: Coroutine[None, 
     """Feed until the rows end or the engine stops, whichever is first; raises what the rows raised."""
     feeding = asyncio.ensure_future(feed)
     try:
-        await asyncio.wait({feeding, running}, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {feeding, running}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if feeding.done():
             feeding.result()
     finally:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from openride_stream.embedded.clickhouse.errors import ClickHouseError
+from openride_stream.embedded.clickhouse.errors import ClickHouseError, Code
 
 TokenKind = Literal["word", "name", "string", "number", "sign"]
 
@@ -59,9 +59,8 @@ def tokens(text: str, start: int = 0) -> Iterator[Token]:
             # ClickHouse skips invisible characters that Python does not call white space.
             continue
         if kind == "sign" and (found in _OPENERS or text.startswith("/*", match.start())):
-            raise ClickHouseError.of(
-                "SYNTAX_ERROR", f"Unterminated {found!r} at position {match.start() + 1}"
-            )
+            msg = f"Unterminated {found!r} at position {match.start() + 1}"
+            raise ClickHouseError(Code.SYNTAX_ERROR, msg)
         if found in ")]}":
             depth -= 1
         yield Token(_kind(match), found, match.start(), match.end(), depth)

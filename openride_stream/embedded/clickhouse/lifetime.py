@@ -75,7 +75,7 @@ async def parent_gone(parent_pid: int) -> None:
     start children from a pool of threads do all the time.
     """
     is_parent = os.getppid() == parent_pid
-    while os.getppid() == parent_pid if is_parent else _is_alive(parent_pid):
+    while os.getppid() == parent_pid if is_parent else _is_alive(parent_pid):  # noqa: ASYNC110 - see above
         await asyncio.sleep(_PARENT_POLL_S)
 
 

@@ -7,6 +7,7 @@ number closed twice may by then be somebody else's.
 import asyncio
 import fcntl
 import os
+from contextlib import suppress
 from typing import Final
 
 CHUNK_BYTES: Final = 1024 * 1024
@@ -17,10 +18,9 @@ def open_pipe() -> tuple[int, int]:
     """A pipe (read end, write end), as large as the system lets us."""
     read_end, write_end = os.pipe()
     if _F_SETPIPE_SZ is not None:
-        try:
+        # Refused beyond the system's limit for all our pipes: the default size works, more slowly.
+        with suppress(OSError):
             fcntl.fcntl(write_end, _F_SETPIPE_SZ, CHUNK_BYTES)
-        except OSError:
-            pass  # the system's limit for all our pipes; the default size works, more slowly
     return read_end, write_end
 
 

@@ -1,32 +1,36 @@
 """What this engine never does for a client: touch files, the network or other programs.
 
-It has no users and no grants, so the statement itself is judged, before the engine sees it. What is
-allowed is listed; a table function or an engine that a later version adds is refused until it is listed here.
+It has no users and no grants, so the statement itself is judged before the engine sees it. What is allowed
+is listed: a table function or an engine that a later version adds is refused until it is listed here.
 """
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
-from openride_stream.embedded.clickhouse.errors import ClickHouseError
+from openride_stream.embedded.clickhouse.errors import ClickHouseError, Code
 from openride_stream.embedded.clickhouse.lexer import Token
 
-ALLOWED_TABLE_FUNCTIONS: Final = frozenset(
-    "dictionary format generaterandom generateseries generate_series input loop merge mergetreeindex "
-    "mergetreeprojection null numbers numbers_mt primes sqlstandardvalues values view viewexplain "
-    "viewifpermitted zeros zeros_mt".split()
-)
-# Not table functions, yet they read files or reach out: functions, dictionary sources, disks, engines.
-OUTSIDE_NAMES: Final = frozenset(
-    "azurequeue catboostevaluate disk embeddedrocksdb executablepool executable file filelog filesystem http https "
-    "kafka keepermap materializedpostgresql nats rabbitmq s3queue cassandra".split()
-)
-ALLOWED_ENGINES: Final = frozenset(
-    "aggregatingmergetree alias atomic buffer coalescingmergetree collapsingmergetree dictionary generaterandom "
-    "graphitemergetree join log materializedview memory merge mergetree null replacingmergetree set stripelog "
-    "summingmergetree tinylog versionedcollapsingmergetree view".split()
-)
-_CREATES: Final = ("CREATE", "ATTACH", "REPLACE")
+# fmt: off
+ALLOWED_TABLE_FUNCTIONS: Final = frozenset({
+    "dictionary", "format", "generaterandom", "generateseries", "generate_series", "loop", "merge",
+    "mergetreeindex", "mergetreeprojection", "null", "numbers", "numbers_mt", "primes", "sqlstandardvalues",
+    "values", "view", "viewexplain", "viewifpermitted", "zeros", "zeros_mt",
+})
+# No table functions, yet they read files or reach out: functions, dictionary sources, disks, engines.
+OUTSIDE_NAMES: Final = frozenset({
+    "azurequeue", "cassandra", "catboostevaluate", "disk", "embeddedrocksdb", "executable", "executablepool",
+    "file", "filelog", "filesystem", "http", "https", "kafka", "keepermap", "materializedpostgresql", "nats",
+    "rabbitmq", "s3queue",
+})
+ALLOWED_ENGINES: Final = frozenset({
+    "aggregatingmergetree", "alias", "atomic", "buffer", "coalescingmergetree", "collapsingmergetree",
+    "dictionary", "generaterandom", "graphitemergetree", "join", "log", "materializedview", "memory", "merge",
+    "mergetree", "null", "replacingmergetree", "set", "stripelog", "summingmergetree", "tinylog",
+    "versionedcollapsingmergetree", "view",
+})
+# fmt: on
+_CLIENT_CLAUSES: Final = frozenset({("INTO", "OUTFILE"), ("FROM", "INFILE")})
 
 
 class Policy:
@@ -42,46 +46,47 @@ class Policy:
         Raises:
             ClickHouseError: FUNCTION_NOT_ALLOWED or ACCESS_DENIED, naming the word.
         """
-        _check_clauses(found)
+        first = found[0]
+        if first.is_word("BACKUP", "RESTORE"):
+            raise _refusal(first.text)
+        if first.is_word("SYSTEM") and found[1:2] and found[1].is_word("SHUTDOWN", "KILL"):
+            raise _refusal(f"SYSTEM {found[1].text}")
+        if first.is_word("CREATE", "ATTACH", "REPLACE"):
+            _check_creation(found)
         for token, after in pairwise(found):
+            if (token.text.upper(), after.text.upper()) in _CLIENT_CLAUSES:
+                what = f"{token.text} {after.text}"
+                raise _refusal(what)
             if after.text == "(":
                 self._check_call(token)
-        if found[0].is_word(*_CREATES):
-            _check_engines(found)
 
     def _check_call(self, token: Token) -> None:
+        # An escape could spell a name that we do not recognise.
         escaped = token.kind == "name" and "\\" in token.text
         if escaped or token.identifier in self._denied:
-            raise ClickHouseError.of(
-                "FUNCTION_NOT_ALLOWED", f"{token.text} is not available in the embedded engine"
-            )
+            msg = f"{token.text} is not available in the embedded engine"
+            raise ClickHouseError(Code.FUNCTION_NOT_ALLOWED, msg)
 
 
-def _check_clauses(found: Sequence[Token]) -> None:
-    if found[0].is_word("BACKUP", "RESTORE"):
-        raise ClickHouseError.of("ACCESS_DENIED", f"{found[0].text} is not available in the embedded engine")
-    for token, after in pairwise(found):
-        pair = (token.text.upper(), after.text.upper())
-        if pair in {("INTO", "OUTFILE"), ("FROM", "INFILE")}:
-            raise ClickHouseError.of(
-                "ACCESS_DENIED", f"{pair[0]} {pair[1]} is the client's business, not the server's"
-            )
-        if token is found[0] and pair in {("SYSTEM", "SHUTDOWN"), ("SYSTEM", "KILL")}:
-            raise ClickHouseError.of("ACCESS_DENIED", "Stop the process instead (SIGTERM)")
-        if found[0].is_word("ATTACH") and pair[0] == "FROM" and after.kind == "string":
-            raise ClickHouseError.of(
-                "ACCESS_DENIED", "ATTACH … FROM a folder is not available in the embedded engine"
-            )
+def _refusal(what: str) -> ClickHouseError:
+    return ClickHouseError(Code.ACCESS_DENIED, f"{what} is not available in the embedded engine")
 
 
-def _check_engines(found: Sequence[Token]) -> None:
+def _check_creation(found: Sequence[Token]) -> None:
     for position, token in enumerate(found[:-1]):
-        if not token.is_word("ENGINE"):
-            continue
-        name = found[position + 1]
-        if name.text == "=" and position + 2 < len(found):
-            name = found[position + 2]
-        if name.identifier and name.identifier not in ALLOWED_ENGINES:
-            raise ClickHouseError.of(
-                "ACCESS_DENIED", f"Engine {name.text} is not available in the embedded engine"
-            )
+        after = found[position + 1]
+        if token.is_word("TEMPORARY"):
+            what = "TEMPORARY (every request has a session of its own)"
+            raise _refusal(what)
+        if found[0].is_word("ATTACH") and token.is_word("FROM") and after.kind == "string":
+            what = "ATTACH FROM a folder"
+            raise _refusal(what)
+        if token.is_word("ENGINE"):
+            _check_engine(found[position + 2] if after.text == "=" and position + 2 < len(found) else after)
+
+
+def _check_engine(name: Token) -> None:
+    escaped = name.kind == "name" and "\\" in name.text
+    if escaped or (name.identifier and name.identifier not in ALLOWED_ENGINES):
+        what = f"Engine {name.text}"
+        raise _refusal(what)

@@ -2,6 +2,9 @@
 
 import asyncio
 import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -25,6 +28,8 @@ from openride_stream.embedded.clickhouse.log import log
 from openride_stream.embedded.clickhouse.policy import Policy
 
 STOP_GRACE_S: Final = 3.0
+# As the server: long IN lists and parameters travel in the URL.
+URL_LIMIT_BYTES: Final = 1024 * 1024
 WAITING_LIMIT: Final = 256
 PATIENCE_S: Final = 30.0
 # EX_SOFTWARE: the supervisor sees that this was no order to stop.
@@ -56,27 +61,38 @@ async def serve(options: Options) -> int:
         admission = Admission(options.concurrency, WAITING_LIMIT, PATIENCE_S)
         execution = Execution(engine, admission, _exit_at_once)
         frontend = Frontend(execution, Policy(engine.table_functions), engine.version, options.password)
-        runner = web.AppRunner(
-            frontend.application(),
-            access_log=None,
-            handler_cancellation=True,
-            shutdown_timeout=0,
-            auto_decompress=False,
-        )
-        await runner.setup()
-        site = web.SockSite(runner, listener)
-        await site.start()
-        port = listener.getsockname()[1]
-        log("serving", port=port, path=str(options.folder), version=engine.version, pid=os.getpid())
-        watching = asyncio.ensure_future(_watch_parent(options.parent_pid, stop))
-        log("stopping", reason=await stop)
-        watching.cancel()
-        await site.stop()
-        await execution.stop(STOP_GRACE_S)
-        await runner.cleanup()
-        engine.close()
-        log("stopped")
+        async with _listening(frontend, listener):
+            log("serving", port=listener.getsockname()[1], path=str(options.folder), version=engine.version)
+            watching = asyncio.ensure_future(_watch_parent(options.parent_pid, stop))
+            log("stopping", reason=await stop)
+            watching.cancel()
+            listener.close()
+            ended = await execution.stop(STOP_GRACE_S)
+        if ended:
+            engine.close()
+        log("stopped", every_statement_ended=ended)
         return 0
+
+
+@asynccontextmanager
+async def _listening(frontend: Frontend, listener: socket.socket) -> AsyncIterator[None]:
+    runner = web.AppRunner(
+        frontend.application(),
+        access_log=None,
+        # A client that goes away cancels its request, and with it the statement.
+        handler_cancellation=True,
+        # Bodies go to the engine as they are: it decompresses them in its own threads.
+        auto_decompress=False,
+        max_line_size=URL_LIMIT_BYTES,
+        max_field_size=URL_LIMIT_BYTES,
+        shutdown_timeout=0,
+    )
+    await runner.setup()
+    await web.SockSite(runner, listener).start()
+    try:
+        yield
+    finally:
+        await runner.cleanup()
 
 
 def _open_engine(options: Options) -> Engine:

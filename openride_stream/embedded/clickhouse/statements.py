@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from openride_stream.embedded.clickhouse.errors import ClickHouseError
+from openride_stream.embedded.clickhouse.errors import ClickHouseError, Code
 from openride_stream.embedded.clickhouse.lexer import Token, tokens
 
-# A longer head (everything before the rows) is not parsed by the engine either.
-MAX_HEAD_BYTES: Final = 1024 * 1024
 _ROW_STATEMENTS: Final = ("SELECT", "WITH", "FROM")
 
 
@@ -24,7 +22,8 @@ class Kind(Enum):
 class Statement:
     """A statement cut into the parts that the engine is given again.
 
-    `text` lacks the FORMAT clause of a SELECT, and the format, settings and rows of an INSERT.
+    `text` lacks the FORMAT clause of a SELECT, and the format, settings and rows of an INSERT; any other
+    statement is whole.
     `format` is "" when the client named none; `settings` is a whole SETTINGS clause or "";
     `rows` are the bytes of an INSERT that stood in the statement itself.
     """
@@ -50,21 +49,23 @@ def parse_statement(source: bytes) -> Statement:
     stream = tokens(text)
     first = next(stream, None)
     if first is None:
-        raise ClickHouseError.of("SYNTAX_ERROR", "Empty query")
+        raise ClickHouseError(Code.SYNTAX_ERROR, "Empty query")
     if first.is_word("INSERT"):
         return _parse_insert(source, text)
     found = _single([first, *stream])
     _require_utf8(text)
     if _returns_rows(found):
         return _parse_select(text, found)
-    return Statement(Kind.OTHER, text[: found[-1].end], tokens=tuple(found))
+    at = _format_clause(found)
+    output_format = "" if at is None else _bare(found[at + 1])
+    return Statement(Kind.OTHER, text[: found[-1].end], output_format, tokens=tuple(found))
 
 
 def _require_utf8(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ClickHouseError.of("SYNTAX_ERROR", "The statement is not valid UTF-8") from None
+        raise ClickHouseError(Code.SYNTAX_ERROR, "The statement is not valid UTF-8") from None
 
 
 def _single(found: list[Token]) -> list[Token]:
@@ -73,9 +74,9 @@ def _single(found: list[Token]) -> list[Token]:
         if token.text != ";":
             continue
         if any(later.text != ";" for later in found[position:]):
-            raise ClickHouseError.of("SYNTAX_ERROR", "Multi-statements are not allowed")
+            raise ClickHouseError(Code.SYNTAX_ERROR, "Multi-statements are not allowed")
         if position == 0:
-            raise ClickHouseError.of("SYNTAX_ERROR", "Empty query")
+            raise ClickHouseError(Code.SYNTAX_ERROR, "Empty query")
         return found[:position]
     return found
 
@@ -91,16 +92,22 @@ def _returns_rows(found: list[Token]) -> bool:
 
 def _parse_select(text: str, found: list[Token]) -> Statement:
     end = found[-1].end
-    for position in range(len(found) - 2, 0, -1):
-        token, name = found[position], found[position + 1]
-        if token.depth or not token.is_word("FORMAT") or name.kind not in {"word", "name"}:
-            continue
-        after = found[position + 2] if position + 2 < len(found) else None
-        if after is None or after.is_word("SETTINGS"):
-            settings = text[after.start : end] if after else ""
-            body = text[: found[position - 1].end]
-            return Statement(Kind.SELECT, body, _bare(name), settings, tokens=tuple(found))
-    return Statement(Kind.SELECT, text[:end], tokens=tuple(found))
+    at = _format_clause(found)
+    if at is None:
+        return Statement(Kind.SELECT, text[:end], tokens=tuple(found))
+    settings = text[found[at + 2].start : end] if at + 2 < len(found) else ""
+    return Statement(
+        Kind.SELECT, text[: found[at - 1].end], _bare(found[at + 1]), settings, tokens=tuple(found)
+    )
+
+
+def _format_clause(found: list[Token]) -> int | None:
+    """Where `FORMAT name` stands, when only a SETTINGS clause follows it."""
+    for at in range(len(found) - 2, 0, -1):
+        if found[at].depth == 0 and found[at].is_word("FORMAT") and found[at + 1].kind in {"word", "name"}:
+            last = at + 2 == len(found) or found[at + 2].is_word("SETTINGS")
+            return at if last else None
+    return None
 
 
 def _bare(name: Token) -> str:
@@ -108,24 +115,22 @@ def _bare(name: Token) -> str:
 
 
 def _parse_insert(source: bytes, text: str) -> Statement:
+    """Read the head of an INSERT and stop where its rows begin: they may be any bytes."""
     head: list[Token] = []
-    settings_at = 0
     for token in tokens(text):
-        if token.depth == 0 and head:
-            if token.is_word("VALUES") and _names_table(head):
-                return _insert(source, text, head, settings_at, "Values", token.end)
-            if head[-1].is_word("FORMAT") and _names_table(head[:-1]) and token.kind in {"word", "name"}:
-                return _insert(source, text, head[:-1], settings_at, _bare(token), token.end)
-            if token.is_word("SETTINGS") and _names_table(head):
-                settings_at = len(head)
-            if token.is_word("SELECT", "WITH", "FROM") and _names_table(head):
+        if token.depth == 0 and _names_table(head):
+            if token.is_word("VALUES"):
+                return _insert(source, text, head, "Values", token.end)
+            if token.is_word("SELECT", "WITH", "FROM"):
                 return _insert_select(text)
+            if token.text == ";":
+                return _insert(source, text, head, "Values", token.start)
+        if token.kind in {"word", "name"} and head and head[-1].is_word("FORMAT") and _names_table(head[:-1]):
+            return _insert(source, text, head[:-1], _bare(token), token.end)
         if token.depth == 1 and head and head[-1].text == "(" and token.is_word("SELECT", "WITH"):
             return _insert_select(text)
-        if token.text == ";" and token.depth == 0:
-            return _insert(source, text, head, settings_at, "Values", token.start)
         head.append(token)
-    return _insert(source, text, head, settings_at, "Values", len(text))
+    return _insert(source, text, head, "Values", len(text))
 
 
 def _names_table(head: list[Token]) -> bool:
@@ -139,22 +144,28 @@ def _insert_select(text: str) -> Statement:
     return Statement(Kind.OTHER, text[: found[-1].end], tokens=tuple(found))
 
 
-def _insert(
-    source: bytes, text: str, head: list[Token], settings_at: int, row_format: str, rows_at: int
-) -> Statement:
+def _insert(source: bytes, text: str, head: list[Token], row_format: str, rows_at: int) -> Statement:
     if not _names_table(head):
-        raise ClickHouseError.of("SYNTAX_ERROR", "INSERT names no table")
-    target = head[:settings_at] if settings_at else head
-    settings = text[head[settings_at].start : head[-1].end] if settings_at else ""
+        msg = "INSERT names no table"
+        raise ClickHouseError(Code.SYNTAX_ERROR, msg)
+    target, settings = _split_settings(text, head)
+    _require_utf8(target + settings)
     offset = len(text[:rows_at].encode("utf-8", "surrogateescape"))
-    body = text[: target[-1].end]
-    _require_utf8(body + settings)
-    rows = _after_separator(source[offset:])
-    return Statement(Kind.INSERT, body, row_format, settings, rows, tuple(head))
+    return Statement(
+        Kind.INSERT, target, row_format, settings, _after_separator(source[offset:]), tokens=tuple(head)
+    )
+
+
+def _split_settings(text: str, head: list[Token]) -> tuple[str, str]:
+    """The head up to its SETTINGS clause, and the clause: with a file the grammar wants it later."""
+    for position, token in enumerate(head):
+        if token.depth == 0 and token.is_word("SETTINGS") and _names_table(head[:position]):
+            return text[: head[position - 1].end], text[token.start : head[-1].end]
+    return text[: head[-1].end], ""
 
 
 def _after_separator(rest: bytes) -> bytes:
-    """What follows the format's name, without the blanks and the one line end that separate it from the rows."""
+    """What follows the format's name, without the blanks and the one line end before the rows."""
     rest = rest.lstrip(b" \t\f")
     if rest.startswith(b";") and not rest.strip(b"; \t\r\n\f"):
         return b""
