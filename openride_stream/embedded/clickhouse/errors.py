@@ -22,47 +22,17 @@ class Code(IntEnum):
     UNKNOWN_EXCEPTION = 1002
 
 
+# fmt: off
+_BAD_REQUEST: Final = frozenset({
+    6, 7, 15, 16, 25, 26, 27, 36, 38, 41, 43, 44, 53, 62, 69, 70, 72, 117, 118, 190, 216, 349, 376, 427, 441,
+    447, 456, 457, 467, 675, 676,
+})
+# fmt: on
 # As the server's HTTP handler maps them; overload is 503 here, so that clients know to come again.
 _STATUS_CODES: Final[dict[HTTPStatus, frozenset[int]]] = {
     HTTPStatus.UNAUTHORIZED: frozenset({194}),
     HTTPStatus.FORBIDDEN: frozenset({192, 193, 446, 497, 516}),
-    HTTPStatus.BAD_REQUEST: frozenset(
-        # fmt: off
-        {
-            6,
-            7,
-            15,
-            16,
-            25,
-            26,
-            27,
-            36,
-            38,
-            41,
-            43,
-            44,
-            53,
-            62,
-            69,
-            70,
-            72,
-            117,
-            118,
-            190,
-            216,
-            349,
-            376,
-            427,
-            441,
-            447,
-            456,
-            457,
-            467,
-            675,
-            676,
-        }
-        # fmt: on
-    ),
+    HTTPStatus.BAD_REQUEST: _BAD_REQUEST,
     HTTPStatus.NOT_FOUND: frozenset({46, 47, 50, 56, 60, 63, 73, 81, 82, 115, 153, 183, 511}),
     HTTPStatus.REQUEST_TIMEOUT: frozenset({159}),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: frozenset({168}),

@@ -128,9 +128,11 @@ class Execution:
         self, session: Session, running: "asyncio.Future[Outcome]", close: Callable[[], None]
     ) -> None:
         # Kill before the pipe is closed: the end of the file alone would commit an insert's rows so far.
-        while not running.done() and not await self._kill(session.query_id):
-            await asyncio.wait({running}, timeout=_KILL_RETRY_S)
-        close()
+        try:
+            while not running.done() and not await self._kill(session.query_id):
+                await asyncio.wait({running}, timeout=_KILL_RETRY_S)
+        finally:
+            close()
 
     async def _kill(self, query_id: str) -> bool:
         return await asyncio.get_running_loop().run_in_executor(self._killer, self._engine.kill, query_id)

@@ -50,7 +50,8 @@ class Policy:
         if first.is_word("BACKUP", "RESTORE"):
             raise _refusal(first.text)
         if first.is_word("SYSTEM") and found[1:2] and found[1].is_word("SHUTDOWN", "KILL"):
-            raise _refusal(f"SYSTEM {found[1].text}")
+            what = f"SYSTEM {found[1].text}"
+            raise _refusal(what)
         if first.is_word("CREATE", "ATTACH", "REPLACE"):
             _check_creation(found)
         for token, after in pairwise(found):
