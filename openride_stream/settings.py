@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     )
     redis_url: str = Field("", description="Redis URL of the shared cache; empty = a cache in each process.")
     cache_ttl_s: float = Field(300.0, ge=0, description="Seconds that a cached answer may live; 0 turns caching off.")
+    cache_max_bytes: int = Field(
+        67_108_864, ge=1024, description="Most memory that the cache of one process takes (without Redis)."
+    )
 
     # Events
     currency: str = Field("NGN", pattern=r"^[A-Z]{3}$", description="Currency of an amount that names none.")

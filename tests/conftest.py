@@ -1,3 +1,9 @@
 """Fixtures shared by all tests live in tests/fixtures/, one engine a file."""
 
-pytest_plugins: list[str] = ["tests.fixtures.broker", "tests.fixtures.clickhouse", "tests.fixtures.clock", "tests.fixtures.metadata"]
+pytest_plugins: list[str] = [
+    "tests.fixtures.broker",
+    "tests.fixtures.cache",
+    "tests.fixtures.clickhouse",
+    "tests.fixtures.clock",
+    "tests.fixtures.metadata",
+]
