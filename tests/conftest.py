@@ -6,4 +6,5 @@ pytest_plugins: list[str] = [
     "tests.fixtures.clickhouse",
     "tests.fixtures.clock",
     "tests.fixtures.metadata",
+    "tests.fixtures.store",
 ]

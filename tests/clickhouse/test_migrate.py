@@ -1,0 +1,93 @@
+"""The schema: what migrations make is what the code needs, once, whoever starts first."""
+
+import asyncio
+import re
+
+import pytest
+
+from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.clickhouse.migrate import current_version, migrate
+from openride_stream.clickhouse.migrations import all_migrations, head
+from openride_stream.clickhouse.preaggregations import ALL
+from openride_stream.clickhouse.retention import SEAL_DAYS, retention_days
+from openride_stream.errors import Fatal
+from openride_stream.events.topics import TOPICS
+from openride_stream.settings import Settings
+from tests.fixtures.store import settings_for
+
+CONTRACT_TABLES = {
+    *(topic.table for topic in TOPICS),
+    "events_raw",
+    "daily_users",
+    "daily_bookings",
+    "daily_payments",
+    "daily_trips",
+    "hourly_activity",
+}
+
+
+def test_migrations_are_numbered_without_a_gap() -> None:
+    assert [migration.version for migration in all_migrations()] == list(range(1, head() + 1))
+
+
+def test_no_migration_drops_or_renames_anything() -> None:
+    for migration in all_migrations():
+        assert not re.search(r"\b(DROP|RENAME|TRUNCATE)\b", migration.template), migration.name
+
+
+async def test_every_table_of_the_contract_exists(store: ClickHouse) -> None:
+    rows = await store.select(
+        "SELECT name FROM system.tables WHERE database = {d:String}", {"d": store.database}
+    )
+    assert {row["name"] for row in rows} >= CONTRACT_TABLES
+
+
+async def test_pre_aggregation_tables_have_the_columns_of_their_definitions(store: ClickHouse) -> None:
+    for preaggregation in ALL:
+        rows = await store.select(
+            "SELECT name FROM system.columns WHERE database = {d:String} AND table = {t:String}",
+            {"d": store.database, "t": preaggregation.table},
+        )
+        assert [row["name"] for row in rows] == ["day", "generation", *preaggregation.columns()]
+
+
+async def test_a_second_run_changes_nothing(store: ClickHouse, settings: Settings) -> None:
+    assert await migrate(store, settings) == []
+    assert await current_version(store, store.database) == head()
+
+
+async def test_of_several_at_once_one_applies(clickhouse_url: str) -> None:
+    settings = settings_for(clickhouse_url)
+    store = ClickHouse.open(settings)
+    try:
+        applied = await asyncio.gather(*(migrate(store, settings) for _ in range(3)))
+        assert sorted(len(done) for done in applied) == [0, 0, head()]
+    finally:
+        await store.execute(f"DROP DATABASE {store.database} SYNC")
+        await store.close()
+
+
+async def test_a_schema_newer_than_the_program_is_refused(store: ClickHouse, settings: Settings) -> None:
+    await store.execute(f"INSERT INTO {store.database}.schema_migrations (version, name) VALUES (999, 'x')")
+    with pytest.raises(Fatal, match="999"):
+        await migrate(store, settings)
+
+
+async def test_retention_follows_the_settings(store: ClickHouse, settings: Settings) -> None:
+    shorter = settings.model_copy(update={"retention_location_days": 3})
+    await migrate(store, shorter)
+    rows = await store.select(
+        "SELECT name, create_table_query AS ddl FROM system.tables WHERE database = {d:String}",
+        {"d": store.database},
+    )
+    ddl = {row["name"]: row["ddl"] for row in rows}
+    for table, days in retention_days(shorter).items():
+        assert f"toIntervalDay({days + SEAL_DAYS})" in ddl[table]
+
+
+def test_a_cluster_gets_replicated_engines() -> None:
+    settings = Settings(_env_file=None, clickhouse_cluster="main")
+    statements = [s for migration in all_migrations() for s in migration.statements(settings)]
+    tables = [s for s in statements if s.startswith("CREATE TABLE")]
+    assert all("ON CLUSTER 'main'" in s for s in statements)
+    assert all("ENGINE = Replicated" in s for s in tables)

@@ -1,0 +1,238 @@
+"""The sink: nothing is acked before it is durable, nothing that failed is dropped."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.clickhouse.days import DAY_MS, iso_day
+from openride_stream.clickhouse.sink import Delivery, Sink
+from openride_stream.clock import SystemClock
+from openride_stream.errors import StoreRefused, StoreUnavailable
+from openride_stream.metrics import Metrics
+from openride_stream.settings import Settings
+
+TODAY = SystemClock().now_ms() // DAY_MS
+TODAY_MS = TODAY * DAY_MS
+
+
+def location(**given: Any) -> dict[str, Any]:
+    row = {
+        "event_id": str(uuid.uuid4()),
+        "event_type": "driver.location.updated",
+        "event_timestamp": TODAY_MS,
+        "driver_id": str(uuid.uuid4()),
+        "lat": 1.5,
+        "lon": 2.5,
+        "payload": "{}",
+        "topic": "openride.events.location",
+        "partition": 0,
+        "offset": 0,
+    }
+    return row | given
+
+
+class Outcome:
+    """What became of one delivery."""
+
+    def __init__(self) -> None:
+        self.durable = asyncio.Event()
+        self.refused: list[dict[str, Any]] = []
+
+    def delivery(self, rows: list[dict[str, Any]], table: str = "location_events") -> Delivery:
+        async def refuse(row: dict[str, Any], error: StoreRefused) -> None:
+            assert error.code
+            self.refused.append(row)
+
+        return Delivery.of(table, rows, self.durable.set, refuse)
+
+
+class FlakyStore(ClickHouse):
+    """The real store behind a fault that a test switches on."""
+
+    fault: Callable[[], None] | None = None
+    inserts = 0
+
+    async def insert(self, table: str, rows: bytes) -> None:
+        if self.fault:
+            self.fault()
+        await super().insert(table, rows)
+        self.inserts += 1
+
+
+@asynccontextmanager
+async def running(store: ClickHouse, settings: Settings, **given: Any) -> AsyncIterator[Sink]:
+    sink = Sink(store, settings.model_copy(update=given), Metrics(), SystemClock())
+    task = asyncio.create_task(sink.run())
+    try:
+        yield sink
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+async def flaky(store: ClickHouse, settings: Settings) -> AsyncIterator[FlakyStore]:
+    opened = FlakyStore.open(settings)
+    yield opened
+    await opened.close()
+
+
+async def ids(store: ClickHouse, table: str = "location_events") -> list[str]:
+    rows = await store.select(f"SELECT event_id FROM {store.database}.{table} FINAL ORDER BY event_id")
+    return [row["event_id"] for row in rows]
+
+
+async def marks(store: ClickHouse) -> dict[str, int]:
+    rows = await store.select(
+        f"SELECT toString(day) AS day, sum(marks) AS marks FROM {store.database}.day_marks GROUP BY day"
+    )
+    return {row["day"]: row["marks"] for row in rows}
+
+
+async def test_rows_are_stored_and_their_days_marked_before_the_ack(
+    store: ClickHouse, settings: Settings
+) -> None:
+    async with running(store, settings) as sink:
+        outcome = Outcome()
+        rows = [location(), location(event_timestamp=TODAY_MS - DAY_MS)]
+        await sink.write(outcome.delivery(rows))
+        await asyncio.wait_for(outcome.durable.wait(), 20)
+    assert await ids(store) == sorted(row["event_id"] for row in rows)
+    assert await marks(store) == {iso_day(TODAY): 1, iso_day(TODAY - 1): 1}
+
+
+async def test_deliveries_of_one_table_share_an_insert(flaky: FlakyStore, settings: Settings) -> None:
+    async with running(flaky, settings, flush_interval_ms=60_000, flush_rows=10) as sink:
+        outcomes = [Outcome() for _ in range(10)]
+        for outcome in outcomes:
+            await sink.write(outcome.delivery([location()]))
+        await asyncio.wait_for(asyncio.gather(*(o.durable.wait() for o in outcomes)), 20)
+    assert flaky.inserts == 2  # the rows, the marks
+    assert len(await ids(flaky)) == 10
+
+
+async def test_a_redelivered_batch_is_one_row_an_event(store: ClickHouse, settings: Settings) -> None:
+    row = location()
+    async with running(store, settings) as sink:
+        for offset in range(3):
+            outcome = Outcome()
+            await sink.write(outcome.delivery([row | {"offset": offset}]))
+            await asyncio.wait_for(outcome.durable.wait(), 20)
+    assert await ids(store) == [row["event_id"]]
+
+
+async def test_a_store_that_is_away_pauses_and_drops_nothing(flaky: FlakyStore, settings: Settings) -> None:
+    calls = 0
+
+    def away() -> None:
+        nonlocal calls
+        calls += 1
+        if calls > 3:
+            flaky.fault = None
+        message = "connection refused"
+        raise StoreUnavailable(message)
+
+    flaky.fault = away
+    async with running(flaky, settings) as sink:
+        outcome = Outcome()
+        await sink.write(outcome.delivery([location()]))
+        while calls == 0:
+            await asyncio.sleep(0.001)
+        assert not sink.available
+        assert sink.last_error == "connection refused"
+        assert not outcome.durable.is_set()
+        await asyncio.wait_for(outcome.durable.wait(), 20)
+        assert sink.available
+    assert len(await ids(flaky)) == 1
+
+
+async def test_marks_that_fail_hold_the_ack_back(flaky: FlakyStore, settings: Settings) -> None:
+    original = FlakyStore.insert
+    failures = 2
+
+    async def insert(table: str, rows: bytes) -> None:
+        nonlocal failures
+        if table.endswith("day_marks") and failures:
+            failures -= 1
+            assert not outcome.durable.is_set()
+            message = "marks are away"
+            raise StoreUnavailable(message)
+        await original(flaky, table, rows)
+
+    flaky.insert = insert  # type: ignore[method-assign]
+    outcome = Outcome()
+    async with running(flaky, settings) as sink:
+        await sink.write(outcome.delivery([location()]))
+        await asyncio.wait_for(outcome.durable.wait(), 20)
+    assert failures == 0
+    assert await marks(flaky) == {iso_day(TODAY): 1}
+
+
+async def test_rows_that_the_store_refuses_are_found_and_the_rest_is_stored(
+    store: ClickHouse, settings: Settings
+) -> None:
+    good = [location(offset=offset) for offset in range(20)]
+    bad = [location(offset=100 + n, driver_id="not a uuid") for n in range(3)]
+    mixed = [*good[:7], bad[0], *good[7:13], bad[1], bad[2], *good[13:]]
+    async with running(store, settings) as sink:
+        outcome, other = Outcome(), Outcome()
+        await sink.write(outcome.delivery(mixed))
+        await sink.write(other.delivery([location()]))
+        await asyncio.wait_for(asyncio.gather(outcome.durable.wait(), other.durable.wait()), 30)
+    assert sorted(row["offset"] for row in outcome.refused) == [100, 101, 102]
+    assert other.refused == []
+    assert len(await ids(store)) == 21
+
+
+async def test_writers_wait_while_too_much_is_in_flight(flaky: FlakyStore, settings: Settings) -> None:
+    gate = asyncio.Event()
+    original = FlakyStore.insert
+
+    async def insert(table: str, rows: bytes) -> None:
+        await gate.wait()
+        await original(flaky, table, rows)
+
+    flaky.insert = insert  # type: ignore[method-assign]
+    async with running(flaky, settings, unacked_rows_limit=2) as sink:
+        outcomes = [Outcome() for _ in range(3)]
+        await sink.write(outcomes[0].delivery([location()]))
+        await sink.write(outcomes[1].delivery([location()]))
+        third = asyncio.create_task(sink.write(outcomes[2].delivery([location()])))
+        done, _ = await asyncio.wait({third}, timeout=0.2)
+        assert not done
+        gate.set()
+        await asyncio.wait_for(third, 20)
+        await asyncio.wait_for(asyncio.gather(*(o.durable.wait() for o in outcomes)), 20)
+
+
+async def test_one_delivery_above_the_limit_still_passes(store: ClickHouse, settings: Settings) -> None:
+    async with running(store, settings, unacked_bytes_limit=10) as sink:
+        outcome = Outcome()
+        await asyncio.wait_for(sink.write(outcome.delivery([location()])), 5)
+        await asyncio.wait_for(outcome.durable.wait(), 20)
+
+
+async def test_draining_flushes_what_no_limit_would_have(store: ClickHouse, settings: Settings) -> None:
+    async with running(store, settings, flush_interval_ms=3_600_000) as sink:
+        outcome = Outcome()
+        await sink.write(outcome.delivery([location()]))
+        assert await sink.drain(20)
+        assert outcome.durable.is_set()
+
+
+async def test_draining_gives_up_when_the_store_is_away(flaky: FlakyStore, settings: Settings) -> None:
+    def away() -> None:
+        message = "away"
+        raise StoreUnavailable(message)
+
+    flaky.fault = away
+    async with running(flaky, settings) as sink:
+        outcome = Outcome()
+        await sink.write(outcome.delivery([location()]))
+        assert not await sink.drain(0.2)
+        assert not outcome.durable.is_set()
