@@ -21,19 +21,24 @@ help:  ## This list.
 
 setup: $(STAMP)  ## The environment in .venv, from the pinned requirements.
 
-# pyproject.toml counts too: it names the console script.
+# pyproject.toml counts too: it names the console script. Without uv, pip fetches it first: it installs
+# the rest in a quarter of the time. pip does it all where uv cannot (an index that only pip knows of).
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 $(STAMP): requirements/dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or later is needed and was not found" >&2; exit 1; }
+	@echo "Setting up $(VENV) with $(PYTHON) (once, a minute or so)"
 ifeq ($(UV),)
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) || { \
 		echo "make: this Python cannot make environments (on Debian: apt install python3-venv)" >&2; \
 		rm -rf $(VENV); exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PIP) "$$(grep '^uv==' requirements/dev.txt)" || true
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements/dev.txt \
+		|| $(PIP) --no-compile -r requirements/dev.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
 else
 	@test -x $(BIN)/python || "$(UV)" venv --quiet --python "$(PYTHON)" $(VENV)
-	"$(UV)" pip install --quiet --python $(BIN)/python -r requirements/dev.txt
-	"$(UV)" pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@"$(UV)" pip install --quiet --python $(BIN)/python -r requirements/dev.txt
+	@"$(UV)" pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 endif
 	@touch $@
 
