@@ -3,9 +3,9 @@
 A row is a dict with one key a ClickHouse column, that `orjson.dumps` writes and JSONEachRow reads: every
 declared field of the type that was sent or has a default, and
 
-- `event_id` lower-case UUID; `event_timestamp` and every other time int, milliseconds since the epoch (what
-  DateTime64(3) reads from a bare number); money a decimal string with two places; `device_info` and
-  `location` JSON text
+- `event_id` lower-case UUID; `event_timestamp` and every other time int, milliseconds since the epoch (newer
+  servers read a bare number so only under `input_format_read_datetime_number_as_raw_value`); money a decimal
+  string with two places; `device_info` and `location` JSON text
 - `payload` the record's JSON text as received, or, when it holds personal data, compact with those values
   masked; in that case also `precedence` (see `identity.precedence`), which otherwise follows from payload
 - `topic`, `partition`, `offset` where the record was read
