@@ -79,7 +79,7 @@ class Runtime:
             worker=worker,
             store=store,
             metadata=Metadata.open(settings.metadata_url),
-            cache=open_cache(settings, clock, metrics),
+            cache=open_cache(settings, metrics, clock),
             dead_letters=dead_letters,
             sink=sink,
             ingest=Ingest(policy, sink, dead_letters, metrics, clock),

@@ -7,4 +7,5 @@ pytest_plugins: list[str] = [
     "tests.fixtures.clock",
     "tests.fixtures.metadata",
     "tests.fixtures.store",
+    "tests.fixtures.web",
 ]

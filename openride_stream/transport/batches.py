@@ -6,6 +6,7 @@ topic (changelogs, ordinary agents) is read record by record, as Faust does.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from time import monotonic
 from typing import Any, cast
 
 import faust
@@ -57,6 +58,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self.ledger = Ledger()
         self._batch_topics: frozenset[str] = self.app.batch_topics
+        self._committed_at_s: float | None = None
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -160,6 +162,23 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         # Faust takes a committed offset of 0 and none at all for the same thing.
         committed = self._committed_offset[tp]
         return committed is None or offset > committed
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        committed = bool(await super()._commit(offsets))
+        if committed:
+            self._committed_at_s = monotonic()
+        return committed
+
+    def last_commit_age_s(self) -> float | None:
+        """Seconds since this consumer last committed an offset; None when it never has."""
+        return None if self._committed_at_s is None else monotonic() - self._committed_at_s
+
+    def lag_records(self) -> dict[TP, int]:
+        """Log end − committed offset of each batch partition that is ours and was fetched from."""
+        ends = {tp: self.highwater(tp) for tp in self.assignment() if tp.topic in self._batch_topics}
+        return {
+            tp: max(0, end - (self._committed_offset[tp] or 0)) for tp, end in ends.items() if end is not None
+        }
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Make what is in flight durable and commit it while the partitions are still ours."""

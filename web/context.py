@@ -1,0 +1,98 @@
+"""What views need of a running worker, and nothing more: a test can stand in for all of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from openride_stream.cache import Cache
+from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.clock import Clock
+from openride_stream.metrics import Metrics
+from openride_stream.settings import Settings
+from web.problems import unavailable
+
+
+class SinkState(Protocol):
+    """How ingest into ClickHouse is doing."""
+
+    @property
+    def available(self) -> bool:
+        """Whether the last insert was answered; while False, ingest is paused."""
+        ...
+
+    @property
+    def last_error(self) -> str:
+        """Why the last failed insert failed; it stays after recovery."""
+        ...
+
+
+class WebRuntime(Protocol):
+    """The open connections that views use: `openride_stream.runtime.Runtime` is one."""
+
+    @property
+    def worker(self) -> str:
+        """This worker's name."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The time."""
+        ...
+
+    @property
+    def store(self) -> ClickHouse:
+        """ClickHouse."""
+        ...
+
+    @property
+    def cache(self) -> Cache:
+        """Answers computed before."""
+        ...
+
+    @property
+    def sink(self) -> SinkState:
+        """The way into ClickHouse."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where this worker stands in its partitions; `lag_records` by (topic, partition)."""
+
+    lag_records: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    last_commit_age_s: float | None = None
+
+
+class GroupMember(Protocol):
+    """This worker's place in the consumer group."""
+
+    def trouble(self) -> str | None:
+        """Why the worker has no settled partitions now; None when it has."""
+        ...
+
+    def progress(self) -> Progress:
+        """Lag and commit age of the partitions that it owns."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Passed to every view. `current` gives the runtime between start and stop, else None."""
+
+    settings: Settings
+    metrics: Metrics
+    group: GroupMember
+    current: Callable[[], WebRuntime | None]
+
+    @property
+    def runtime(self) -> WebRuntime:
+        """The running worker.
+
+        Raises:
+            Problem: 503, while the worker is starting or stopping.
+        """
+        runtime = self.current()
+        if runtime is None:
+            detail = "the worker is starting or stopping"
+            raise unavailable(detail)
+        return runtime

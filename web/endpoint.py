@@ -1,0 +1,57 @@
+"""One declaration an endpoint; routes, documentation and the contract tests are made from it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from web.context import Context
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Role = Literal["viewer", "analyst", "admin"]
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that is more than a JSON body with status 200.
+
+    `body` is bytes as they are, or anything that orjson writes. With an `etag`, a client that has the same
+    one gets 304 and no body.
+    """
+
+    body: Any
+    status: int = 200
+    content_type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+    etag: str | None = None
+
+
+class NoParameters(BaseModel):
+    """The request model of an endpoint that takes none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Answer = Callable[[Context, Any], Awaitable[Reply | dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Method, path, who may call it, what it takes and gives.
+
+    `role` None means that no token is needed, ever. `request` holds query and path parameters and forbids
+    others. `response` is None where the answer is no JSON; then `content_type` says what it is.
+    """
+
+    method: Method
+    path: str
+    role: Role | None
+    summary: str
+    answer: Answer
+    request: type[BaseModel] = NoParameters
+    response: type[BaseModel] | None = None
+    example: Mapping[str, Any] | None = None
+    content_type: str = JSON

@@ -1,0 +1,33 @@
+"""This worker's place in the consumer group, as Faust knows it."""
+
+from dataclasses import dataclass
+
+from openride_stream.app import OpenRideApp
+from openride_stream.transport.batches import Consumer
+from web.context import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class FaustGroup:
+    """`GroupMember` over a Faust app. Safe to ask at any moment, started or not."""
+
+    app: OpenRideApp
+
+    def trouble(self) -> str | None:
+        """Why the worker has no settled partitions now; None when it has (it may own none of them)."""
+        if self.app.rebalancing_count == 0:
+            return "the worker has not joined its consumer group yet"
+        if self.app.rebalancing:
+            return "partitions are being reassigned"
+        return None
+
+    def progress(self) -> Progress:
+        """Lag and commit age, from the consumer's last fetch and commit."""
+        if self.trouble():
+            return Progress()
+        consumer = self.app.consumer
+        assert isinstance(consumer, Consumer), "the app reads through the batch transport"
+        return Progress(
+            {(tp.topic, tp.partition): lag for tp, lag in consumer.lag_records().items()},
+            consumer.last_commit_age_s(),
+        )

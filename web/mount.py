@@ -1,0 +1,53 @@
+"""The registry on Faust's own web server."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import groupby
+from typing import Any
+
+from aiohttp import web
+from faust.web.base import BlueprintManager
+from faust.web.drivers.aiohttp import Web as FaustWeb
+from faust.web.exceptions import WebError
+from faust.web.views import View
+
+from web.auth import warn_open
+from web.context import Context
+from web.endpoint import Endpoint
+from web.problems import Problem
+from web.serving import add_headers, measured, problems, serve
+
+
+class EndpointView(View):
+    """A Faust view whose methods are endpoints of one path."""
+
+    async def on_request_error(self, request: Any, exc: WebError) -> Any:
+        """Faust's own errors (a HEAD where there is no GET) are problem documents as well."""
+        return Problem(exc.code, str(exc.detail)).response(request.path)
+
+
+def mount(faust_web: FaustWeb, endpoints: Iterable[Endpoint], context: Context) -> None:
+    """Serve `endpoints` on `faust_web`, and nothing else; before the server starts."""
+    # Faust mounts /router, /table, an index at / (and /graph, statistics in debug mode): they show what
+    # the worker holds and take paths that are ours.
+    faust_web.blueprints = BlueprintManager()
+    server = faust_web.web_app
+    server.middlewares.append(measured(context.metrics))
+    server.middlewares.append(problems)
+    server.on_response_prepare.append(add_headers)
+    server.on_startup.append(warn_open)
+    by_path = sorted(endpoints, key=lambda endpoint: endpoint.path)
+    for path, declared in groupby(by_path, key=lambda endpoint: endpoint.path):
+        faust_web.add_view(_view(path, tuple(declared), context))
+
+
+def _view(path: str, endpoints: tuple[Endpoint, ...], context: Context) -> type[EndpointView]:
+    methods = {endpoint.method.lower(): _method(endpoint, context) for endpoint in endpoints}
+    return type("EndpointView", (EndpointView,), {"view_path": path, "view_name": path, **methods})
+
+
+def _method(endpoint: Endpoint, context: Context) -> Callable[..., Awaitable[web.Response]]:
+    async def respond(view: EndpointView, request: web.Request, **match: str) -> web.Response:
+        del view, match
+        return await serve(endpoint, context, request)
+
+    return respond

@@ -1,0 +1,58 @@
+"""From the parameters of a request to its model, or to a problem that names each wrong one."""
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+from multidict import MultiMapping
+from pydantic import BaseModel, ValidationError
+
+from web.problems import Fault, invalid_parameters
+
+Model = TypeVar("Model", bound=BaseModel)
+
+# Errors of values that can be read but not accepted; every other one means that they cannot be read.
+_UNACCEPTABLE: Final = frozenset(
+    {
+        "out_of_range",
+        "literal_error",
+        "enum",
+        "string_too_short",
+        "string_too_long",
+        "greater_than",
+        "greater_than_equal",
+        "less_than",
+        "less_than_equal",
+    }
+)
+
+
+def parse(model: type[Model], query: MultiMapping[str], path: Mapping[str, str]) -> Model:
+    """The request model from query and path parameters.
+
+    Raises:
+        Problem: 400 when a parameter is unknown, repeated, missing or malformed; 422 when all can be read
+            and one has an unacceptable value. Every faulty parameter is named.
+    """
+    repeated = sorted({name for name in query if len(query.getall(name)) > 1})
+    clashing = sorted(name for name in path if name in query)
+    faults = [Fault(name, "may be given once only") for name in repeated]
+    faults += [Fault(name, "is part of the path, not of the query") for name in clashing]
+    if faults:
+        raise invalid_parameters(400, faults)
+    try:
+        return model.model_validate({**query, **path})
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_input=False)
+        unreadable = any(fault["type"] not in _UNACCEPTABLE for fault in errors)
+        raise invalid_parameters(
+            400 if unreadable else 422, [_fault(fault, model) for fault in errors]
+        ) from None
+
+
+def _fault(error: Any, model: type[BaseModel]) -> Fault:
+    name = str(error["loc"][0]) if error["loc"] else "request"
+    if error["type"] == "extra_forbidden":
+        known = ", ".join(model.model_fields) or "none"
+        return Fault(name, f"is not a parameter of this endpoint (known: {known})")
+    text = str(error["msg"]).removeprefix("Input ").removeprefix("String ")
+    return Fault(name, text)

@@ -1,0 +1,9 @@
+"""Every endpoint of the application, listed explicitly."""
+
+from web.endpoint import Endpoint
+from web.views import health, metrics, page, prometheus
+
+
+def all_endpoints() -> tuple[Endpoint, ...]:
+    """The declarations, in the order of the documentation."""
+    return (*metrics.ENDPOINTS, *health.endpoints(), *prometheus.ENDPOINTS, *page.ENDPOINTS)

@@ -1,0 +1,101 @@
+"""From an HTTP request to an endpoint's answer and back, and what surrounds every answer."""
+
+import logging
+from http import HTTPStatus
+from time import perf_counter
+from typing import Final
+
+import orjson
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from openride_stream.errors import Transient
+from openride_stream.metrics import Metrics
+from web.auth import authorise
+from web.context import Context
+from web.endpoint import Endpoint, Reply
+from web.parameters import parse
+from web.problems import Problem, unavailable
+
+logger = logging.getLogger(__name__)
+
+# Labels of a metric come from these lists, never from what a client invents.
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_NO_ROUTE: Final = "(none)"
+
+_HEADERS: Final = {
+    "Server": "openride-stream",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+async def serve(endpoint: Endpoint, context: Context, request: web.Request) -> web.Response:
+    """One request: who asks, what for, the answer."""
+    authorise(request, endpoint, context.settings)
+    query = parse(endpoint.request, request.query, request.match_info)
+    answer = await endpoint.answer(context, query)
+    return _response(answer if isinstance(answer, Reply) else Reply(answer), request)
+
+
+def _response(reply: Reply, request: web.Request) -> web.Response:
+    headers = {"Cache-Control": "no-store", **reply.headers}
+    if reply.etag is not None:
+        headers["ETag"] = f'"{reply.etag}"'
+        if any(tag.value in (reply.etag, "*") for tag in request.if_none_match or ()):
+            return web.Response(status=304, headers=headers)
+    body = reply.body if isinstance(reply.body, bytes) else orjson.dumps(reply.body)
+    headers["Content-Type"] = reply.content_type
+    return web.Response(status=reply.status, body=body, headers=headers)
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every failure becomes a problem document; what we did not foresee is logged and says nothing."""
+    try:
+        return await handler(request)
+    except Problem as problem:
+        return problem.response(request.path)
+    except web.HTTPException as error:
+        if error.status < HTTPStatus.BAD_REQUEST:
+            raise
+        return _framework_problem(error).response(request.path)
+    except Transient as error:
+        logger.warning("Request put off", extra={"path": request.path, "error": str(error)})
+        return unavailable("a store is away: nothing is lost, ask again in a moment").response(request.path)
+    except Exception:
+        logger.exception("Request failed", extra={"method": request.method, "path": request.path})
+        return Problem(500, "the request failed; the worker's log says why").response(request.path)
+
+
+def _framework_problem(error: web.HTTPException) -> Problem:
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        return Problem(405, f"{error.method} is not allowed here: {allowed}", headers={"Allow": allowed})
+    details = {404: "there is nothing at this path", 413: "the body is too large"}
+    return Problem(error.status, details.get(error.status, error.reason or "the request was refused"))
+
+
+def measured(metrics: Metrics) -> Middleware:
+    """Middleware that times every request under its declared path."""
+
+    @web.middleware
+    async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
+        started_s = perf_counter()
+        response = await handler(request)
+        resource = request.match_info.route.resource
+        metrics.http_request_duration_seconds.labels(
+            request.method if request.method in _METHODS else "OTHER",
+            resource.canonical if resource else _NO_ROUTE,
+            str(response.status),
+        ).observe(perf_counter() - started_s)
+        return response
+
+    return measure
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Headers that every response carries."""
+    del request
+    response.headers.update(_HEADERS)

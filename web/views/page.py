@@ -1,0 +1,47 @@
+"""`GET /`: the page that shows the figures moving, and its assets. All of it ships with the package."""
+
+from functools import cache
+from hashlib import blake2b
+from importlib.resources import files
+from typing import Final
+
+from pydantic import BaseModel
+
+from web.context import Context
+from web.endpoint import Answer, Endpoint, Reply
+
+# Only what this server sends, and no inline script or style: nothing that is injected can run.
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+_ASSETS: Final = (
+    ("/", "index.html", "text/html", "The page that shows the figures moving."),
+    ("/static/page.css", "page.css", "text/css", "The page's style."),
+    ("/static/page.js", "page.js", "text/javascript", "The page's script."),
+    ("/static/icon.svg", "icon.svg", "image/svg+xml", "The page's icon."),
+)
+
+
+@cache
+def _asset(name: str) -> tuple[bytes, str]:
+    """The bytes of one file and a tag that changes with them."""
+    body = files("web").joinpath("static", name).read_bytes()
+    return body, blake2b(body, digest_size=8).hexdigest()
+
+
+def _serve(name: str, content_type: str) -> Answer:
+    async def serve(context: Context, query: BaseModel) -> Reply:
+        del context, query
+        body, etag = _asset(name)
+        headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-cache"}
+        return Reply(body, content_type=f"{content_type}; charset=utf-8", headers=headers, etag=etag)
+
+    return serve
+
+
+ENDPOINTS: Final = tuple(
+    Endpoint("GET", path, None, summary, _serve(name, content_type), content_type=content_type)
+    for path, name, content_type, summary in _ASSETS
+)
