@@ -30,6 +30,7 @@ def parse_arguments(arguments: list[str]) -> Options:
     )
     parser.add_argument("--parent-pid", type=int, default=0, help="Stop when this process ends.")
     parser.add_argument("--concurrency", type=int, default=16, help="Statements that run at once.")
+    parser.add_argument("--queue", type=int, default=256, help="Statements that wait; one more is refused.")
     parser.add_argument(
         "--password-env", default="", help="Environment variable that holds the password of user default."
     )
@@ -40,6 +41,7 @@ def parse_arguments(arguments: list[str]) -> Options:
         memory_limit_bytes=found.memory_limit_bytes,
         parent_pid=found.parent_pid,
         concurrency=found.concurrency,
+        queue=found.queue,
         password=os.environ.get(found.password_env, "") if found.password_env else "",
     )
 

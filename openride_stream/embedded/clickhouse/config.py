@@ -7,7 +7,6 @@ from typing import Final
 _CONFIG: Final = """\
 <clickhouse>
     <max_server_memory_usage>{memory_limit_bytes}</max_server_memory_usage>
-    <max_server_memory_usage_to_ram_ratio>0</max_server_memory_usage_to_ram_ratio>
     <!-- An acknowledged insert survives the loss of power, not only of the process. -->
     <merge_tree>
         <fsync_after_insert>1</fsync_after_insert>

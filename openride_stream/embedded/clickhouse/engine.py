@@ -43,17 +43,20 @@ class Engine:
     def _settle_default_database(self, folder: Path) -> None:
         """Make `default` an ordinary database: chDB's own kind reads any file that is named as a table.
 
-        At every start chDB lays its kind over the one that an earlier start left in the folder.
+        At every start chDB lays its kind over what an earlier start left in the folder. Attaching it anew
+        brings the ordinary one back, but only when it holds tables: an empty one is not loaded at all.
         """
-        if (folder / "metadata" / "default.sql").exists():
+        tables = self._ask("SELECT count() FROM system.tables WHERE database = 'default'").strip()
+        if tables != "0":
             self._root.query("DETACH DATABASE default")
             self._root.query("ATTACH DATABASE default")
         else:
-            self._root.query("DROP DATABASE IF EXISTS default SYNC")
+            self._root.query("DROP DATABASE default SYNC")
+            (folder / "metadata" / "default.sql").unlink(missing_ok=True)
             self._root.query("CREATE DATABASE default ENGINE = Atomic")
         kind = self._ask("SELECT engine FROM system.databases WHERE name = 'default'").strip()
         if kind != "Atomic":
-            msg = f"Code: 1002. DB::Exception: database default is {kind!r}, not Atomic"
+            msg = f"database default is {kind!r}, not Atomic"
             raise RuntimeError(msg)
 
     def close(self) -> None:

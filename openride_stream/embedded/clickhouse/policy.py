@@ -30,7 +30,10 @@ ALLOWED_ENGINES: Final = frozenset({
     "versionedcollapsingmergetree", "view",
 })
 # fmt: on
-_CLIENT_CLAUSES: Final = frozenset({("INTO", "OUTFILE"), ("FROM", "INFILE")})
+# Statements that read or write elsewhere.
+_REFUSED_STATEMENTS: Final = ("BACKUP", "RESTORE", "SNAPSHOT", "COPY", "MOVE", "EXECUTE")
+# Clauses of the command-line client, and the one that joins statements of any kind into one.
+_REFUSED_CLAUSES: Final = frozenset({("INTO", "OUTFILE"), ("FROM", "INFILE"), ("PARALLEL", "WITH")})
 
 
 class Policy:
@@ -47,7 +50,7 @@ class Policy:
             ClickHouseError: FUNCTION_NOT_ALLOWED or ACCESS_DENIED, naming the word.
         """
         first = found[0]
-        if first.is_word("BACKUP", "RESTORE"):
+        if first.is_word(*_REFUSED_STATEMENTS):
             raise _refusal(first.text)
         if first.is_word("SYSTEM") and found[1:2] and found[1].is_word("SHUTDOWN", "KILL"):
             what = f"SYSTEM {found[1].text}"
@@ -55,7 +58,7 @@ class Policy:
         if first.is_word("CREATE", "ATTACH", "REPLACE"):
             _check_creation(found)
         for token, after in pairwise(found):
-            if (token.text.upper(), after.text.upper()) in _CLIENT_CLAUSES:
+            if (token.text.upper(), after.text.upper()) in _REFUSED_CLAUSES:
                 what = f"{token.text} {after.text}"
                 raise _refusal(what)
             if after.text == "(":

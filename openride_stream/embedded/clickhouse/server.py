@@ -30,7 +30,6 @@ from openride_stream.embedded.clickhouse.policy import Policy
 STOP_GRACE_S: Final = 3.0
 # As the server: long IN lists and parameters travel in the URL.
 URL_LIMIT_BYTES: Final = 1024 * 1024
-WAITING_LIMIT: Final = 256
 PATIENCE_S: Final = 30.0
 # EX_SOFTWARE: the supervisor sees that this was no order to stop.
 ENGINE_STOPPED_EXIT: Final = 70
@@ -45,6 +44,7 @@ class Options:
     memory_limit_bytes: int
     parent_pid: int = 0
     concurrency: int = 16
+    queue: int = 256
     password: str = field(default="", repr=False)
 
 
@@ -58,7 +58,7 @@ async def serve(options: Options) -> int:
         engine = _open_engine(options)
         stop: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         on_signals(lambda reason: _settle(stop, reason))
-        admission = Admission(options.concurrency, WAITING_LIMIT, PATIENCE_S)
+        admission = Admission(options.concurrency, options.queue, PATIENCE_S)
         execution = Execution(engine, admission, _exit_at_once)
         frontend = Frontend(execution, Policy(engine.table_functions), engine.version, options.password)
         async with _listening(frontend, listener):
