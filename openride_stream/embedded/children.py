@@ -1,6 +1,7 @@
 """One child process: how it is started, what it writes, how it ended, how it is stopped."""
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -52,7 +53,19 @@ class ChildLog:
             log.seek(max(self._run_begins_at, size - _TAIL_BYTES))
             text = log.read().decode(errors="replace")
         lines = [line.strip() for line in _ANSI_COLOURS.sub("", text).splitlines()]
-        return [line[:_REASON_LINE_CHARS] for line in lines if line][-_REASON_LINES:]
+        return [_plain(line)[:_REASON_LINE_CHARS] for line in lines if line][-_REASON_LINES:]
+
+
+def _plain(line: str) -> str:
+    """What a line of JSON says to a person; any other line as it is."""
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(fields, dict):
+        return line
+    said = [str(fields[name]) for name in ("message", "event", "reason") if fields.get(name)]
+    return ": ".join(said) or line
 
 
 class Child:

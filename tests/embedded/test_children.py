@@ -27,6 +27,15 @@ def test_the_last_lines_are_those_of_the_present_run(tmp_path: Path) -> None:
     child.kill()
 
 
+def test_a_reason_is_what_lines_of_json_say(tmp_path: Path) -> None:
+    log = ChildLog(tmp_path / "worker.log")
+    log.path.write_text(
+        '{"ts": "2026-01-01", "level": "ERROR", "message": "no [broker]"}\n'
+        '{"at": "2026-01-01", "event": "cannot start", "reason": "folder in use"}\n{"a": 1}\n7\n'
+    )
+    assert log.last_lines() == ["cannot start: folder in use", '{"a": 1}', "7"]
+
+
 @pytest.mark.parametrize(
     ("code", "lines", "reason"),
     [(2, ["a", "b"], "exit code 2: a | b"), (-9, [], "signal SIGKILL"), (0, ["x"], "exit code 0: x")],
