@@ -1,32 +1,15 @@
 """From a validated TypedDict to a whole row: defaults, event time, provenance, the checks on time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from openride_stream.events.frame import Frame
 from openride_stream.events.identity import derived_id, first_position
-from openride_stream.events.policy import DecodePolicy
 from openride_stream.events.records import Record
-from openride_stream.events.registry import EVENT_SHAPES, EXECUTION, UPDATABLE, Row
+from openride_stream.events.registry import EVENT_SHAPES, EXECUTION, WITH_CURRENCY, Row
 from openride_stream.events.rejects import RejectClass, Rejection
 from openride_stream.events.scalars import TIMESTAMP_MESSAGE, epoch_ms
+from openride_stream.events.schedules import complete_schedule
 from openride_stream.events.topics import SourceTopic
-
-_LEVEL_OF_RESULT: Mapping[str, str] = {"failure": "error", "timeout": "error", "retry": "warning"}
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What the records of one batch share.
-
-    `floor_ms` is the first millisecond of event time that the table still takes; `now_ms` stands in for
-    the timestamp of a record that has none.
-    """
-
-    source: SourceTopic
-    partition: int
-    policy: DecodePolicy
-    floor_ms: int
-    now_ms: int
 
 
 def complete(row: Row, record: Record, value: bytes, frame: Frame) -> None:
@@ -35,25 +18,37 @@ def complete(row: Row, record: Record, value: bytes, frame: Frame) -> None:
     Raises:
         Rejection: InvalidField, WrongTopic, TimestampTooFarAhead or too_late.
     """
-    if frame.source.tier is None:
+    source = frame.source
+    if source.tier is None:
         _complete_event(row, record, value, frame)
     else:
-        _complete_schedule(row, record, value, frame)
-    event_timestamp_ms = row["event_timestamp"]
-    if event_timestamp_ms < frame.floor_ms:
-        message = f"event_timestamp: before {frame.source.table} begins (it is sealed by whole UTC days)"
-        raise Rejection(RejectClass.TOO_LATE, message)
-    if event_timestamp_ms > _sent_ms(record, frame) + frame.policy.max_ahead_ms:
-        message = f"event_timestamp: more than {frame.policy.max_ahead_ms} ms ahead of the record's timestamp"
-        raise Rejection(RejectClass.TIMESTAMP_TOO_FAR_AHEAD, message)
-    row["topic"] = frame.source.name
+        complete_schedule(row, record, value, frame)
+    if not frame.floor_ms <= row["event_timestamp"] <= record.timestamp + frame.policy.max_ahead_ms:
+        _check_time(row["event_timestamp"], record, frame)
+    row["topic"] = source.name
     row["partition"] = frame.partition
     row["offset"] = record.offset
 
 
+def _check_time(event_timestamp_ms: int, record: Record, frame: Frame) -> None:
+    """Say which limit an event time breaks; a record without a timestamp is compared with the clock."""
+    if event_timestamp_ms < frame.floor_ms:
+        message = f"event_timestamp: before {frame.source.table} begins (it is sealed by whole UTC days)"
+        raise Rejection(RejectClass.TOO_LATE, message)
+    sent_ms = record.timestamp if record.timestamp >= 0 else frame.now_ms
+    if event_timestamp_ms > sent_ms + frame.policy.max_ahead_ms:
+        message = f"event_timestamp: more than {frame.policy.max_ahead_ms} ms ahead of the record's timestamp"
+        raise Rejection(RejectClass.TIMESTAMP_TOO_FAR_AHEAD, message)
+
+
 def without_nulls(row: Row, defaults: Mapping[str, object]) -> Row:
-    """The row without its nulls: an optional field that is null counts as absent, and has its default."""
-    return {**defaults, **{name: value for name, value in row.items() if value is not None}}
+    """The row without its nulls: an optional field that is null counts as absent, and has its default.
+
+    `personal_` stays even when it is null: it holds only the first personal field that the record has, and
+    another one may follow.
+    """
+    kept = {name: value for name, value in row.items() if value is not None or name == "personal_"}
+    return {**defaults, **kept}
 
 
 def defaults_of(row: Row, source: SourceTopic) -> Mapping[str, object]:
@@ -63,53 +58,13 @@ def defaults_of(row: Row, source: SourceTopic) -> Mapping[str, object]:
     return {} if row.get("update") else EXECUTION.defaults
 
 
-def _sent_ms(record: Record, frame: Frame) -> int:
-    return record.timestamp if record.timestamp >= 0 else frame.now_ms
-
-
 def _complete_event(row: Row, record: Record, value: bytes, frame: Frame) -> None:
     try:
         row["event_timestamp"] = epoch_ms(row["event_timestamp"])
     except ValueError:
         raise Rejection(RejectClass.INVALID_FIELD, f"event_timestamp: {TIMESTAMP_MESSAGE}") from None
     if "event_id" not in row:
-        row["event_id"] = _derived(record, value, frame)
-    if "currency" not in row and EVENT_SHAPES[row["event_type"]].has_currency:
+        position = first_position(record, frame.source.name, frame.partition)
+        row["event_id"] = derived_id(frame.policy.cluster_id, position, value)
+    if row["event_type"] in WITH_CURRENCY and "currency" not in row:
         row["currency"] = frame.policy.currency
-
-
-def _derived(record: Record, value: bytes, frame: Frame) -> str:
-    position = first_position(record, frame.source.name, frame.partition)
-    return derived_id(frame.policy.cluster_id, position, value)
-
-
-def _complete_schedule(row: Row, record: Record, value: bytes, frame: Frame) -> None:
-    tier = frame.source.tier
-    if row.setdefault("schedule_type", tier) != tier:
-        raise Rejection(RejectClass.WRONG_TOPIC, f"schedule_type: this topic is for {tier}")
-    timestamp_ms = first_position(record, frame.source.name, frame.partition).timestamp
-    row["record_timestamp"] = timestamp_ms if timestamp_ms >= 0 else frame.now_ms
-    if row.pop("update", False):
-        _complete_update(row, record, value, frame)
-    else:
-        _complete_execution(row, record, value, frame)
-
-
-def _complete_update(row: Row, record: Record, value: bytes, frame: Frame) -> None:
-    """An update happened when its record was written, and is an event of its own."""
-    if UPDATABLE.isdisjoint(row):
-        raise Rejection(RejectClass.INVALID_FIELD, "update: needs at least one field to change")
-    row["is_update"] = True
-    row["event_timestamp"] = row["record_timestamp"]
-    row.setdefault("event_id", _derived(record, value, frame))
-
-
-def _complete_execution(row: Row, record: Record, value: bytes, frame: Frame) -> None:
-    """An execution happened when its processing started, and is known by its analytics_id."""
-    if "analytics_id" not in row:
-        row["analytics_id"] = _derived(record, value, frame)
-    row["event_id"] = row["analytics_id"]
-    row["event_timestamp"] = row["started_processing_at"]
-    row.setdefault("level", _LEVEL_OF_RESULT.get(row["execution_result"], "info"))
-    completed_at_ms = row.setdefault("completed_at", row["record_timestamp"])
-    row.setdefault("total_processing_time_ms", max(0, completed_at_ms - row["started_processing_at"]))

@@ -19,8 +19,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from openride_stream.events.completion import Frame, complete
-from openride_stream.events.examination import examine
+from openride_stream.events.completion import complete
+from openride_stream.events.examination import examine, store_masked
+from openride_stream.events.frame import Frame
 from openride_stream.events.joining import is_plain, validate_plain
 from openride_stream.events.policy import DecodePolicy
 from openride_stream.events.records import Record, RecordBatch
@@ -62,11 +63,14 @@ def decode(batch: RecordBatch, policy: DecodePolicy, now_ms: int) -> Decoded:
 
 
 def _finished(row: Row | None, record: Record, frame: Frame) -> Row:
-    if row is None or "personal_" in row:
+    value = record.value
+    if row is None or value is None:
         return examine(record, frame)
-    value = record.value or b""
     complete(row, record, value, frame)
-    row["payload"] = value.decode()
+    if "personal_" in row:
+        store_masked(row, value, frame)
+    else:
+        row["payload"] = value.decode()
     return row
 
 

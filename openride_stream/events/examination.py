@@ -9,7 +9,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from openride_stream.events import documents
-from openride_stream.events.completion import Frame, complete, defaults_of, without_nulls
+from openride_stream.events.completion import complete, defaults_of, without_nulls
+from openride_stream.events.frame import Frame
 from openride_stream.events.identity import precedence
 from openride_stream.events.masking import mask
 from openride_stream.events.records import Record
@@ -46,8 +47,14 @@ def examine(record: Record, frame: Frame) -> Row:
     row = _validated(value, _validator_for(document, frame))
     row = without_nulls(row, defaults_of(row, frame.source))
     complete(row, record, value, frame)
-    _store_masked(row, document, text, value, frame)
+    _store(row, document, text, value, frame)
     return row
+
+
+def store_masked(row: Row, value: bytes, frame: Frame) -> None:
+    """Give a row that a join has proven valid its payload and its columns, without personal values."""
+    text = value.decode()
+    _store(row, documents.loads(text), text, value, frame)
 
 
 def _decoded(value: bytes) -> str:
@@ -99,8 +106,7 @@ def _field_of(loc: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in loc[1:] if part not in DOMAIN_OF)
 
 
-def _store_masked(row: Row, document: Any, text: str, value: bytes, frame: Frame) -> None:
-    """Give the row its payload and its columns of objects, without personal values."""
+def _store(row: Row, document: Any, text: str, value: bytes, frame: Frame) -> None:
     row.pop("personal_", None)
     row["payload"] = text
     if mask(document, frame.policy.pii_key):

@@ -9,6 +9,7 @@ text and is replaced whole. `null` holds nothing and stays.
 
 import hmac
 import unicodedata
+from functools import lru_cache
 from typing import Any, Final
 
 from openride_stream.events import documents
@@ -19,6 +20,12 @@ _PERSONAL: Final = frozenset(PERSONAL_NAMES)
 _CASELESS: Final = frozenset({"email", "ip_address"})
 
 
+@lru_cache(maxsize=4)
+def _keyed(key: bytes) -> hmac.HMAC:
+    """The HMAC before its message; hashing the key anew would double the cost of a pseudonym."""
+    return hmac.new(key, digestmod="sha256")
+
+
 def pseudonym(name: str, value: Any, key: bytes) -> str:
     """What stands for `value` of the personal field `name`: 64 hex digits."""
     if isinstance(value, str):
@@ -26,7 +33,9 @@ def pseudonym(name: str, value: Any, key: bytes) -> str:
         text = text.lower() if name in _CASELESS else text
     else:
         text = documents.dumps(value)
-    return hmac.digest(key, f"{name}\0{text}".encode(), "sha256").hex()
+    digest = _keyed(key).copy()
+    digest.update(f"{name}\0{text}".encode())
+    return digest.hexdigest()
 
 
 def mask(document: Any, key: bytes) -> bool:
@@ -40,14 +49,14 @@ def mask(document: Any, key: bytes) -> bool:
     while waiting:  # no recursion: the depth of a document is its producer's choice
         node = waiting.pop()
         if isinstance(node, list):
-            waiting.extend(node)
+            waiting.extend(item for item in node if isinstance(item, dict | list))
         elif isinstance(node, dict):
             for name, value in node.items():
-                if name not in _PERSONAL:
-                    waiting.append(value)
-                elif value is not None:
+                if name in _PERSONAL and value is not None:
                     node[name] = pseudonym(name, value, key)
                     found = True
+                elif isinstance(value, dict | list):
+                    waiting.append(value)
     return found
 
 

@@ -90,6 +90,8 @@ EVENT_SHAPES: Final[Mapping[str, Shape]] = {
     _event_type(typed_dict): _shape(typed_dict) for group in _CLASSES.values() for typed_dict in group
 }
 """The twenty event types."""
+WITH_CURRENCY: Final = frozenset(name for name, shape in EVENT_SHAPES.items() if shape.has_currency)
+"""The types whose amounts take the default currency."""
 EXECUTION: Final = _shape(ScheduleExecution)
 UPDATE: Final = _shape(ScheduleUpdate)
 UPDATABLE: Final = frozenset(

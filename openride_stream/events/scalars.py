@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainValidator, WithJsonSchema
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic import StringConstraints as Chars
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -40,7 +40,7 @@ MONEY_MESSAGE: Final = (
     "(as a string when it has decimals and is 1e13 or more)"
 )
 _TIMESTAMP: Final = "timestamp"
-_MONEY: Final = "money"
+_STORED_MONEY_PATTERN: Final = r"^(0|[1-9][0-9]{0,15})\.[0-9]{2}$"
 _MONEY_TEXT: Final = re.compile(MONEY_PATTERN.rstrip("$") + r"\Z")
 
 
@@ -82,7 +82,7 @@ def _money(amount: object) -> str:
         text = f"{abs(amount):.2f}"
         if float(text) == amount:
             return text
-    raise PydanticCustomError(_MONEY, MONEY_MESSAGE)
+    raise ValueError(MONEY_MESSAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,28 @@ class _Moment:
     ) -> dict[str, Any]:
         del schema, handler
         return {"type": "string", "pattern": TIMESTAMP_PATTERN}
+
+
+@dataclass(frozen=True, slots=True)
+class _Cash:
+    """Marks an amount that becomes decimal text with two places, and usually was sent so."""
+
+    def __get_pydantic_core_schema__(self, source: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
+        del source, handler
+        stored = core_schema.str_schema(pattern=_STORED_MONEY_PATTERN)
+        return core_schema.union_schema(
+            [stored, core_schema.no_info_plain_validator_function(_money)],
+            mode="left_to_right",
+            custom_error_type="money",
+            custom_error_message=MONEY_MESSAGE,
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        del schema, handler
+        text = {"type": "string", "pattern": MONEY_PATTERN}
+        return {"anyOf": [text, {"type": "number", "minimum": 0, "exclusiveMaximum": 10**16}]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,18 +167,7 @@ CancelledBy = Literal["RIDER", "DRIVER", "SYSTEM"]
 TimestampText = Annotated[str, Chars(pattern=TIMESTAMP_PATTERN)]
 """A timestamp by its shape only; `epoch_ms` turns it into milliseconds."""
 Timestamp = Annotated[int, _Moment()]
-Money = Annotated[
-    str,
-    PlainValidator(_money),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "pattern": MONEY_PATTERN},
-                {"type": "number", "minimum": 0, "exclusiveMaximum": 10**16},
-            ]
-        }
-    ),
-]
+Money = Annotated[str, _Cash()]
 
 Flag = Annotated[bool, Field(strict=True)]
 Amount = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]

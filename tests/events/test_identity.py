@@ -53,7 +53,7 @@ def test_another_record_has_another_identity(other):
 def test_another_cluster_or_partition_means_another_identity():
     assert identity_of(RECORD, replace(POLICY, cluster_id="recreated")) != identity_of(RECORD)
     position = Position(LOCATION, 3, 41, NOW_MS)
-    assert derived_id("c", position, b"") != derived_id("c", replace(position, partition=4), b"")
+    assert derived_id("c", position, b"") != derived_id("c", position._replace(partition=4), b"")
 
 
 def test_parts_cannot_run_into_each_other():

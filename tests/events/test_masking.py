@@ -67,6 +67,8 @@ def test_a_personal_field_that_a_type_does_not_declare_is_masked_as_well(name, p
         b'"email":"zqsecret","email":"zqsecret"',
         b'"email":{"home":"zqsecret"}',
         b'"x":{"email":"zqsecret"},"x":1',
+        b'"phone":null,"email":"zqsecret","full_name":null',
+        b'"phone":null,"ip_address":"zqsecret","x":null',
         b'"device_info":{"email":"zqsecret"},"location":{"a":{"full_name":"zqsecret"}}',
     ],
 )
@@ -78,6 +80,12 @@ def test_no_spelling_or_depth_hides_a_personal_value(piece):
     decoded = decode_values(USER, [value, value])
     assert len(decoded.rows) == 2
     assert b"zqsecret" not in orjson.dumps(decoded.rows)
+
+
+def test_a_null_does_not_shield_the_personal_field_behind_it():
+    ping = {**example("driver.location.updated"), "phone": None, "email": "zqsecret"}
+    rows = decode_values(topic_of("driver.location.updated"), [orjson.dumps(ping)] * 2).rows
+    assert [orjson.loads(row["payload"])["email"] for row in rows] == [expected("email", "zqsecret")] * 2
 
 
 def test_numbers_survive_masking_untouched():
