@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from openride_stream.errors import BrokerUnavailable
-from openride_stream.kafka.admin import REQUEST_TIMEOUT_MS
+from openride_stream.kafka.admin import REQUEST_TIMEOUT_MS, open_admin, partition_counts
 from openride_stream.kafka.end_offsets import true_end_offsets
 from openride_stream.settings import Settings
 
@@ -38,6 +38,11 @@ async def group_lag(settings: Settings, topics: Sequence[str], mend_ends: bool =
     Raises:
         BrokerUnavailable: no broker answered.
     """
+    async with open_admin(settings.kafka_bootstrap_servers) as admin:
+        counts = await partition_counts(admin)
+    partitions = [TopicPartition(topic, number) for topic in topics for number in range(counts.get(topic, 0))]
+    if not partitions:
+        return []
     try:
         async with AIOKafkaConsumer(
             bootstrap_servers=settings.kafka_bootstrap_servers,
@@ -45,8 +50,7 @@ async def group_lag(settings: Settings, topics: Sequence[str], mend_ends: bool =
             enable_auto_commit=False,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
         ) as consumer:
-            partitions = await _partitions(consumer, topics)
-            ends = await consumer.end_offsets(partitions) if partitions else {}
+            ends = await consumer.end_offsets(partitions)
             if mend_ends:
                 ends = await true_end_offsets(consumer, ends)
             return [
@@ -56,13 +60,3 @@ async def group_lag(settings: Settings, topics: Sequence[str], mend_ends: bool =
     except (KafkaError, TimeoutError, OSError) as error:
         message = f"Kafka at {settings.kafka_bootstrap_servers}: {error or type(error).__name__}"
         raise BrokerUnavailable(message) from error
-
-
-async def _partitions(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> list[TopicPartition]:
-    existing = await consumer.topics()
-    return [
-        TopicPartition(topic, partition)
-        for topic in topics
-        if topic in existing
-        for partition in sorted(consumer.partitions_for_topic(topic) or ())
-    ]

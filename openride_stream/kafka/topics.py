@@ -1,5 +1,6 @@
 """The application's topics: created by us, with equal partition counts, never by the broker's guess."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +17,8 @@ from openride_stream.settings import Settings
 SOURCE_MAX_MESSAGE_BYTES: Final = 2 * 1024 * 1024
 DEAD_LETTER_MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 
+_KNOWN_ATTEMPTS: Final = 100
+_KNOWN_INTERVAL_S: Final = 0.1
 _NO_ERROR: Final = 0
 _TOPIC_ALREADY_EXISTS: Final = 36
 
@@ -48,7 +51,8 @@ async def create_topics(settings: Settings) -> list[str]:
         existing = await partition_counts(admin)
         missing = [plan for plan in planned_topics() if plan.name not in existing]
         created = await _create(admin, missing, settings)
-        problems = partition_problems(await partition_counts(admin), settings.topic_partitions)
+        counts = await _counts_once_known(admin)
+    problems = partition_problems(counts, settings.topic_partitions)
     if problems:
         raise ConfigurationError("; ".join(problems.values()))
     return created
@@ -66,6 +70,16 @@ def partition_problems(existing: dict[str, int], partitions: int) -> dict[str, s
                 f"topic {plan.name} has {count} partitions, but OPENRIDE_TOPIC_PARTITIONS is {partitions}"
             )
     return problems
+
+
+async def _counts_once_known(admin: AIOKafkaAdminClient) -> dict[str, int]:
+    # A broker of a cluster hears of a new topic a moment after the controller has created it.
+    for _ in range(_KNOWN_ATTEMPTS):
+        counts = await partition_counts(admin)
+        if all(counts.get(plan.name) for plan in planned_topics()):
+            break
+        await asyncio.sleep(_KNOWN_INTERVAL_S)
+    return counts
 
 
 async def _create(admin: AIOKafkaAdminClient, plans: list[TopicPlan], settings: Settings) -> list[str]:
