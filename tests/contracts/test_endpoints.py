@@ -1,0 +1,86 @@
+"""Every endpoint: documented, its example true to its model, its failures all of one shape."""
+
+import pytest
+
+from tests.fixtures.web import Site
+from web.endpoint import Endpoint
+from web.registry import all_endpoints
+
+ENDPOINTS = all_endpoints()
+WITH_MODEL = [endpoint for endpoint in ENDPOINTS if endpoint.response]
+
+
+def name(endpoint: Endpoint) -> str:
+    return f"{endpoint.method} {endpoint.path}"
+
+
+def test_no_method_and_path_is_declared_twice() -> None:
+    assert len({name(endpoint) for endpoint in ENDPOINTS}) == len(ENDPOINTS)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=name)
+def test_it_is_documented(endpoint: Endpoint) -> None:
+    assert endpoint.summary[0].isupper() or endpoint.summary[0].isdigit()
+    assert endpoint.summary.endswith(".")
+    assert (endpoint.response is None) == (endpoint.example is None)
+    for parameter in endpoint.request.model_fields.values():
+        assert parameter.description
+    assert endpoint.request.model_config["extra"] == "forbid"
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=name)
+def test_figures_need_a_role_and_probes_do_not(endpoint: Endpoint) -> None:
+    if endpoint.path.startswith("/v1/"):
+        assert endpoint.role is not None
+    if endpoint.path.startswith("/health"):
+        assert endpoint.role is None
+
+
+@pytest.mark.parametrize("endpoint", WITH_MODEL, ids=name)
+def test_its_example_is_an_answer(endpoint: Endpoint) -> None:
+    assert endpoint.response is not None
+    assert endpoint.example is not None
+    endpoint.response.model_validate(endpoint.example)
+    fields = list(endpoint.response.model_fields)
+    assert list(endpoint.example) == [field for field in fields if field in endpoint.example]
+    assert set(fields) - set(endpoint.example) <= {"time_series"}
+
+
+async def test_an_unknown_parameter_is_refused_everywhere(bare_site: Site) -> None:
+    for endpoint in ENDPOINTS:
+        async with bare_site.client.request(endpoint.method, endpoint.path, params={"nope": "1"}) as response:
+            assert (response.status, name(endpoint)) == (400, name(endpoint))
+            assert response.content_type == "application/problem+json"
+            document = await response.json(content_type=None)
+        assert document["type"] == "urn:openride:problem:invalid-parameter"
+        assert [fault["parameter"] for fault in document["errors"]] == ["nope"]
+
+
+async def test_a_method_that_is_not_declared_is_refused_everywhere(bare_site: Site) -> None:
+    for path in {endpoint.path for endpoint in ENDPOINTS}:
+        async with bare_site.client.put(path) as response:
+            assert (response.status, path) == (405, path)
+            assert response.content_type == "application/problem+json"
+
+
+async def test_answers_are_what_their_models_say(site: Site) -> None:
+    for endpoint in WITH_MODEL:
+        with_series = {"granularity": "daily"} if "granularity" in endpoint.request.model_fields else {}
+        for parameters in ({}, with_series):
+            async with site.client.request(endpoint.method, endpoint.path, params=parameters) as response:
+                assert (response.status, name(endpoint)) == (200, name(endpoint))
+                assert response.content_type == "application/json"
+                answer = await response.json()
+            assert endpoint.response is not None
+            endpoint.response.model_validate(answer)
+            fields = list(endpoint.response.model_fields)
+            assert list(answer) == fields[: len(answer)]
+            assert set(fields) - set(answer) <= {"time_series"}
+
+
+async def test_every_answer_carries_the_same_guards(bare_site: Site) -> None:
+    for endpoint in ENDPOINTS:
+        async with bare_site.client.request(endpoint.method, endpoint.path) as response:
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+            assert "aiohttp" not in response.headers["Server"]
+            assert response.headers["Cache-Control"] in ("no-store", "no-cache")
