@@ -16,6 +16,7 @@ CONTENT_SECURITY_POLICY: Final = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
+_CURRENCY: Final = b"__CURRENCY__"
 _ASSETS: Final = (
     ("/", "index.html", "text/html", "The page that shows the figures moving."),
     ("/static/page.css", "page.css", "text/css", "The page's style."),
@@ -25,16 +26,16 @@ _ASSETS: Final = (
 
 
 @cache
-def _asset(name: str) -> tuple[bytes, str]:
-    """The bytes of one file and a tag that changes with them."""
-    body = files("web").joinpath("static", name).read_bytes()
+def _asset(name: str, currency: str) -> tuple[bytes, str]:
+    """The bytes of one file and a tag that changes with them. The page is told what money it shows."""
+    body = files("web").joinpath("static", name).read_bytes().replace(_CURRENCY, currency.encode())
     return body, blake2b(body, digest_size=8).hexdigest()
 
 
 def _serve(name: str, content_type: str) -> Answer:
     async def serve(context: Context, query: BaseModel) -> Reply:
-        del context, query
-        body, etag = _asset(name)
+        del query
+        body, etag = _asset(name, context.settings.currency)
         headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-cache"}
         return Reply(body, content_type=f"{content_type}; charset=utf-8", headers=headers, etag=etag)
 

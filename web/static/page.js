@@ -1,0 +1,434 @@
+// The page asks the API every two seconds and shows what it answers. Nothing is stored and nothing is
+// loaded from anywhere else. Text from the server is only ever set as text.
+
+const DAY_MS = 86_400_000;
+const MINUTE_MS = 60_000;
+const POLL_MS = 2_000;
+const LONGEST_WAIT_MS = 15_000;
+const REQUEST_TIMEOUT_MS = 12_000;
+const TWEEN_MS = 650;
+const RATE_SAMPLES = 90;
+const ENDPOINTS = ["trips", "bookings", "users", "payments"];
+
+const midnight = (now) => Math.floor(now / DAY_MS) * DAY_MS;
+const nextMinute = (now) => (Math.floor(now / MINUTE_MS) + 1) * MINUTE_MS;
+
+// `active` is the figure of /v1/metrics/users that covers the range.
+const RANGES = {
+  today: {
+    bounds: (now) => [midnight(now), midnight(now) + DAY_MS],
+    granularity: "hourly", active: "dau", words: "today (UTC)", wider: "week",
+  },
+  day: {
+    bounds: (now) => [nextMinute(now) - DAY_MS, nextMinute(now)],
+    granularity: "hourly", active: "dau", words: "in the last 24 hours", wider: "week",
+  },
+  week: {
+    bounds: (now) => [midnight(now) - 6 * DAY_MS, midnight(now) + DAY_MS],
+    granularity: "daily", active: "wau", words: "in the last 7 days", wider: "month",
+  },
+  month: {
+    bounds: (now) => [midnight(now) - 29 * DAY_MS, midnight(now) + DAY_MS],
+    granularity: "daily", active: "mau", words: "in the last 30 days", wider: null,
+  },
+};
+
+const $ = (id) => document.getElementById(id);
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const currency = document.querySelector('meta[name="currency"]').content;
+
+// Numbers as people read them
+
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const fine = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const exact = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const cash = new Intl.NumberFormat("en", { style: "currency", currency, currencyDisplay: "narrowSymbol" });
+
+const FORMATS = {
+  count: (value) => whole.format(value),
+  percent: (value) => `${exact.format(value)} %`,
+  minutes: (value) => `${fine.format(value)} min`,
+  km: (value) => `${fine.format(value)} km`,
+  ms: (value) => (value < 10_000 ? `${whole.format(value)} ms` : `${fine.format(value / 1000)} s`),
+  rate: (value) => (value < 10 && value > 0 ? fine.format(value) : whole.format(value)),
+  // The string goes to the formatter as it is: no cent is lost on the way.
+  money: (value) => cash.format(value),
+};
+
+// Figures: each element shows one, and moves softly from the last value to the next
+
+const shown = new WeakMap();
+
+function show(element, value) {
+  const format = FORMATS[element.dataset.as ?? "count"];
+  const before = shown.get(element);
+  if (before?.value === value && before.format === format) return;
+  cancelAnimationFrame(before?.frame);
+  const state = { value, format, frame: 0 };
+  shown.set(element, state);
+  if (before === undefined || calm.matches || document.hidden) {
+    element.textContent = format(value);
+    return;
+  }
+  const from = Number(before.value);
+  const way = Number(value) - from;
+  const whenStarted = performance.now();
+  const step = (now) => {
+    const part = Math.min(1, Math.max(0, (now - whenStarted) / TWEEN_MS));
+    if (part === 1) {
+      element.textContent = format(value);
+      return;
+    }
+    const eased = 1 - (1 - part) ** 3;
+    const between = from + way * eased;
+    element.textContent = format(element.dataset.as ? between : Math.round(between));
+    state.frame = requestAnimationFrame(step);
+  };
+  state.frame = requestAnimationFrame(step);
+}
+
+function showFigures(group, figures) {
+  for (const element of document.querySelectorAll(`[data-figure^="${group}."]`)) {
+    const value = figures[element.dataset.figure.slice(group.length + 1)];
+    if (value !== undefined) show(element, value);
+  }
+}
+
+// Sparklines
+
+const SVG = "http://www.w3.org/2000/svg";
+const series = new Map();
+
+function draw(kind, attributes) {
+  const node = document.createElementNS(SVG, kind);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  return node;
+}
+
+function places(points, width, height) {
+  const top = Math.max(1, ...points.map((point) => point.value));
+  const step = points.length > 1 ? (width - 8) / (points.length - 1) : 0;
+  return points.map((point, at) => [4 + at * step, height - 3 - (point.value / top) * (height - 12)]);
+}
+
+function spark(figure, points) {
+  series.set(figure, points);
+  const { clientWidth: width, clientHeight: height } = figure;
+  if (!width || !points.length) {
+    figure.replaceChildren();
+    return;
+  }
+  const at = places(points, width, height);
+  const line = at.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ");
+  const [lastX, lastY] = at.at(-1);
+  const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": inWords(figure, points) });
+  svg.append(
+    draw("line", { class: "floor", x1: 4, x2: width - 4, y1: height - 2.5, y2: height - 2.5 }),
+    draw("polygon", { class: "area", points: `4,${height - 3} ${line} ${lastX.toFixed(1)},${height - 3}` }),
+    draw("polyline", { class: "trace", points: line }),
+    draw("circle", { class: "tip", cx: lastX, cy: lastY, r: 4.5 }),
+  );
+  figure.querySelector("svg")?.remove();
+  figure.prepend(svg);
+}
+
+function inWords(figure, points) {
+  const values = points.map((point) => point.value);
+  const now = whole.format(values.at(-1));
+  return `${figure.dataset.noun}: lowest ${whole.format(Math.min(...values))}, ` +
+    `highest ${whole.format(Math.max(...values))}, newest ${now}`;
+}
+
+function pointAt(figure, event) {
+  const points = series.get(figure) ?? [];
+  const svg = figure.querySelector("svg");
+  if (!svg || !points.length || !points[0].timestamp) return;
+  const part = (event.clientX - figure.getBoundingClientRect().left - 4) / (figure.clientWidth - 8);
+  const index = Math.round(Math.min(1, Math.max(0, part)) * (points.length - 1));
+  const [x] = places(points, figure.clientWidth, figure.clientHeight)[index];
+  let label = figure.querySelector("output");
+  if (!label) {
+    label = document.createElement("output");
+    // What the pointer is on is for the eye: it must not be read out at every move.
+    label.setAttribute("aria-hidden", "true");
+    figure.append(label);
+  }
+  label.textContent = `${bucketName(points[index].timestamp)}  ${whole.format(points[index].value)}`;
+  svg.querySelector(".pointer")?.remove();
+  svg.append(draw("line", { class: "pointer", x1: x, x2: x, y1: 0, y2: figure.clientHeight - 3 }));
+}
+
+function bucketName(timestamp) {
+  const hourly = RANGES[chosen.range].granularity === "hourly";
+  const day = { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" };
+  const hour = { weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: "UTC" };
+  return new Intl.DateTimeFormat("en-GB", hourly ? hour : day).format(new Date(timestamp));
+}
+
+function leave(figure) {
+  figure.querySelector("output")?.remove();
+  figure.querySelector(".pointer")?.remove();
+}
+
+// What is asked: kept in the address, so that a reload or a link shows the same
+
+const chosen = { range: "today", city: "" };
+
+function readAddress() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  chosen.range = given.get("range") in RANGES ? given.get("range") : "today";
+  chosen.city = (given.get("city") ?? "").slice(0, 200);
+  document.querySelector(`input[name="range"][value="${chosen.range}"]`).checked = true;
+  $("city").value = chosen.city;
+}
+
+function choose(change) {
+  Object.assign(chosen, change);
+  const address = new URLSearchParams({ range: chosen.range });
+  if (chosen.city) address.set("city", chosen.city);
+  history.replaceState(null, "", `#${address}`);
+  readAddress();
+  document.body.dataset.empty = "false";
+  $("figures").setAttribute("aria-busy", "true");
+  ask();
+}
+
+function metricsUrl(name) {
+  const range = RANGES[chosen.range];
+  const [start, end] = range.bounds(Date.now());
+  const parameters = new URLSearchParams({
+    start_date: new Date(start).toISOString(),
+    end_date: new Date(end).toISOString(),
+    granularity: range.granularity,
+  });
+  if (chosen.city) parameters.set("city", chosen.city);
+  return `/v1/metrics/${name}?${parameters}`;
+}
+
+// Asking
+
+class Refusal extends Error {
+  constructor(problem, status) {
+    super(problem?.detail ?? `the server answered ${status}`);
+    this.status = status;
+  }
+}
+
+async function answer(url, signal) {
+  const response = await fetch(url, { signal, cache: "no-store" });
+  if (response.ok) return response.json();
+  throw new Refusal(await response.json().catch(() => null), response.status);
+}
+
+async function readiness(signal) {
+  const response = await fetch("/health/ready", { signal, cache: "no-store" });
+  return response.json();
+}
+
+async function exposition(signal) {
+  const response = await fetch("/metrics", { signal, cache: "no-store" });
+  if (!response.ok) throw new Refusal(null, response.status);
+  return response.text();
+}
+
+function sumOf(text, name) {
+  let sum = 0;
+  for (const line of text.split("\n")) {
+    if (line.startsWith(`${name}{`) || line.startsWith(`${name} `)) {
+      sum += Number(line.slice(line.lastIndexOf(" ") + 1));
+    }
+  }
+  return sum;
+}
+
+let timer = 0;
+let asking = null;
+let failures = 0;
+
+async function ask() {
+  clearTimeout(timer);
+  asking?.abort();
+  const asked = new AbortController();
+  asking = asked;
+  const giveUp = setTimeout(() => asked.abort(new Error("the server took too long")), REQUEST_TIMEOUT_MS);
+  const whenStarted = performance.now();
+  let wait = POLL_MS;
+  try {
+    const [ready, text, ...answers] = await Promise.all([
+      readiness(asked.signal),
+      exposition(asked.signal),
+      ...ENDPOINTS.map((name) => answer(metricsUrl(name), asked.signal)),
+    ]);
+    if (asking !== asked) return;
+    failures = 0;
+    present(Object.fromEntries(ENDPOINTS.map((name, at) => [name, answers[at]])), ready, text);
+    // A store that is slow today is not asked more than it can answer.
+    wait = Math.max(POLL_MS, 2 * (performance.now() - whenStarted));
+  } catch (error) {
+    if (asking !== asked) return;
+    asked.abort();
+    failures += 1;
+    wait = Math.min(LONGEST_WAIT_MS, POLL_MS * 2 ** Math.min(failures - 1, 4));
+    presentFailure(error, wait);
+  } finally {
+    clearTimeout(giveUp);
+  }
+  // Nobody looks: ask again when somebody does.
+  if (!document.hidden) timer = setTimeout(ask, wait);
+}
+
+// Showing
+
+const clockFace = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", timeZone: "UTC" });
+
+function present(answers, ready, text) {
+  const troubled = ready.status !== "ready";
+  setState(troubled ? "troubled" : "live", troubled ? "Degraded" : "Live");
+  $("note").hidden = true;
+  const now = new Date();
+  $("as-of").textContent = `${clockFace.format(now)} UTC`;
+  $("as-of").dateTime = now.toISOString();
+  $("figures").setAttribute("aria-busy", "false");
+  answers.users.active = answers.users[RANGES[chosen.range].active];
+  for (const name of ENDPOINTS) {
+    showFigures(name, answers[name]);
+    const past = (answers[name].time_series ?? []).filter((point) => Date.parse(point.timestamp) <= now);
+    spark(document.querySelector(`[data-series="${name}"]`), past);
+  }
+  showMethods(answers.payments.by_method);
+  showIngest(ready, text);
+  showEmpty(answers);
+}
+
+function showMethods(methods) {
+  const most = Math.max(...methods.map((method) => Number(method.total_revenue)), 0.01);
+  const list = $("methods");
+  while (list.children.length > methods.length) list.lastElementChild.remove();
+  methods.forEach((method, at) => {
+    const item = list.children[at] ?? list.appendChild(methodItem());
+    item.querySelector(".label").textContent = method.payment_method.replaceAll("_", " ");
+    item.querySelector(".count").textContent = `${whole.format(method.payments_success)} paid`;
+    show(item.querySelector(".sum"), method.total_revenue);
+    item.style.setProperty("--share", String(Number(method.total_revenue) / most));
+  });
+  $("no-methods").hidden = methods.length > 0;
+}
+
+function methodItem() {
+  const [item, name, label, count, sum, bar, fill] = ["li", "span", "span", "span", "span", "div", "i"].map(
+    (tag) => document.createElement(tag),
+  );
+  [name.className, label.className, count.className, sum.className, bar.className] =
+    ["name", "label", "count", "sum", "bar"];
+  sum.dataset.as = "money";
+  name.append(label, count);
+  bar.append(fill);
+  item.append(name, sum, bar);
+  return item;
+}
+
+const rates = [];
+let counted = null;
+
+function showIngest(ready, text) {
+  const now = performance.now();
+  const accepted = sumOf(text, "openride_events_accepted_total");
+  const lag = sumOf(text, "openride_consumer_lag_records");
+  // A worker that was restarted counts from nothing again.
+  if (counted && accepted >= counted.accepted) {
+    const rate = (accepted - counted.accepted) / ((now - counted.at) / 1000);
+    rates.push({ value: rate });
+    if (rates.length > RATE_SAMPLES) rates.shift();
+    showFigures("ingest", { rate });
+  }
+  counted = { accepted, at: now };
+  showFigures("ingest", { lag, rejected: sumOf(text, "openride_rejects_total") });
+  spark(document.querySelector('[data-series="ingest"]'), rates);
+  $("ingest-state").textContent = ingestState(ready, lag);
+}
+
+function ingestState(ready, lag) {
+  if (ready.reasons.length) return ready.reasons.join("; ");
+  return lag > 0 ? "Catching up with the topics" : "Up to date with the topics";
+}
+
+function showEmpty(answers) {
+  const none = answers.trips.trips_started + answers.bookings.bookings_created +
+    answers.payments.payments_initiated + answers.users.active + answers.users.new_registrations === 0;
+  document.body.dataset.empty = String(none);
+  $("empty").hidden = !none;
+  if (!none) return;
+  const range = RANGES[chosen.range];
+  const action = $("empty-action");
+  if (chosen.city) {
+    $("empty-title").textContent = `Nothing in ${chosen.city} ${range.words}`;
+    $("empty-text").textContent = "Cities are matched exactly as events spell them.";
+    action.textContent = "Show every city";
+    action.onclick = () => choose({ city: "" });
+  } else {
+    $("empty-title").textContent = `No rides ${range.words}`;
+    $("empty-text").textContent = "Figures appear here within seconds of the first event. " +
+      "No producer at hand? `openride replay` sends real trips.";
+    action.textContent = "Look further back";
+    action.onclick = () => choose({ range: range.wider });
+  }
+  action.hidden = !chosen.city && range.wider === null;
+}
+
+function presentFailure(error, wait) {
+  const away = error instanceof Refusal;
+  const asOf = $("as-of").dateTime ? ` The figures are as of ${$("as-of").textContent}.` : "";
+  const reason = away ? `The figures cannot be computed now: ${error.message}.` : "The server cannot be reached.";
+  setState("stale", away ? "Waiting" : "Disconnected");
+  $("note-text").textContent = `${reason}${asOf} Trying again every ${Math.round(wait / 1000)} s.`;
+  $("note").hidden = false;
+  counted = null;
+}
+
+function setState(state, word) {
+  if (document.body.dataset.state === state && $("status-word").textContent === word) return;
+  document.body.dataset.state = state;
+  $("status-word").textContent = word;
+  // Said once at a change, not at every tick.
+  $("spoken").textContent = state === "live" ? "Figures are live" : word;
+}
+
+// Beginning
+
+let typing = 0;
+$("controls").addEventListener("submit", (event) => {
+  event.preventDefault();
+  clearTimeout(typing);
+  choose({ city: $("city").value.trim() });
+});
+$("controls").addEventListener("change", (event) => {
+  if (event.target.name === "range") choose({ range: event.target.value });
+});
+$("city").addEventListener("input", () => {
+  clearTimeout(typing);
+  typing = setTimeout(() => {
+    const city = $("city").value.trim();
+    if (city !== chosen.city) choose({ city });
+  }, 500);
+});
+$("retry").addEventListener("click", ask);
+addEventListener("hashchange", () => {
+  readAddress();
+  ask();
+});
+addEventListener("online", ask);
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) ask();
+});
+
+const sizes = new ResizeObserver((entries) => {
+  for (const { target } of entries) spark(target, series.get(target) ?? []);
+});
+for (const figure of document.querySelectorAll(".spark")) {
+  sizes.observe(figure);
+  figure.addEventListener("pointermove", (event) => pointAt(figure, event));
+  figure.addEventListener("pointerleave", () => leave(figure));
+}
+
+readAddress();
+ask();
