@@ -59,7 +59,7 @@ check: setup  ## Lint, format, types, layers.
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 fmt: setup  ## Format, and mend what the linter can.
 	$(BIN)/ruff check --fix-only --quiet $(SOURCES)
