@@ -23,8 +23,9 @@ def complete(row: Row, record: Record, value: bytes, frame: Frame) -> None:
         _complete_event(row, record, value, frame)
     else:
         complete_schedule(row, record, value, frame)
-    if not frame.floor_ms <= row["event_timestamp"] <= record.timestamp + frame.policy.max_ahead_ms:
-        _check_time(row["event_timestamp"], record, frame)
+    event_timestamp_ms = row["event_timestamp"]
+    if not frame.floor_ms <= event_timestamp_ms <= record.timestamp + frame.policy.max_ahead_ms:
+        _check_time(event_timestamp_ms, record, frame)
     row["topic"] = source.name
     row["partition"] = frame.partition
     row["offset"] = record.offset

@@ -22,7 +22,7 @@ from typing import Any
 from openride_stream.events.completion import complete
 from openride_stream.events.examination import examine, store_masked
 from openride_stream.events.frame import Frame
-from openride_stream.events.joining import is_plain, validate_plain
+from openride_stream.events.joining import all_plain, is_plain, validate_plain
 from openride_stream.events.policy import DecodePolicy
 from openride_stream.events.records import Record, RecordBatch
 from openride_stream.events.registry import Row
@@ -77,15 +77,15 @@ def _finished(row: Row | None, record: Record, frame: Frame) -> Row:
 def _validated(records: Sequence[Record], frame: Frame) -> list[Row | None]:
     """The validated row of each record that a join proves valid; None for one to examine on its own."""
     limit_bytes = frame.policy.max_record_bytes
+    values = [record.value for record in records]
+    if all_plain(values, limit_bytes):
+        return validate_plain(frame.source, values)
     plain = {
         place: value
-        for place, record in enumerate(records)
-        if (value := record.value) is not None and is_plain(value) and len(value) <= limit_bytes
+        for place, value in enumerate(values)
+        if value is not None and is_plain(value) and len(value) <= limit_bytes
     }
-    proven = validate_plain(frame.source, list(plain.values()))
-    if len(plain) == len(records):
-        return proven
-    rows: list[Row | None] = [None] * len(records)
-    for place, row in zip(plain, proven, strict=True):
+    rows: list[Row | None] = [None] * len(values)
+    for place, row in zip(plain, validate_plain(frame.source, list(plain.values())), strict=True):
         rows[place] = row
     return rows

@@ -1,6 +1,6 @@
 """One record on its own: the exact verdict on whatever cannot be, or was not, accepted in a join.
 
-Slower than a join by a factor of four or so, and the only place that says why a record is refused and
+Several times slower than a join, and the only place that says why a record is refused and
 that masks personal values.
 """
 

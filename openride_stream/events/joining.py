@@ -17,6 +17,7 @@ rest is joined anew, and proves itself or is validated one by one.
 """
 
 from collections.abc import Sequence
+from typing import TypeGuard
 
 from pydantic import ValidationError
 
@@ -36,6 +37,15 @@ class _NotProvenError(Exception):
 def is_plain(value: bytes) -> bool:
     """Whether the value's only `{` is its first byte."""
     return value.rfind(b"{") == 0
+
+
+def all_plain(values: Sequence[bytes | None], limit_bytes: int) -> TypeGuard[Sequence[bytes]]:
+    """Whether every value is plain and none is longer than the limit: nearly always, so it must be cheap."""
+    try:
+        longest_bytes = max(map(len, values))  # type: ignore[arg-type]  # None has no length
+    except TypeError:
+        return False
+    return longest_bytes <= limit_bytes and not any([value.rfind(b"{") for value in values])  # type: ignore[union-attr]
 
 
 def validate_plain(source: SourceTopic, values: Sequence[bytes]) -> list[Row | None]:
