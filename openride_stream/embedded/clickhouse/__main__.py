@@ -59,7 +59,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stderr.flush()
-    # The engine's threads may still be busy with what nobody waits for any more.
-    os._exit(code)
+    sys.exit(main())

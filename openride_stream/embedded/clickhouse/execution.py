@@ -147,8 +147,10 @@ class Execution:
         if not await self._admission.drained(grace_s):
             for query_id in self._admission.running():
                 await self._kill(query_id)
+        ended = await self._admission.drained(_KILLED_GRACE_S)
         self._threads.shutdown(wait=False)
-        return await self._admission.drained(_KILLED_GRACE_S)
+        self._killer.shutdown(wait=False)
+        return ended
 
 
 async def _once(body: bytes) -> Rows:

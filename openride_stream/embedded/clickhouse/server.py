@@ -68,9 +68,11 @@ async def serve(options: Options) -> int:
             watching.cancel()
             listener.close()
             ended = await execution.stop(STOP_GRACE_S)
-        if ended:
-            engine.close()
         log("stopped", every_statement_ended=ended)
+        if not ended:
+            # A thread that does not come back would hold the exit, and closing under it is not safe.
+            os._exit(0)
+        engine.close()
         return 0
 
 

@@ -12,7 +12,7 @@ def embedded(tmp_path_factory):
         tmp_path_factory.mktemp("embedded") / "data", None, "--concurrency", "8"
     ).start()
     yield server
-    server.kill()
+    server.stop()
 
 
 @pytest.fixture

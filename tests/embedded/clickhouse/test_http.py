@@ -1,4 +1,5 @@
 import gzip
+import io
 import json
 import zlib
 
@@ -212,3 +213,36 @@ async def test_the_query_id_is_echoed_and_kept_in_the_log(session, embedded):
 async def test_a_long_url_is_taken(session, embedded):
     status, text, _ = await ask(session, embedded, "SELECT length({s:String})", param_s="x" * 200_000)
     assert (status, text) == (200, "200000\n")
+
+
+async def test_a_long_insert_may_stand_whole_in_the_body(session, embedded, table):
+    rows = b"".join(b'{"a":%d,"s":"%s"}\n' % (k, b"x" * 20) for k in range(20_000))
+    status, _, _ = await ask(session, embedded, f"INSERT INTO {table} FORMAT JSONEachRow\n".encode() + rows)
+    assert status == 200
+    assert embedded.query(f"SELECT count(), sum(a) FROM {table}") == f"20000\t{sum(range(20_000))}\n"
+
+
+async def test_a_long_statement_is_read_whole(session, embedded, table):
+    numbers = ",".join(map(str, range(30_000)))
+    select = f"SELECT count() FROM numbers(40000) WHERE number IN ({numbers})"
+    assert (await ask(session, embedded, select, max_query_size="1000000"))[:2] == (200, "30000\n")
+    insert = f"INSERT INTO {table} SELECT number, '' FROM numbers(40000) WHERE number IN ({numbers})"
+    assert (await ask(session, embedded, insert, max_query_size="1000000"))[0] == 200
+    assert embedded.query(f"SELECT count() FROM {table}") == "30000\n"
+
+
+async def test_a_statement_without_end_is_refused(session, embedded):
+    status, text, _ = await ask(session, embedded, io.BytesIO(b"SELECT " + b"1," * 9_000_000))
+    assert (status, "QUERY_IS_TOO_LARGE" in text) == (413, True)
+
+
+async def test_what_cannot_be_done_is_said(session, embedded, table):
+    query = f"INSERT INTO {table} VALUES (1, 'x'),"
+    gzipped = {"Content-Encoding": "gzip"}
+    for headers, parameters in ((gzipped, {"query": query}), ({"Content-Encoding": "snappy"}, {})):
+        status, text, _ = await ask(session, embedded, gzip.compress(b"(2, 'y')"), headers, **parameters)
+        assert (status, "NOT_IMPLEMENTED" in text) == (501, True)
+    form = aiohttp.FormData()
+    form.add_field("external", b"1", filename="x")
+    async with session.post(embedded.url, data=form, params={"query": "SELECT 1"}) as answer:
+        assert answer.status == 501

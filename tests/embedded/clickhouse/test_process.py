@@ -151,13 +151,20 @@ def test_a_password_is_asked_for_when_one_is_set(clickhouse_server):
     assert "secret" not in server.log
 
 
+HOLD_THE_ONLY_SLOT = """
+import time, urllib.error, urllib.request
+while True:
+    try:
+        urllib.request.urlopen({url!r})
+    except urllib.error.HTTPError:
+        time.sleep(0.02)
+"""
+
+
 def test_overload_is_said_with_503(clickhouse_server):
     server = clickhouse_server("--concurrency", "1", "--queue", "0").start()
     url = f"{server.url}/?query=SELECT+sleepEachRow(1)+FROM+numbers(60)+SETTINGS+max_block_size=1"
-    asking = subprocess.Popen(
-        [sys.executable, "-c", f"import urllib.request; urllib.request.urlopen({url!r})"],
-        stderr=subprocess.DEVNULL,
-    )
+    asking = subprocess.Popen([sys.executable, "-c", HOLD_THE_ONLY_SLOT.format(url=url)])
 
     def overloaded():
         try:
@@ -166,7 +173,9 @@ def test_overload_is_said_with_503(clickhouse_server):
             return str(error).startswith("Code: 202.")
         return False
 
-    until(overloaded)
-    asking.kill()
-    asking.wait()
+    try:
+        until(overloaded)
+    finally:
+        asking.kill()
+        asking.wait()
     until(lambda: not overloaded())

@@ -77,7 +77,7 @@ def test_an_insert_from_a_select_carries_no_rows(source):
 
 
 @given(rows=st.binary(max_size=200))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_the_rows_of_an_insert_may_be_any_bytes(rows):
     assert parse_statement(b"INSERT INTO t (a, b) FORMAT RowBinary\n" + rows).rows == rows
 
@@ -120,7 +120,7 @@ def test_a_statement_that_is_not_utf8_is_refused():
 
 
 @given(words=st.lists(st.sampled_from(WORDS), max_size=12))
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_parsing_answers_or_refuses_but_never_breaks(words):
     try:
         statement = parse_statement(" ".join(words).encode())
