@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, takewhile
+from typing import Final
 
 from openride_stream.replay.cast import Cast, cast_for
 from openride_stream.replay.ids import Ids
@@ -13,6 +14,8 @@ from openride_stream.replay.rides import RideStyle, ride_chapter
 from openride_stream.replay.routes import route_chapter
 from openride_stream.replay.story import DAY_MS, Chapter, Outgoing, in_time_order
 from openride_stream.replay.trips import Trip
+
+LONGEST_LIFE_MS: Final = 4 * DAY_MS  # what a user or a route begins is over by then
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,29 +114,31 @@ class LiveCity:
 
         Routes of those rides may have been opened up to `LONGEST_LEAD_MS` before `begin_ms`.
         """
-        from_day = max(begin_ms, resume_ms - LONGEST_LEAD_MS) // DAY_MS
-        told = in_time_order(self._chapters(from_day, begin_ms))
+        told = in_time_order(self._chapters(begin_ms, resume_ms))
         return (event for event in told if event.at_ms >= resume_ms)
 
-    def _chapters(self, from_day: int, begin_ms: int) -> Iterator[Chapter]:
+    def _chapters(self, begin_ms: int, resume_ms: int) -> Iterator[Chapter]:
         waiting: list[Chapter] = []
+        from_day = max(begin_ms, resume_ms - LONGEST_LIFE_MS) // DAY_MS
         # A ride picked up on the next day can begin on this one.
         for day in count(from_day):
-            waiting += self._day(day, begin_ms)
+            waiting += self._day(day, begin_ms, resume_ms)
             waiting.sort(key=lambda chapter: chapter.start_ms)
             complete_ms = (day + 1) * DAY_MS - LONGEST_LEAD_MS
             ready = sum(chapter.start_ms < complete_ms for chapter in waiting)
             yield from waiting[:ready]
             waiting = waiting[ready:]
 
-    def _day(self, day: int, begin_ms: int) -> list[Chapter]:
+    def _day(self, day: int, begin_ms: int, resume_ms: int) -> list[Chapter]:
         past, start_ms = self._past, day * DAY_MS
         ids = Ids(f"{past.recipe.ids().scope}|live|{day}")
         plan = Planner(ids, past.cast, past.plan.routes).plan(self._folded(ids, start_ms))
         currency, style = past.recipe.currency, past.recipe.style(0)
         rides = [ride for ride in plan.rides if ride.start_ms >= begin_ms]
         used = {ride.route.route_id for ride in rides}
-        chapters = [ride_chapter(ids, past.cast, ride, style) for ride in rides]
+        # Telling a ride costs more than planning it: those that are over by now are not told again.
+        coming = [ride for ride in rides if ride.dropoff_ms + SETTLE_MS >= resume_ms]
+        chapters = [ride_chapter(ids, past.cast, ride, style) for ride in coming]
         chapters += [
             route_chapter(ids, past.cast, route, currency) for route in plan.routes if route.route_id in used
         ]

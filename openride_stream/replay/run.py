@@ -14,6 +14,7 @@ from openride_stream.replay.sender import Sender
 
 CHUNK_RECORDS: Final = 500
 CHECKPOINT_EVERY_S: Final = 5.0
+LONGEST_PAUSE_S: Final = 0.5  # the wall clock may be set forward meanwhile, or the machine sleep
 SHORTEST_PAUSE_S: Final = 0.05  # so that a paced replay sends a few records at a time, not one
 
 
@@ -86,7 +87,7 @@ class Replay:
             if pace.wait_s(parcel.at_ms) > 0:
                 await self._dispatch(chunk, ship=True)
                 await self._until_due(pace, parcel.at_ms)
-            if self.over():
+            if self.over(len(chunk)):
                 break
             chunk.append(parcel)
             if len(chunk) >= CHUNK_RECORDS:
@@ -94,9 +95,9 @@ class Replay:
         await self._dispatch(chunk)
         await self.flush()
 
-    def over(self) -> bool:
-        """Whether to send no more: stopped, or as many as were allowed."""
-        full = self._max_records is not None and self.totals.records >= self._max_records
+    def over(self, waiting: int = 0) -> bool:
+        """Whether to send no more: stopped, or with `waiting` records as many as were allowed."""
+        full = self._max_records is not None and self.totals.records + waiting >= self._max_records
         return full or self._stop.is_set()
 
     async def flush(self) -> None:
@@ -113,7 +114,7 @@ class Replay:
 
     async def _until_due(self, pace: Pace, at_ms: int) -> None:
         while (wait_s := pace.wait_s(at_ms)) > 0 and not self._stop.is_set():
-            await pause(self._stop, max(wait_s, SHORTEST_PAUSE_S))
+            await pause(self._stop, min(max(wait_s, SHORTEST_PAUSE_S), LONGEST_PAUSE_S))
 
     async def _dispatch(self, chunk: list[Parcel], ship: bool = False) -> None:
         if not chunk:
