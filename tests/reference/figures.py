@@ -173,8 +173,9 @@ class Reference:
 
     def _payments(self, question: Question) -> dict[str, Any]:
         successes = self._in(question, "payment.success")
-        ended = self._distinct(question, "payment.success") | self._distinct(question, "payment.failed")
-        paid = self._anywhere(question, "payment.success", "payment_id") & ended
+        succeeded = self._distinct(question, "payment.success")
+        failed = self._distinct(question, "payment.failed")
+        paid = self._anywhere(question, "payment.success", "payment_id") & (succeeded | failed)
         times_ms = [event.amount("processing_time_ms") for event in successes]
         revenue = self._total(question, successes, "amount")
         refunded = self._total(question, self._in(question, "payment.refunded"), "refund_amount")
@@ -183,7 +184,7 @@ class Reference:
             "payments_success": len(self._distinct(question, "payment.success")),
             "payments_failed": len(self._distinct(question, "payment.failed")),
             "payments_refunded": len(self._distinct(question, "payment.refunded")),
-            "success_rate": rate(len(paid), len(ended)),
+            "success_rate": rate(len(paid), len(succeeded) + len(failed)),
             "avg_processing_time_ms": float(half_up(mean(times_ms))),
             "p95_processing_time_ms": float(half_up(quantile(times_ms, P95))),
             "total_revenue": money(revenue),
