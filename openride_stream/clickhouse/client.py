@@ -8,6 +8,7 @@ deadline, and statements are never parsed, because the caller says what they are
 import asyncio
 from collections.abc import Mapping
 from datetime import date, datetime
+from io import BytesIO
 from typing import Any, Self
 
 import aiohttp
@@ -29,6 +30,7 @@ _READ_SETTINGS: dict[str, str] = {
 }
 _INSERT_SETTINGS: dict[str, str] = {
     "date_time_input_format": "best_effort",
+    "precise_float_parsing": "1",
     "insert_deduplicate": "0",
     "async_insert": "0",
     "wait_end_of_query": "1",
@@ -135,7 +137,7 @@ class ClickHouse:
         try:
             async with asyncio.timeout(self._settings.clickhouse_insert_timeout_s):
                 client = self._client(_Command, await self._settings_of_inserts())
-                await client.insert_file(f"INSERT INTO {table} FORMAT JSONEachRow", rows)
+                await client.insert_file(f"INSERT INTO {table} FORMAT JSONEachRow", BytesIO(rows))
         except ChClientError as error:
             raise insert_failure(str(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -48,16 +48,13 @@ class Conflicts:
         return since_s, now_s, int(rows[0]["ids"])
 
     async def _conflicting(self, since_s: int, slices: int, number: int) -> list[Row]:
-        """Every content of the recent ids that have several.
-
-        Those that an earlier round has settled are among them: settling again costs a rebuild, and a round
-        that died between its two inserts is made good.
-        """
+        """Every content of the recent ids that have several, the one that counts first; `known` ones have lost."""
         database = self._store.database
         in_slice = f"cityHash64(event_id) % {slices} = {number}" if slices > 1 else "1"
         return await self._store.select(
             "SELECT i.event_id AS event_id, i.precedence AS precedence, any(i.source) AS source, "
-            "toUnixTimestamp64Milli(any(i.event_timestamp)) AS event_timestamp "
+            "toUnixTimestamp64Milli(any(i.event_timestamp)) AS event_timestamp, "
+            f"(event_id, precedence) IN (SELECT event_id, precedence FROM {database}.superseded_events) AS known "
             f"FROM {database}.event_identities AS i WHERE event_id IN (SELECT event_id FROM "
             f"{database}.event_identities WHERE event_id IN (SELECT event_id FROM {database}.event_identities "
             f"WHERE inserted_at >= toDateTime({since_s}) AND {in_slice}) "
@@ -67,20 +64,28 @@ class Conflicts:
         )
 
     async def _supersede(self, contents: list[Row]) -> int:
-        losers, touched = [], []
-        previous = None
+        losers, previous = [], None
         for content in contents:
-            if content["event_id"] == previous:
+            if content["event_id"] == previous and not content["known"]:
                 losers.append(content)
             previous = content["event_id"]
+        if not losers:
+            return 0
         lost = {content["event_id"] for content in losers}
-        for content in contents:
-            if content["event_id"] in lost:
-                touched.append((content["source"], content["event_timestamp"] // DAY_MS))
-        if losers:
-            await self._store.insert(f"{self._store.database}.superseded_events", orjson.dumps(losers)[1:-1])
-            marks = [
-                {"source": source, "day": iso_day(day), "marks": 1} for source, day in sorted(set(touched))
-            ]
-            await self._store.insert(f"{self._store.database}.day_marks", orjson.dumps(marks)[1:-1])
+        touched = {
+            (content["source"], content["event_timestamp"] // DAY_MS)
+            for content in contents
+            if content["event_id"] in lost
+        }
+        columns = ("event_id", "precedence", "source", "event_timestamp")
+        rows = [{column: loser[column] for column in columns} for loser in losers]
+        # Marked before, so that a round that dies in between leaves the days dirty; and after, because only
+        # a mark that follows the change makes a build that did not see it stale.
+        await self._mark(touched)
+        await self._store.insert(f"{self._store.database}.superseded_events", orjson.dumps(rows)[1:-1])
+        await self._mark(touched)
         return len(losers)
+
+    async def _mark(self, touched: set[tuple[str, int]]) -> None:
+        marks = [{"source": source, "day": iso_day(day), "marks": 1} for source, day in sorted(touched)]
+        await self._store.insert(f"{self._store.database}.day_marks", orjson.dumps(marks)[1:-1])

@@ -102,21 +102,27 @@ async def plan(
             builds.append((state.day, state.generation))
         else:
             pieces.append((max(first_ms, start_ms), min(last_ms, end_ms)))
-    merged = _merged(pieces)
+    merged = merged_pieces(pieces)
     if len(merged) > _MAX_PIECES:
-        builds, merged = [], [(start_ms, end_ms)]
+        builds, merged = [], ((start_ms, end_ms),)
     digest = blake2b(repr([(s.day, s.marks) for s in states]).encode(), digest_size=12).hexdigest()
-    return Plan(tuple(builds), tuple(merged), digest)
+    return Plan(tuple(builds), merged, digest)
 
 
-def _merged(pieces: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def days_of(states: Sequence[DayState]) -> list[tuple[int, int]]:
+    """The days as [start_ms, end_ms) pieces."""
+    return [(state.day * DAY_MS, (state.day + 1) * DAY_MS) for state in states]
+
+
+def merged_pieces(pieces: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Pieces in order, those that touch made one."""
     merged: list[tuple[int, int]] = []
     for start_ms, end_ms in pieces:
         if merged and merged[-1][1] == start_ms:
             merged[-1] = (merged[-1][0], end_ms)
         else:
             merged.append((start_ms, end_ms))
-    return merged
+    return tuple(merged)
 
 
 def iso_day(day: int) -> str:

@@ -6,12 +6,13 @@ build counts only for the marks that it had read before it read the events.
 
 import logging
 import time
+from collections.abc import Sequence
 
 import orjson
 
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.conflicts import Conflicts
-from openride_stream.clickhouse.days import DAY_MS, DayState, day_states, iso_day
+from openride_stream.clickhouse.days import DayState, Plan, day_states, days_of, iso_day, merged_pieces
 from openride_stream.clickhouse.preaggregations import ALL, PreAggregation
 from openride_stream.clickhouse.retention import retention_days
 from openride_stream.clock import Clock
@@ -21,6 +22,8 @@ from openride_stream.settings import Settings
 logger = logging.getLogger(__name__)
 
 _LAST_DAY = 65_535
+# One statement recomputes so many days: enough to be quick, few enough to bound its memory.
+_DAYS_AT_ONCE = 16
 _SWEEP_EVERY_S = 600.0
 # A reader that planned with a generation has long finished when the generation is swept.
 _SWEPT_AFTER_MS = 600_000
@@ -44,8 +47,8 @@ class Reconciler:
         for preaggregation in ALL:
             started_s = self._clock.monotonic_s()
             dirty = await self._dirty(preaggregation)
-            for state in dirty:
-                await self.build(preaggregation, state)
+            for first in range(0, len(dirty), _DAYS_AT_ONCE):
+                await self.build(preaggregation, dirty[first : first + _DAYS_AT_ONCE])
             rebuilt += len(dirty)
             self._metrics.preaggregation_duration_seconds.labels(preaggregation.name).observe(
                 self._clock.monotonic_s() - started_s
@@ -54,30 +57,30 @@ class Reconciler:
         await self._sweep()
         return rebuilt
 
-    async def build(self, preaggregation: PreAggregation, state: DayState) -> None:
-        """Recompute one day as a whole and make it the one that readers use.
+    async def build(self, preaggregation: PreAggregation, states: Sequence[DayState]) -> None:
+        """Recompute days as a whole and make them the ones that readers use.
 
-        `state` must have been read before: whatever is stored after that read makes the day dirty again.
+        `states` must have been read before: whatever is stored after that read makes its day dirty again.
         """
         generation = time.time_ns() // 1000
         columns = ", ".join(("day", *preaggregation.columns(), "generation"))
-        states = preaggregation.states_of(
-            self._store.database,
-            "event_timestamp >= fromUnixTimestamp64Milli({start:Int64}, 'UTC') "
-            "AND event_timestamp < fromUnixTimestamp64Milli({end:Int64}, 'UTC')",
-        )
+        pieces = Plan((), merged_pieces(days_of(states)), "")
+        condition, params = pieces.condition("b")
         await self._store.execute(
             f"INSERT INTO {self._store.database}.{preaggregation.table} ({columns}) "
-            f"SELECT *, {generation} FROM ({states})",
-            {"start": state.day * DAY_MS, "end": (state.day + 1) * DAY_MS},
+            f"SELECT *, {generation} FROM ({preaggregation.states_of(self._store.database, condition)})",
+            params,
         )
-        row = {
-            "preaggregation": preaggregation.name,
-            "day": iso_day(state.day),
-            "marks_seen": state.marks,
-            "generation": generation,
-        }
-        await self._store.insert(f"{self._store.database}.day_builds", orjson.dumps(row))
+        builds = [
+            {
+                "preaggregation": preaggregation.name,
+                "day": iso_day(state.day),
+                "marks_seen": state.marks,
+                "generation": generation,
+            }
+            for state in states
+        ]
+        await self._store.insert(f"{self._store.database}.day_builds", orjson.dumps(builds)[1:-1])
 
     async def _dirty(self, preaggregation: PreAggregation) -> list[DayState]:
         # A day whose rows may have expired is sealed: its last build stands.

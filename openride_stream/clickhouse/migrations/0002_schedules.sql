@@ -45,4 +45,4 @@ CREATE TABLE ${database}.schedule_analytics ${on_cluster}
 )
 ENGINE = ${replicated}ReplacingMergeTree
 PARTITION BY toYYYYMM(event_timestamp)
-ORDER BY (schedule_type, toStartOfHour(event_timestamp), analytics_id, is_update, precedence);
+ORDER BY (schedule_type, toStartOfHour(event_timestamp), analytics_id, is_update, event_id, precedence);

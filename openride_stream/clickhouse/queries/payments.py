@@ -10,15 +10,14 @@ from openride_stream.clickhouse.queries.rounding import average, money, percenta
 from openride_stream.clickhouse.queries.series import distinct_series
 from openride_stream.clickhouse.queries.source import states
 
-# success_rate: of the payments that ended *here* (succeeded or failed), those that succeeded anywhere.
+# success_rate: of the payments that succeeded or failed *here*, those that succeeded anywhere.
 _SQL: Final = """
 SELECT
     finalizeAggregation(initiated_here) AS initiated,
     finalizeAggregation(succeeded_here) AS succeeded,
     finalizeAggregation(failed_here) AS failed,
     finalizeAggregation(refunded_here) AS refunded,
-    finalizeAggregation(succeeded_here + failed_here) AS ended,
-    ended + finalizeAggregation(succeeded_any)
+    finalizeAggregation(succeeded_here + failed_here) + finalizeAggregation(succeeded_any)
         - finalizeAggregation(succeeded_here + failed_here + succeeded_any) AS ended_well,
     revenue, refunds, processing_sum, processing_count, if(processing_count = 0, 0., p95) AS p95_ms
 FROM
@@ -59,7 +58,7 @@ async def payments(store: ClickHouse, question: Question) -> dict[str, Any]:
         "payments_success": row["succeeded"],
         "payments_failed": row["failed"],
         "payments_refunded": row["refunded"],
-        "success_rate": _success_rate(row, placed=question.placed),
+        "success_rate": percentage(row["ended_well"], row["succeeded"] + row["failed"]),
         "avg_processing_time_ms": average(Decimal(row["processing_sum"]), row["processing_count"]),
         "p95_processing_time_ms": two_places(float(row["p95_ms"])),
         "total_revenue": money(revenue),
@@ -78,8 +77,3 @@ async def payments(store: ClickHouse, question: Question) -> dict[str, Any]:
         answer["time_series"] = await distinct_series(store, (PAYMENTS,), "initiated", question)
     return answer
 
-
-def _success_rate(row: dict[str, Any], *, placed: bool) -> float:
-    if placed:
-        return percentage(row["ended_well"], row["ended"])
-    return percentage(row["succeeded"], row["succeeded"] + row["failed"])
