@@ -1,0 +1,159 @@
+"""`openride up` as a user runs it: events in, a broker killed, a stop, and the rows still there."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from openride_stream.embedded.folder import read_stack
+from openride_stream.embedded.ports import free_port
+from tests.embedded.processes import is_running
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+
+UP_DEADLINE_S = 240.0
+
+
+class Stack:
+    """One `openride up` process."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.output = data_dir.with_suffix(".out")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        argv = [*openride("up"), "--no-replay", "--workers", "2", "--port", str(free_port())]
+        with self.output.open("wb") as output:
+            self._process = subprocess.Popen(
+                [*argv, "--data-dir", str(self.data_dir)], stdout=output, stderr=subprocess.STDOUT
+            )
+        self.wait_for(lambda: "Ctrl-C stops everything" in self.output.read_text(), "up")
+
+    def wait_for(self, condition, what: str) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + UP_DEADLINE_S
+        while not condition():
+            assert self._process.poll() is None, f"ended: {self.output.read_text()}"
+            assert time.monotonic() < deadline, f"no {what}: {self.output.read_text()}"
+            time.sleep(0.1)
+
+    def stop(self) -> tuple[int, float]:
+        """Exit code of the process after SIGTERM, and the seconds it took."""
+        assert self._process is not None
+        began_s = time.monotonic()
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(timeout=30), time.monotonic() - began_s
+
+    def kill(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    @property
+    def record(self):
+        record = read_stack(self.data_dir)
+        assert record is not None
+        return record
+
+    def ready(self) -> bool:
+        return all(status(f"{url}/health/ready") == 200 for url in self.record.web)
+
+    def users(self) -> set[str]:
+        sql = b"SELECT DISTINCT user_id FROM openride_analytics.user_events"
+        with urllib.request.urlopen(self.record.clickhouse, data=sql, timeout=30) as answer:
+            return set(answer.read().decode().split())
+
+    def register(self) -> str:
+        """Send one event, wait for its row, and return its user."""
+        user = str(uuid.uuid4())
+        event = {"event_type": "user.registered", "user_id": user, "phone": "+2348012345678", "role": "RIDER"}
+        env = os.environ | {"OPENRIDE_KAFKA_BOOTSTRAP_SERVERS": self.record.kafka}
+        subprocess.run([*openride("emit"), "--json", json.dumps(event)], env=env, check=True, timeout=120)
+        self.wait_for(lambda: user in self.users(), "row of the event")
+        return user
+
+
+def openride(command: str) -> list[str]:
+    return [sys.executable, "-m", "openride_stream", command]
+
+
+def status(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+    except OSError:
+        return 0
+
+
+def listening_addresses(pid: int) -> set[str]:
+    """Hexadecimal addresses (as in /proc/net/tcp) that `pid` listens on."""
+    inodes = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            if match := re.match(r"socket:\[(\d+)\]", str(descriptor.readlink())):
+                inodes.add(match[1])
+        except FileNotFoundError:
+            continue
+    found = set()
+    for table in ("tcp", "tcp6"):
+        path = Path(f"/proc/net/{table}")
+        for line in path.read_text().splitlines()[1:] if path.exists() else []:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in inodes:
+                found.add(fields[1].split(":")[0])
+    return found
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    started = Stack(tmp_path / "data")
+    started.start()
+    yield started
+    started.kill()
+
+
+def test_a_stack_comes_up_survives_its_broker_and_stops_with_nothing_lost_or_left(stack: Stack) -> None:
+    # A worker that joins takes partitions from the others, which are not ready meanwhile.
+    stack.wait_for(stack.ready, "ready workers")
+    pids = dict(stack.record.pids)
+    assert set(pids) == {"supervisor", "broker", "clickhouse", "worker-1", "worker-2"}
+    if sys.platform == "linux":
+        bound = set().union(*(listening_addresses(pid) for pid in pids.values()))
+        assert bound == {"0100007F"}, "only 127.0.0.1 is bound"
+    doctor = [*openride("doctor"), "--data-dir", str(stack.data_dir)]
+    assert subprocess.run(doctor, check=False, timeout=120).returncode == 0
+    before = stack.register()
+
+    os.kill(pids["broker"], signal.SIGKILL)
+    stack.wait_for(
+        lambda: stack.record.pids.get("worker-2", pids["worker-2"]) != pids["worker-2"], "new worker"
+    )
+    stack.wait_for(stack.ready, "workers on the new broker")
+    after = stack.register()
+    assert {before, after} <= stack.users()
+    assert "broker ended with signal SIGKILL" in stack.output.read_text()
+
+    last = dict(stack.record.pids)
+    exit_code, took_s = stack.stop()
+    assert exit_code == 0, stack.output.read_text()
+    assert took_s < 10
+    assert not [name for name, pid in (pids | last).items() if is_running(pid)]
+    assert not (stack.data_dir / "stack.json").exists()
+
+    stack.start()
+    assert {before, after} <= stack.users()
+    assert stack.stop()[0] == 0
