@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from hashlib import blake2b
 
 from openride_stream.clickhouse.client import ClickHouse, Param
 from openride_stream.clickhouse.preaggregations import PreAggregation
@@ -31,14 +30,10 @@ class DayState:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to answer for a range: built days, and pieces ([start_ms, end_ms)) to read from events.
-
-    `version` changes whenever anything in the range does.
-    """
+    """How to answer for a range: built days, and pieces ([start_ms, end_ms)) to read from events."""
 
     builds: tuple[tuple[int, int], ...]
     pieces: tuple[tuple[int, int], ...]
-    version: str
 
     def condition(self, prefix: str) -> tuple[str, dict[str, Param]]:
         """SQL condition on event_timestamp for the pieces, and its parameters (named from `prefix`)."""
@@ -63,41 +58,40 @@ class Plan:
 
 
 async def day_states(
-    store: ClickHouse, preaggregation: PreAggregation, first_day: int, last_day: int
-) -> list[DayState]:
-    """Every touched day (days since the epoch) from `first_day` to `last_day`, both included."""
+    store: ClickHouse, preaggregations: Sequence[PreAggregation], first_day: int, last_day: int
+) -> dict[str, list[DayState]]:
+    """Every touched day (since the epoch) from `first_day` to `last_day`, both included, by pre-aggregation."""
     database = store.database
     rows = await store.select(
-        "SELECT toUInt32(m.day) AS day, m.total AS marks, b.seen AS seen, b.current AS generation FROM "
-        f"(SELECT day, sum(marks) AS total FROM {database}.day_marks WHERE source = {{source:String}} "
-        "AND day BETWEEN toDate({first:Int32}) AND toDate({last:Int32}) GROUP BY day) AS m LEFT JOIN "
-        "(SELECT day, max(marks_seen) AS seen, argMax(generation, (marks_seen, generation)) AS current "
-        f"FROM {database}.day_builds WHERE preaggregation = {{name:String}} GROUP BY day) AS b "
-        "ON m.day = b.day ORDER BY day",
+        "SELECT m.name AS name, toUInt32(m.day) AS day, m.total AS marks, b.seen AS seen, b.current AS generation "
+        "FROM (SELECT arrayJoin(arrayFilter((n, s) -> s = source, {names:Array(String)}, {sources:Array(String)})) "
+        f"AS name, day, sum(marks) AS total FROM {database}.day_marks WHERE source IN {{sources:Array(String)}} "
+        "AND day BETWEEN toDate({first:Int32}) AND toDate({last:Int32}) GROUP BY name, day) AS m LEFT JOIN "
+        "(SELECT preaggregation AS name, day, max(marks_seen) AS seen, "
+        "argMax(generation, (marks_seen, generation)) AS current "
+        f"FROM {database}.day_builds WHERE preaggregation IN {{names:Array(String)}} GROUP BY name, day) AS b "
+        "ON m.name = b.name AND m.day = b.day ORDER BY name, day",
         {
-            "source": preaggregation.source,
-            "name": preaggregation.name,
+            "names": [preaggregation.name for preaggregation in preaggregations],
+            "sources": [preaggregation.source for preaggregation in preaggregations],
             "first": max(first_day, 0),
             "last": min(last_day, 65_535),
         },
     )
-    return [DayState(row["day"], row["marks"], row["seen"], row["generation"]) for row in rows]
+    states: dict[str, list[DayState]] = {preaggregation.name: [] for preaggregation in preaggregations}
+    for row in rows:
+        states[row["name"]].append(DayState(row["day"], row["marks"], row["seen"], row["generation"]))
+    return states
 
 
-async def plan(
-    store: ClickHouse,
-    preaggregation: PreAggregation,
-    start_ms: int,
-    end_ms: int,
-    *,
-    events_only: bool = False,
-) -> Plan:
+def plan(states: Sequence[DayState], start_ms: int, end_ms: int, *, events_only: bool = False) -> Plan:
     """How to answer for [start_ms, end_ms): from builds where a whole day is clean, else from events."""
-    states = await day_states(store, preaggregation, start_ms // DAY_MS, (end_ms - 1) // DAY_MS)
     builds: list[tuple[int, int]] = []
     pieces: list[tuple[int, int]] = []
     for state in states:
         first_ms, last_ms = state.day * DAY_MS, (state.day + 1) * DAY_MS
+        if last_ms <= start_ms or end_ms <= first_ms:
+            continue
         if state.clean and not events_only and start_ms <= first_ms and last_ms <= end_ms:
             builds.append((state.day, state.generation))
         else:
@@ -105,8 +99,7 @@ async def plan(
     merged = merged_pieces(pieces)
     if len(merged) > _MAX_PIECES:
         builds, merged = [], ((start_ms, end_ms),)
-    digest = blake2b(repr([(s.day, s.marks) for s in states]).encode(), digest_size=12).hexdigest()
-    return Plan(tuple(builds), merged, digest)
+    return Plan(tuple(builds), merged)
 
 
 def days_of(states: Sequence[DayState]) -> list[tuple[int, int]]:

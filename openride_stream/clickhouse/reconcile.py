@@ -64,7 +64,7 @@ class Reconciler:
         """
         generation = time.time_ns() // 1000
         columns = ", ".join(("day", *preaggregation.columns(), "generation"))
-        pieces = Plan((), merged_pieces(days_of(states)), "")
+        pieces = Plan((), merged_pieces(days_of(states)))
         condition, params = pieces.condition("b")
         await self._store.execute(
             f"INSERT INTO {self._store.database}.{preaggregation.table} ({columns}) "
@@ -86,8 +86,8 @@ class Reconciler:
         # A day whose rows may have expired is sealed: its last build stands.
         today = self._clock.now_ms() // DAY_MS
         oldest = today - self._retention_days[preaggregation.source] - 1
-        states = await day_states(self._store, preaggregation, oldest, _LAST_DAY)
-        dirty = [state for state in states if not state.clean]
+        states = await day_states(self._store, [preaggregation], oldest, _LAST_DAY)
+        dirty = [state for state in states[preaggregation.name] if not state.clean]
         self._metrics.dirty_days.set(len(dirty))
         return dirty
 

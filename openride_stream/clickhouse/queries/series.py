@@ -7,7 +7,7 @@ from typing import Final
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.preaggregations import PreAggregation
 from openride_stream.clickhouse.queries.question import Granularity, Question
-from openride_stream.clickhouse.queries.source import all_states
+from openride_stream.clickhouse.queries.source import all_states, touched
 from openride_stream.clock import utc_from_ms
 
 # `day` is a Date, or a DateTime for hourly series.
@@ -29,9 +29,8 @@ async def distinct_series(
 ) -> list[dict[str, object]]:
     """The distinct ids of a state column by bucket of the question's granularity, zero-filled."""
     assert question.granularity is not None
-    source = await all_states(
-        store, preaggregations, ("route_id", column), question, hourly=question.granularity == "hourly"
-    )
+    days = await touched(store, preaggregations, question)
+    source = all_states(store.database, preaggregations, days, ("route_id", column), question)
     sql = (
         f"SELECT {bucket_seconds_sql(question.granularity)} AS bucket, uniqExactMerge(t.{column}) AS value "
         f"FROM {question.with_routes(store.database, source.sql)} WHERE {question.here()} GROUP BY bucket"

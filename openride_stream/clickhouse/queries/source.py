@@ -1,11 +1,10 @@
 """Where an answer's states come from: built days and events, as one subquery."""
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from openride_stream.clickhouse.client import ClickHouse, Param
-from openride_stream.clickhouse.days import Plan, plan
+from openride_stream.clickhouse.days import DAY_MS, DayState, Plan, day_states, plan
 from openride_stream.clickhouse.preaggregations import PreAggregation
 from openride_stream.clickhouse.queries.question import Question
 
@@ -18,48 +17,54 @@ class Source:
     params: dict[str, Param]
 
 
-async def states(
-    store: ClickHouse,
-    preaggregation: PreAggregation,
-    question: Question,
-    *,
-    columns: Sequence[str] = (),
-    hourly: bool = False,
-    prefix: str = "p",
-) -> Source:
-    """States for the question's range; with `hourly` their `day` is the hour, read from events.
+async def states(store: ClickHouse, preaggregation: PreAggregation, question: Question) -> Source:
+    """The states of one pre-aggregation for the question's range, all of its columns."""
+    found = await touched(store, (preaggregation,), question)
+    return _one(store.database, preaggregation, found[preaggregation.name], question, None, "p")
 
-    `columns` are the keys and states wanted beside the place; all of them by default.
-    """
-    variant = preaggregation.placed() if question.placed else preaggregation
-    chosen = await plan(
-        store,
-        preaggregation,
-        question.start_ms,
-        question.end_ms,
-        events_only=hourly or variant is not preaggregation,
+
+async def touched(
+    store: ClickHouse, preaggregations: Sequence[PreAggregation], question: Question
+) -> dict[str, list[DayState]]:
+    """The touched days of the question's range."""
+    return await day_states(
+        store, preaggregations, question.start_ms // DAY_MS, (question.end_ms - 1) // DAY_MS
     )
-    wanted = ("city", "state", *columns) if columns else variant.columns()
-    return _source(store.database, variant, chosen, wanted, hourly=hourly, prefix=prefix)
 
 
-async def all_states(
-    store: ClickHouse,
+def all_states(
+    database: str,
     preaggregations: Sequence[PreAggregation],
+    days: Mapping[str, Sequence[DayState]],
     columns: Sequence[str],
     question: Question,
-    *,
-    hourly: bool = False,
 ) -> Source:
-    """The states of several pre-aggregations, one after the other."""
-    sources = await asyncio.gather(
-        *(
-            states(store, preaggregation, question, columns=columns, hourly=hourly, prefix=f"p{number}_")
-            for number, preaggregation in enumerate(preaggregations)
-        )
-    )
+    """The states of several pre-aggregations, one after the other: their day, place and `columns`.
+
+    For an hourly question `day` is the hour, read from events. `days` may hold more than the range.
+    """
+    sources = [
+        _one(database, preaggregation, days[preaggregation.name], question, ("city", "state", *columns), f"p{number}_")
+        for number, preaggregation in enumerate(preaggregations)
+    ]
     params = {name: value for source in sources for name, value in source.params.items()}
     return Source(" UNION ALL ".join(source.sql for source in sources), params)
+
+
+def _one(
+    database: str,
+    preaggregation: PreAggregation,
+    days: Sequence[DayState],
+    question: Question,
+    columns: Sequence[str] | None,
+    prefix: str,
+) -> Source:
+    variant = preaggregation.placed() if question.placed else preaggregation
+    hourly = columns is not None and question.granularity == "hourly"
+    chosen = plan(
+        days, question.start_ms, question.end_ms, events_only=hourly or variant is not preaggregation
+    )
+    return _source(database, variant, chosen, columns or variant.columns(), hourly=hourly, prefix=prefix)
 
 
 def _source(

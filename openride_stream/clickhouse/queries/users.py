@@ -1,18 +1,18 @@
 """`GET /v1/metrics/users`."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.clickhouse.days import DAY_MS, DayState
 from openride_stream.clickhouse.distinct import counted
 from openride_stream.clickhouse.preaggregations import ACTIVE_USERS
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.rounding import percentage
 from openride_stream.clickhouse.queries.series import distinct_series
-from openride_stream.clickhouse.queries.source import all_states
-
-_DAY_MS: Final = 86_400_000
+from openride_stream.clickhouse.queries.source import all_states, touched
 
 # One row a user: the registration that counts (earliest, then smallest event_id), whether a verification
 # came before the end, and the event that made a driver of them.
@@ -60,8 +60,11 @@ FROM
 
 async def users(store: ClickHouse, question: Question) -> dict[str, Any]:
     """Distinct active users before the end, registrations in the range, rates in per cent."""
+    month = _before_the_end(question, 30)
+    days = await touched(store, ACTIVE_USERS, month)
+    windows = (_before_the_end(question, 1), _before_the_end(question, 7), month)
     dau, wau, mau, people = await asyncio.gather(
-        _active(store, question, 1), _active(store, question, 7), _active(store, question, 30), _people(store, question)
+        *(_active(store, window, days) for window in windows), _people(store, question)
     )
     answer: dict[str, Any] = {
         "dau": dau,
@@ -77,9 +80,12 @@ async def users(store: ClickHouse, question: Question) -> dict[str, Any]:
     return answer
 
 
-async def _active(store: ClickHouse, question: Question, days: int) -> int:
-    window = replace(question, start_ms=question.end_ms - days * _DAY_MS)
-    source = await all_states(store, ACTIVE_USERS, ("route_id", "users"), window)
+def _before_the_end(question: Question, days: int) -> Question:
+    return replace(question, start_ms=question.end_ms - days * DAY_MS, granularity=None)
+
+
+async def _active(store: ClickHouse, window: Question, days: Mapping[str, Sequence[DayState]]) -> int:
+    source = all_states(store.database, ACTIVE_USERS, days, ("route_id", "users"), window)
     sql = (
         f"SELECT uniqExactMerge(t.users) AS active FROM {window.with_routes(store.database, source.sql)} "
         f"WHERE {window.here()}"
