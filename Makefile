@@ -14,7 +14,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v "$$p"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test check fmt bench lock revision clean
+.PHONY: help setup up test check lint format types layers fmt bench lock revision clean
 
 help:  ## This list.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -55,10 +55,18 @@ else
 	$(BIN)/pytest $(PART) $(ARGS)
 endif
 
-check: setup  ## Lint, format, types, layers.
+check: lint format types layers  ## Lint, format, types, layers; `make -k check` goes on after the first.
+
+lint: setup
 	$(BIN)/ruff check $(SOURCES)
+
+format: setup
 	$(BIN)/ruff format --check $(SOURCES)
+
+types: setup
 	$(BIN)/mypy
+
+layers: setup
 	$(BIN)/lint-imports --no-logo
 
 fmt: setup  ## Format, and mend what the linter can.
