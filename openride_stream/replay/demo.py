@@ -21,7 +21,7 @@ from openride_stream.replay.lifecycle import LiveCity, Pass, Recipe, make_pass, 
 from openride_stream.replay.progress import LogMeter
 from openride_stream.replay.run import Outlet, Replay, pause
 from openride_stream.replay.sender import Sender
-from openride_stream.replay.story import DAY_MS
+from openride_stream.replay.story import DAY_MS, HOUR_MS
 from openride_stream.replay.trips import Trip
 from openride_stream.settings import Settings
 
@@ -29,6 +29,7 @@ LOG = logging.getLogger(__name__)
 COPIES: Final = 3  # of the month's trips in one live day: 9 events/s, 25 in the evening
 MAX_RECORDS: Final = 2_000_000  # 1.3 GB in the embedded broker, which frees nothing
 LONGEST_GAP_MS: Final = DAY_MS  # a stack that was down for longer has a hole in its figures
+HEAD_START_MS: Final = HOUR_MS  # live rides under way when the page is first looked at
 RECONNECT_S: Final = 2.0
 
 
@@ -37,7 +38,7 @@ class Diary:
     """What the demonstration has sent: kept in the data folder.
 
     The month ends at `end_ms`; everything due before `sent_until_ms` has been acknowledged (0: not all
-    of the month). Rides began live at `begin_ms`.
+    of the month; `begin_ms`: nothing live). Live rides are those that begin at `begin_ms` or later.
     """
 
     seed: int
@@ -113,7 +114,7 @@ class Demo:
         now_ms = self._clock.now_ms()
         diary = Diary.read(self._path)
         if diary is None or diary.seed != self._roughness.seed:
-            diary = Diary(self._roughness.seed, now_ms, now_ms)
+            diary = Diary(self._roughness.seed, now_ms, now_ms - HEAD_START_MS)
         diary = diary.resumed(now_ms)
         diary.write(self._path)
         return diary
@@ -130,7 +131,7 @@ class Demo:
             await self._backfill(sender, past)
             if self._stop.is_set():
                 return diary
-            diary = replace(diary, sent_until_ms=diary.end_ms)
+            diary = replace(diary, sent_until_ms=diary.begin_ms)
             diary.write(self._path)
         if self._left > 0:
             LOG.info("replay: live")
@@ -152,7 +153,9 @@ class Demo:
 
     async def _live(self, sender: Sender, past: Pass, diary: Diary) -> None:
         city = LiveCity(past, self._trips, COPIES)
-        events = city.events(diary.begin_ms, diary.sent_until_ms)
+        # Routes of the first rides were opened before them.
+        resume_ms = diary.sent_until_ms if diary.sent_until_ms > diary.begin_ms else 0
+        events = city.events(diary.begin_ms, resume_ms)
         scope = f"{past.recipe.ids().scope}|{diary.sent_until_ms}"
         parcels = dressed(events, scope, self._roughness, retention_by_table(self._settings))
 

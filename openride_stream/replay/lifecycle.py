@@ -142,7 +142,7 @@ class LiveCity:
         chapters += [
             route_chapter(ids, past.cast, route, currency) for route in plan.routes if route.route_id in used
         ]
-        joining_ms = max(start_ms, begin_ms)
+        joining_ms = max(start_ms, begin_ms, past.end_ms)
         return chapters + people_chapters(past.cast, joining_ms, start_ms + DAY_MS, currency)
 
     def _folded(self, ids: Ids, start_ms: int) -> list[tuple[int, Trip]]:

@@ -35,6 +35,8 @@ class RecordLog:
         """Append parcels that carry this record timestamp."""
         if self._file:
             self._file.writelines(line_of(parcel, timestamp_ms) for parcel in parcels)
+            # A slow replay can be watched, and a killed one has told what it sent.
+            self._file.flush()
 
 
 def line_of(parcel: Parcel, timestamp_ms: int | None) -> bytes:

@@ -79,25 +79,39 @@ def test_sends_to_kafka_and_says_that_all_was_acknowledged(fresh_kafka: str, tmp
     assert f"{len(path.read_bytes().splitlines()):,} records sent and acknowledged" in output
 
 
-def test_an_interrupt_stops_it_cleanly(fresh_kafka: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "signal_number", "code"),
+    [
+        (("--speed", "1"), signal.SIGINT, 130),
+        (("--loop", "--limit", "3"), signal.SIGINT, 0),
+        (("--demo",), signal.SIGTERM, 0),
+    ],
+)
+def test_a_signal_stops_it_cleanly(
+    fresh_kafka: str, tmp_path: Path, arguments: tuple[str, ...], signal_number: signal.Signals, code: int
+) -> None:
     asyncio.run(create(fresh_kafka, [topic.name for topic in TOPICS]))
     path = tmp_path / "sent.jsonl"
     child = subprocess.Popen(
-        [sys.executable, "-m", "openride_stream", "replay", "--speed", "1", "--json-out", str(path)],
-        env={**os.environ, "OPENRIDE_KAFKA_BOOTSTRAP_SERVERS": fresh_kafka},
+        [sys.executable, "-m", "openride_stream", "replay", *arguments, "--json-out", str(path)],
+        env={
+            **os.environ,
+            "OPENRIDE_KAFKA_BOOTSTRAP_SERVERS": fresh_kafka,
+            "OPENRIDE_DATA_DIR": str(tmp_path),
+        },
         stderr=subprocess.PIPE,
     )
     try:
         deadline = time.monotonic() + 30
-        # The file is opened after the signals are caught.
-        while not path.exists():
+        # Signals are caught before the first record.
+        while not (path.exists() and path.stat().st_size):
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        time.sleep(0.5)
-        child.send_signal(signal.SIGINT)
+        child.send_signal(signal_number)
         _, said = child.communicate(timeout=20)
     finally:
         child.kill()
-        child.wait()
-    assert child.returncode == 130
-    assert b"sent and acknowledged" in said
+        child.communicate()
+    assert child.returncode == code
+    assert b"Traceback" not in said
+    assert ("--demo" in arguments) or b"sent and acknowledged" in said

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from openride_stream.events.topics import TOPICS
-from openride_stream.replay.demo import LONGEST_GAP_MS, Demo, Diary
+from openride_stream.replay.demo import HEAD_START_MS, LONGEST_GAP_MS, Demo, Diary
 from openride_stream.replay.dressing import Roughness
 from openride_stream.replay.recordlog import RecordLog
 from openride_stream.replay.run import Outlet
@@ -90,7 +90,7 @@ async def test_goes_on_where_it_stopped_and_tells_nothing_from_the_future(
     end_ms = clock.ms
     with RecordLog(tmp_path / "first.jsonl") as log:
         first = Session(settings, clock, log)
-        await first.until_sent(end_ms)
+        await first.until_sent(end_ms - HEAD_START_MS)
         first.live = True
         await first.until_sent(end_ms + 3_000_000)
         await first.end()
@@ -105,6 +105,9 @@ async def test_goes_on_where_it_stopped_and_tells_nothing_from_the_future(
     before = {value for _, value, _ in one}
     assert len(one) == len(before)
     assert any(value not in before for _, value, _ in two)
+    events = [orjson.loads(value) for _, value, _ in one + two]
+    routes = {event["route_id"] for event in events if event["event_type"] == "route.created"}
+    assert {event["route_id"] for event in events if event["event_type"] == "booking.created"} <= routes
     for _, value, timestamp in one + two:
         event = orjson.loads(value)
         moment = event.get("event_timestamp") or event["started_processing_at"]
@@ -118,7 +121,7 @@ async def test_stays_silent_once_the_broker_bears_no_more(
     path, most = tmp_path / "sent.jsonl", 3000
     with RecordLog(path) as log:
         session = Session(settings, clock, log, max_records=most)
-        await session.until_sent(clock.ms)
+        await session.until_sent(clock.ms - HEAD_START_MS)
         session.live = True
         await session.until(lambda: session.demo.sent >= most)
         clock.advance(DAY_S)
@@ -134,7 +137,7 @@ async def test_waits_for_the_topics_and_survives_a_restart_of_the_broker(
     with RecordLog(None) as log:
         session = Session(settings, clock, log)
         await create(broker.bootstrap, [topic.name for topic in TOPICS])
-        await session.until_sent(end_ms)
+        await session.until_sent(end_ms - HEAD_START_MS)
         broker.restart()
         await create(broker.bootstrap, [topic.name for topic in TOPICS])
         session.live = True
