@@ -8,6 +8,7 @@ from openride_stream.settings import Settings
 from tests.fixtures.web import StartSite
 from web import register
 from web.auth import is_loopback
+from web.registry import all_endpoints
 
 
 def settings_on(host: str) -> Settings:
@@ -32,3 +33,10 @@ async def test_the_open_api_is_said_once_in_the_log(
     del bare_site, start_site
     warnings = [record for record in caplog.get_records("setup") if record.name == "web.auth"]
     assert len(warnings) == 1
+
+
+async def test_registering_serves_the_registry_and_nothing_of_fausts_own() -> None:
+    app = create_app(settings_on("127.0.0.1"))
+    register(app)
+    served = {route.resource.canonical for route in (await app.web.wsgi()).router.routes() if route.resource}
+    assert served == {endpoint.path for endpoint in all_endpoints()}

@@ -5,10 +5,10 @@ const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
 const POLL_MS = 2_000;
 const LONGEST_WAIT_MS = 15_000;
-const REQUEST_TIMEOUT_MS = 12_000;
+const REQUEST_TIMEOUT_MS = 20_000;
 const TWEEN_MS = 650;
 const RATE_SAMPLES = 90;
-const ENDPOINTS = ["trips", "bookings", "users", "payments"];
+const SETTLED_LAG = 1_000;
 
 const midnight = (now) => Math.floor(now / DAY_MS) * DAY_MS;
 const nextMinute = (now) => (Math.floor(now / MINUTE_MS) + 1) * MINUTE_MS;
@@ -108,7 +108,7 @@ function draw(kind, attributes) {
 function places(points, width, height) {
   const top = Math.max(1, ...points.map((point) => point.value));
   const step = points.length > 1 ? (width - 8) / (points.length - 1) : 0;
-  return points.map((point, at) => [4 + at * step, height - 3 - (point.value / top) * (height - 12)]);
+  return points.map((point, at) => [4 + at * step, height - 3 - (point.value / top) * (height - 28)]);
 }
 
 function spark(figure, points) {
@@ -130,6 +130,14 @@ function spark(figure, points) {
   );
   figure.querySelector("svg")?.remove();
   figure.prepend(svg);
+  caption(figure, points);
+}
+
+function caption(figure, points) {
+  const text = figure.querySelector("figcaption") ?? figure.appendChild(document.createElement("figcaption"));
+  const top = whole.format(Math.max(...points.map((point) => point.value)));
+  const bucket = RANGES[chosen.range].granularity === "hourly" ? "hour" : "day";
+  text.textContent = points[0].timestamp ? `up to ${top} in one ${bucket}` : `up to ${top}`;
 }
 
 function inWords(figure, points) {
@@ -190,7 +198,9 @@ function choose(change) {
   readAddress();
   document.body.dataset.empty = "false";
   $("figures").setAttribute("aria-busy", "true");
-  ask();
+  for (const name of ENDPOINTS) delete answers[name];
+  presentState();
+  askAll();
 }
 
 function metricsUrl(name) {
@@ -241,63 +251,77 @@ function sumOf(text, name) {
   return sum;
 }
 
-let timer = 0;
-let asking = null;
-let failures = 0;
-
-async function ask() {
-  clearTimeout(timer);
-  asking?.abort();
-  const asked = new AbortController();
-  asking = asked;
-  const giveUp = setTimeout(() => asked.abort(new Error("the server took too long")), REQUEST_TIMEOUT_MS);
-  const whenStarted = performance.now();
-  let wait = POLL_MS;
-  try {
-    const [ready, text, ...answers] = await Promise.all([
-      readiness(asked.signal),
-      exposition(asked.signal),
-      ...ENDPOINTS.map((name) => answer(metricsUrl(name), asked.signal)),
-    ]);
-    if (asking !== asked) return;
-    failures = 0;
-    present(Object.fromEntries(ENDPOINTS.map((name, at) => [name, answers[at]])), ready, text);
-    // A store that is slow today is not asked more than it can answer.
-    wait = Math.max(POLL_MS, 2 * (performance.now() - whenStarted));
-  } catch (error) {
-    if (asking !== asked) return;
-    asked.abort();
-    failures += 1;
-    wait = Math.min(LONGEST_WAIT_MS, POLL_MS * 2 ** Math.min(failures - 1, 4));
-    presentFailure(error, wait);
-  } finally {
-    clearTimeout(giveUp);
+// One thing that is asked again and again at its own pace: a slow answer does not hold the others up.
+class Source {
+  constructor(name, fetchAll, take) {
+    Object.assign(this, { name, fetchAll, take, timer: 0, failures: 0, trouble: null, answeredAt: 0, asking: null });
   }
-  // Nobody looks: ask again when somebody does.
-  if (!document.hidden) timer = setTimeout(ask, wait);
+
+  async ask() {
+    clearTimeout(this.timer);
+    this.asking?.abort();
+    const asked = (this.asking = new AbortController());
+    const giveUp = setTimeout(() => asked.abort(new Error("no answer")), REQUEST_TIMEOUT_MS);
+    const whenStarted = performance.now();
+    let wait = POLL_MS;
+    try {
+      const found = await this.fetchAll(asked.signal);
+      if (this.asking !== asked) return;
+      Object.assign(this, { failures: 0, trouble: null, answeredAt: Date.now() });
+      this.take(found);
+      // A store that is slow today is not asked more than it can answer.
+      wait = Math.max(POLL_MS, 2 * (performance.now() - whenStarted));
+    } catch (error) {
+      if (this.asking !== asked) return;
+      this.failures += 1;
+      this.trouble = error;
+      wait = Math.min(LONGEST_WAIT_MS, POLL_MS * 2 ** Math.min(this.failures - 1, 4));
+    } finally {
+      clearTimeout(giveUp);
+    }
+    presentState();
+    // Nobody looks: ask again when somebody does.
+    if (!document.hidden) this.timer = setTimeout(() => this.ask(), wait);
+  }
+}
+
+const answers = {};
+const ENDPOINTS = ["trips", "bookings", "users", "payments"];
+const sources = ENDPOINTS.map(
+  (name) => new Source(name, (signal) => answer(metricsUrl(name), signal), (found) => present(name, found)),
+);
+sources.push(
+  new Source("ingest", (signal) => Promise.all([readiness(signal), exposition(signal)]), showIngest),
+);
+
+function askAll() {
+  for (const source of sources) source.ask();
 }
 
 // Showing
 
 const clockFace = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", timeZone: "UTC" });
 
-function present(answers, ready, text) {
-  const troubled = ready.status !== "ready";
-  setState(troubled ? "troubled" : "live", troubled ? "Degraded" : "Live");
-  $("note").hidden = true;
-  const now = new Date();
-  $("as-of").textContent = `${clockFace.format(now)} UTC`;
-  $("as-of").dateTime = now.toISOString();
-  $("figures").setAttribute("aria-busy", "false");
-  answers.users.active = answers.users[RANGES[chosen.range].active];
-  for (const name of ENDPOINTS) {
-    showFigures(name, answers[name]);
-    const past = (answers[name].time_series ?? []).filter((point) => Date.parse(point.timestamp) <= now);
-    spark(document.querySelector(`[data-series="${name}"]`), past);
-  }
-  showMethods(answers.payments.by_method);
-  showIngest(ready, text);
-  showEmpty(answers);
+function present(name, found) {
+  answers[name] = found;
+  if (name === "users") found.active = found[RANGES[chosen.range].active];
+  showFigures(name, found);
+  const now = Date.now();
+  const past = (found.time_series ?? []).filter((point) => Date.parse(point.timestamp) <= now);
+  spark(document.querySelector(`[data-series="${name}"]`), past);
+  if (name === "payments") showMethods(found.by_method);
+  if (name === "trips") showSplit(found);
+  showEmpty();
+}
+
+function showSplit(trips) {
+  const earnings = Number(trips.total_driver_earnings);
+  const both = earnings + Number(trips.total_platform_commission);
+  $("split").hidden = both === 0;
+  if (both === 0) return;
+  const share = earnings / both;
+  $("split").style.setProperty("--share", String(share));
+  $("split-text").textContent = `Drivers keep ${exact.format(100 * share)} % of fares`;
 }
 
 function showMethods(methods) {
@@ -311,6 +335,7 @@ function showMethods(methods) {
     show(item.querySelector(".sum"), method.total_revenue);
     item.style.setProperty("--share", String(Number(method.total_revenue) / most));
   });
+  list.hidden = methods.length === 0;
   $("no-methods").hidden = methods.length > 0;
 }
 
@@ -329,8 +354,10 @@ function methodItem() {
 
 const rates = [];
 let counted = null;
+let ready = null;
 
-function showIngest(ready, text) {
+function showIngest([readyNow, text]) {
+  ready = readyNow;
   const now = performance.now();
   const accepted = sumOf(text, "openride_events_accepted_total");
   const lag = sumOf(text, "openride_consumer_lag_records");
@@ -344,15 +371,17 @@ function showIngest(ready, text) {
   counted = { accepted, at: now };
   showFigures("ingest", { lag, rejected: sumOf(text, "openride_rejects_total") });
   spark(document.querySelector('[data-series="ingest"]'), rates);
-  $("ingest-state").textContent = ingestState(ready, lag);
+  $("ingest-state").textContent = ingestState(lag);
 }
 
-function ingestState(ready, lag) {
+function ingestState(lag) {
   if (ready.reasons.length) return ready.reasons.join("; ");
-  return lag > 0 ? "Catching up with the topics" : "Up to date with the topics";
+  // Some records are always between being read and being committed.
+  return lag > SETTLED_LAG ? "Catching up with the topics" : "Up to date with the topics";
 }
 
-function showEmpty(answers) {
+function showEmpty() {
+  if (!ENDPOINTS.every((name) => answers[name])) return;
   const none = answers.trips.trips_started + answers.bookings.bookings_created +
     answers.payments.payments_initiated + answers.users.active + answers.users.new_registrations === 0;
   document.body.dataset.empty = String(none);
@@ -375,13 +404,34 @@ function showEmpty(answers) {
   action.hidden = !chosen.city && range.wider === null;
 }
 
-function presentFailure(error, wait) {
-  const away = error instanceof Refusal;
-  const asOf = $("as-of").dateTime ? ` The figures are as of ${$("as-of").textContent}.` : "";
-  const reason = away ? `The figures cannot be computed now: ${error.message}.` : "The server cannot be reached.";
-  setState("stale", away ? "Waiting" : "Disconnected");
-  $("note-text").textContent = `${reason}${asOf} Trying again every ${Math.round(wait / 1000)} s.`;
-  $("note").hidden = false;
+function presentState() {
+  const failed = sources.filter((source) => source.trouble);
+  const names = new Set(failed.map((source) => source.name));
+  for (const card of document.querySelectorAll(".card")) {
+    const needed = card.dataset.sources.split(" ");
+    card.dataset.stale = String(needed.some((name) => names.has(name)));
+    card.dataset.pending = String(needed.some((name) => name !== "ingest" && !answers[name]));
+  }
+  const oldest = Math.min(...sources.map((source) => source.answeredAt));
+  if (oldest > 0) {
+    $("as-of").textContent = `${clockFace.format(oldest)} UTC`;
+    $("as-of").dateTime = new Date(oldest).toISOString();
+    $("figures").setAttribute("aria-busy", "false");
+  }
+  $("note").hidden = failed.length === 0;
+  if (failed.length) presentFailure(failed);
+  else if (ready && ready.status !== "ready") setState("troubled", "Degraded");
+  else if (oldest > 0) setState("live", "Live");
+}
+
+function presentFailure(failed) {
+  const refused = failed.find((source) => source.trouble instanceof Refusal);
+  const reason = refused
+    ? `The figures cannot be computed now: ${refused.trouble.message}.`
+    : "The server cannot be reached.";
+  const asOf = $("as-of").dateTime ? ` Greyed figures are as of ${$("as-of").textContent}.` : "";
+  $("note-text").textContent = `${reason}${asOf} Trying again by itself.`;
+  setState("stale", refused ? "Waiting" : "Disconnected");
   counted = null;
 }
 
@@ -411,14 +461,14 @@ $("city").addEventListener("input", () => {
     if (city !== chosen.city) choose({ city });
   }, 500);
 });
-$("retry").addEventListener("click", ask);
+$("retry").addEventListener("click", askAll);
 addEventListener("hashchange", () => {
   readAddress();
-  ask();
+  askAll();
 });
-addEventListener("online", ask);
+addEventListener("online", askAll);
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) ask();
+  if (!document.hidden) askAll();
 });
 
 const sizes = new ResizeObserver((entries) => {
@@ -431,4 +481,4 @@ for (const figure of document.querySelectorAll(".spark")) {
 }
 
 readAddress();
-ask();
+askAll();

@@ -1,0 +1,79 @@
+"""The page: what a browser is sent, and that it asks only for what exists."""
+
+import re
+from importlib.resources import files
+
+import pytest
+
+from openride_stream.metrics import SPECS
+from tests.fixtures.web import Site
+from web.answers import Bookings, Payments, Trips, Users
+
+STATIC = files("web").joinpath("static")
+INDEX, SCRIPT, STYLE = (STATIC.joinpath(name).read_text() for name in ("index.html", "page.js", "page.css"))
+ANSWERS = {"users": Users, "bookings": Bookings, "payments": Payments, "trips": Trips}
+
+
+async def test_the_page_may_load_nothing_but_its_own_files(bare_site: Site) -> None:
+    async with bare_site.client.get("/") as response:
+        assert response.status == 200
+        assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+        policy = response.headers["Content-Security-Policy"]
+        text = await response.text()
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    assert "*" not in policy
+    for path in re.findall(r'(?:src|href)="(/static/[^"]+)"', text):
+        async with bare_site.client.get(path) as response:
+            assert response.status == 200
+            assert len(await response.read()) > 100
+
+
+def test_nothing_that_the_policy_would_block_is_used() -> None:
+    assert not re.search(r"<script(?![^>]*src=)|<style|\son\w+=|\sstyle=|javascript:", INDEX)
+    assert not re.search(r"innerHTML|insertAdjacentHTML|document\.write|eval\(|setAttribute\(\"style", SCRIPT)
+    for text in (INDEX, SCRIPT.replace("http://www.w3.org/2000/svg", ""), STYLE):
+        assert not re.search(r"https?:|//[a-z]+\.|@import|url\(", text)
+
+
+async def test_the_page_is_told_the_currency(bare_site: Site) -> None:
+    async with bare_site.client.get("/") as response:
+        assert f'<meta name="currency" content="{bare_site.settings.currency}">' in await response.text()
+
+
+@pytest.mark.parametrize("path", ["/", "/static/page.js"])
+async def test_an_unchanged_file_is_not_sent_again(bare_site: Site, path: str) -> None:
+    async with bare_site.client.get(path) as response:
+        etag = response.headers["ETag"]
+    async with bare_site.client.get(path, headers={"If-None-Match": etag}) as response:
+        assert response.status == 304
+        assert await response.read() == b""
+    async with bare_site.client.get(path, headers={"If-None-Match": '"other"'}) as response:
+        assert response.status == 200
+
+
+async def test_a_head_request_gets_headers_only(bare_site: Site) -> None:
+    async with bare_site.client.head("/") as response:
+        assert response.status == 200
+        assert await response.read() == b""
+
+
+def test_every_figure_on_the_page_is_one_that_the_api_answers() -> None:
+    shown = re.findall(r'data-figure="(\w+)\.(\w+)"', INDEX)
+    assert len(shown) > 25
+    for group, field in shown:
+        if group in ANSWERS and (group, field) != ("users", "active"):
+            assert field in ANSWERS[group].model_fields
+    for field in re.findall(r'active: "(\w+)"', SCRIPT):
+        assert field in Users.model_fields
+
+
+def test_every_prometheus_metric_that_the_page_reads_exists() -> None:
+    read = re.findall(r'"(openride_\w+)"', SCRIPT)
+    assert len(read) == 3
+    assert set(read) <= {spec.full_name for spec in SPECS}
+
+
+def test_every_element_that_the_script_looks_up_is_on_the_page() -> None:
+    for name in re.findall(r'\$\("([\w-]+)"\)', SCRIPT):
+        assert f'id="{name}"' in INDEX
