@@ -135,7 +135,9 @@ function spark(figure, points) {
 
 function caption(figure, points) {
   const text = figure.querySelector("figcaption") ?? figure.appendChild(document.createElement("figcaption"));
-  const top = whole.format(Math.max(...points.map((point) => point.value)));
+  const highest = Math.max(...points.map((point) => point.value));
+  const top = whole.format(highest);
+  text.hidden = highest === 0;
   const bucket = RANGES[chosen.range].granularity === "hourly" ? "hour" : "day";
   text.textContent = points[0].timestamp ? `up to ${top} in one ${bucket}` : `up to ${top}`;
 }
@@ -397,7 +399,7 @@ function showEmpty() {
   } else {
     $("empty-title").textContent = `No rides ${range.words}`;
     $("empty-text").textContent = "Figures appear here within seconds of the first event. " +
-      "No producer at hand? `openride replay` sends real trips.";
+      "No producer at hand? The command “openride replay” sends real trips.";
     action.textContent = "Look further back";
     action.onclick = () => choose({ range: range.wider });
   }
