@@ -18,6 +18,7 @@ from openride_stream.settings import Settings
 logger = logging.getLogger(__name__)
 
 MAX_DEAD_LETTER_BYTES = 4 * 1024 * 1024
+_BATCH_BYTES = 512 * 1024
 # Where a record was first read: kept when a redriven record fails again, because identities hang on them.
 _ORIGIN = ("dlq.topic", "dlq.partition", "dlq.offset", "dlq.timestamp", "dlq.first_seen")
 
@@ -44,7 +45,7 @@ class DeadLetters:
             bootstrap_servers=settings.kafka_bootstrap_servers,
             acks="all",
             max_request_size=MAX_DEAD_LETTER_BYTES,
-            linger_ms=5,
+            max_batch_size=_BATCH_BYTES,
         )
         await producer.start()
         return cls(producer, worker, metrics, clock, settings)
@@ -54,32 +55,36 @@ class DeadLetters:
         await self._producer.stop()
 
     async def publish(self, topic: str, partition: int, rejects: Sequence[Reject]) -> None:
-        """Publish every reject, retrying for as long as the broker is away."""
+        """Publish every reject to the source's partition, retrying for as long as the broker is away."""
         target = BY_NAME[topic].dead_letter_topic
         remaining = list(rejects)
         pause_s = self._first_pause_s
         while remaining:
-            results = await asyncio.gather(
-                *(self._send(target, topic, partition, reject) for reject in remaining),
-                return_exceptions=True,
-            )
-            failed = []
-            for reject, result in zip(remaining, results, strict=True):
-                if isinstance(result, KafkaError | asyncio.TimeoutError):
-                    failed.append(reject)
-                    logger.warning("Dead letter not acknowledged, retrying", extra={"error": repr(result)})
-                elif isinstance(result, BaseException):
-                    raise result
-            self._metrics.dead_letters_published_total.labels(topic).inc(len(remaining) - len(failed))
-            remaining = failed
+            sent = await self._send(target, topic, partition, remaining)
+            self._metrics.dead_letters_published_total.labels(topic).inc(sent)
+            remaining = remaining[sent:]
             if remaining:
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, self._longest_pause_s)
 
-    async def _send(self, target: str, topic: str, partition: int, reject: Reject) -> None:
-        record = reject.record
-        headers = dead_letter_headers(topic, partition, reject, self._worker, self._clock.now_ms())
-        await self._producer.send_and_wait(target, value=record.value, key=record.key, headers=headers)
+    async def _send(self, target: str, topic: str, partition: int, rejects: Sequence[Reject]) -> int:
+        """Send one batch; returns how many rejects, from the first, the broker has acknowledged."""
+        # A batch of our own: `send` refuses a record without key and value, which is a dead letter too.
+        batch = self._producer.create_batch()
+        count = 0
+        for reject in rejects:
+            record, now_ms = reject.record, self._clock.now_ms()
+            headers = dead_letter_headers(topic, partition, reject, self._worker, now_ms)
+            if batch.append(key=record.key, value=record.value, timestamp=now_ms, headers=headers) is None:
+                break
+            count += 1
+        try:
+            acknowledged = await self._producer.send_batch(batch, target, partition=partition)
+            await acknowledged
+        except (KafkaError, TimeoutError) as error:
+            logger.warning("Dead letters not acknowledged, retrying", extra={"error": repr(error)})
+            return 0
+        return count
 
 
 def dead_letter_headers(topic: str, partition: int, reject: Reject, worker: str, now_ms: int) -> Headers:
