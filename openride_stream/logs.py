@@ -20,12 +20,14 @@ MASK: Final = "***"
 PERSONAL_FIELDS: Final = frozenset({"phone", "email", "full_name", "ip_address"})
 
 _NAMES = "|".join(sorted(PERSONAL_FIELDS))
-# In order: a quoted value of a personal field, a bare one, an e-mail address, an E.164 number.
+# In order: a quoted value of a personal field, a bare one, an e-mail address, an E.164 number, a token.
 _MASKED_TEXT: Final = (
     (re.compile(rf"""\b({_NAMES})(\\?["']?\s*[:=]\s*)(\\?["']).*?\3"""), rf"\1\2\3{MASK}\3"),
     (re.compile(rf"""\b({_NAMES})(\\?["']?\s*[:=]\s*)[^\s"'\\,;}})\]]+"""), rf"\1\2{MASK}"),
     (re.compile(r"[\w.%+-]+@[\w-]+(?:\.[\w-]+)+"), MASK),
     (re.compile(r"\+[1-9]\d{7,14}\b"), MASK),
+    # A bearer token of the API: nothing logs one on purpose, an error's text might carry it.
+    (re.compile(r"\bor_[\w-]{43}"), MASK),
 )
 _STANDARD_ATTRIBUTES: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 

@@ -90,7 +90,13 @@ class Settings(BaseSettings):
 
     # Web
     web_host: str = Field("127.0.0.1", description="Address that the web server binds.")
-    web_port: int = Field(8097, ge=0, le=65_535, description="Port of the web server.")
+    web_port: int = Field(8097, ge=1, le=65_535, description="Port of the web server.")
+    api_tokens: SecretStr = Field(
+        SecretStr(""),
+        description="Who may call the API: comma-separated name:role:sha256hex, role viewer, analyst or "
+        "admin; `openride token new` makes them. Empty: everyone on this machine may, and no other address "
+        "can be bound.",
+    )
 
     # Process
     data_dir: Path = Field(Path(".openride"), description="Folder for local files (embedded data, Faust state).")

@@ -1,27 +1,45 @@
-"""Who may call what. Tokens come with a later version: until then only this machine may call."""
+"""Who may call what: bearer tokens, or nobody but this machine."""
 
 import logging
 from ipaddress import ip_address
+from typing import Final
 
 from aiohttp import web
 
 from openride_stream.errors import ConfigurationError
 from openride_stream.settings import Settings
 from web.endpoint import Endpoint
+from web.problems import Problem
+from web.tokens import Caller, Entry, caller_of, parse_tokens
 
 logger = logging.getLogger(__name__)
+
+# Without tokens, whoever can reach the loopback: this machine's own users.
+LOCAL: Final = Caller("local", "admin")
+_CHALLENGE: Final = 'Bearer realm="openride"'
+
+
+def configured(settings: Settings) -> tuple[Entry, ...]:
+    """The tokens of `OPENRIDE_API_TOKENS`; none means that the API is open.
+
+    Raises:
+        ConfigurationError: the setting cannot be read.
+    """
+    return parse_tokens(settings.api_tokens.get_secret_value())
 
 
 def check_binding(settings: Settings) -> None:
     """Refuse to serve figures to a network without asking who is there.
 
     Raises:
-        ConfigurationError: `OPENRIDE_WEB_HOST` is not a loopback address.
+        ConfigurationError: `OPENRIDE_WEB_HOST` is not a loopback address and there are no tokens, or
+            `OPENRIDE_API_TOKENS` cannot be read.
     """
-    if not is_loopback(settings.web_host):
+    if not configured(settings) and not is_loopback(settings.web_host):
         message = (
-            f"OPENRIDE_WEB_HOST is {settings.web_host}: this version has no tokens and answers on loopback "
-            "only (127.0.0.1, ::1 or localhost)"
+            f"OPENRIDE_WEB_HOST is {settings.web_host} and OPENRIDE_API_TOKENS is empty: without tokens only "
+            "this machine is answered (127.0.0.1, ::1 or localhost). Make one with "
+            "`openride token new --role viewer --name NAME` and set the line that it prints"
         )
         raise ConfigurationError(message)
 
@@ -37,10 +55,39 @@ def is_loopback(host: str) -> bool:
 async def warn_open(app: web.Application) -> None:
     """Say once, when the server starts, that it asks for no token."""
     del app
-    logger.warning("The API asks for no token: everyone on this machine can read the figures")
+    logger.warning(
+        "The API asks for no token: everyone on this machine can read the figures",
+        extra={"setting": "OPENRIDE_API_TOKENS"},
+    )
 
 
-def authorise(request: web.Request, endpoint: Endpoint, settings: Settings) -> None:
-    """Let the request through or raise `Problem` 401 or 403; on loopback everyone has every role."""
-    del request, endpoint
-    assert is_loopback(settings.web_host), "check_binding was not called"
+def authorise(request: web.Request, endpoint: Endpoint, settings: Settings) -> Caller | None:
+    """Who calls; None where the endpoint asks nobody.
+
+    Raises:
+        Problem: 401 without a token that is known, 403 when its role is too low.
+    """
+    if endpoint.role is None:
+        return None
+    entries = configured(settings)
+    if not entries:
+        assert is_loopback(settings.web_host), "check_binding was not called"
+        return LOCAL
+    caller = caller_of(_bearer(request), entries)
+    if caller is None:
+        detail = "the token is not known"
+        raise Problem(401, detail, headers={"WWW-Authenticate": f'{_CHALLENGE}, error="invalid_token"'})
+    if not caller.may(endpoint.role):
+        detail = f"this needs the role {endpoint.role}; the token of {caller.name} has {caller.role}"
+        challenge = f'{_CHALLENGE}, error="insufficient_scope", scope="{endpoint.role}"'
+        raise Problem(403, detail, headers={"WWW-Authenticate": challenge})
+    return caller
+
+
+def _bearer(request: web.Request) -> str:
+    given = request.headers.getall("Authorization", [])
+    scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    if scheme.lower() != "bearer" or not token.strip():
+        detail = "a token is needed: send `Authorization: Bearer <token>`"
+        raise Problem(401, detail, headers={"WWW-Authenticate": _CHALLENGE})
+    return token.strip()

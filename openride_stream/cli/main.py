@@ -16,6 +16,7 @@ COMMANDS: Final[dict[str, str]] = {
     "replay": "Send a file of trips or events to Kafka.",
     "emit": "Send single events to Kafka.",
     "schema": "Print the JSON Schemas of the events.",
+    "token": "Make bearer tokens for the HTTP API.",
     "doctor": "Check settings, services, topics, schema, clock and disk, and say what to do.",
     "bench": "Measure this application beside its peers.",
 }

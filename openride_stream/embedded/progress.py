@@ -51,7 +51,7 @@ class Progress:
         for number, url in enumerate(addresses.web, start=1):
             what = "Dashboard" if number == 1 else f"Worker {number}"
             self._print(f"  {what:<11} [link={url}]{url}[/link]")
-        self._print(f"  {'API':<11} {addresses.web[0]}/docs")
+        self._print(f"  {'API':<11} {addresses.web[0]}/v1/metrics/bookings")
         self._print(f"  {'Kafka':<11} {addresses.kafka}")
         self._print(f"  {'ClickHouse':<11} {addresses.clickhouse}")
         self._print(f"  {'Logs':<11} {data_dir / 'logs'}")

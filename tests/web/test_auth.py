@@ -1,14 +1,16 @@
-"""Without tokens nothing but this machine may call."""
+"""Without tokens nothing but this machine may call; with tokens any address may be bound."""
 
 import pytest
+from pydantic import SecretStr
 
 from openride_stream.app import create_app
 from openride_stream.errors import ConfigurationError
 from openride_stream.settings import Settings
 from tests.fixtures.web import StartSite
 from web import register
-from web.auth import is_loopback
+from web.auth import is_loopback, warn_open
 from web.registry import all_endpoints
+from web.tokens import entry_of, new_token
 
 
 def settings_on(host: str) -> Settings:
@@ -18,8 +20,27 @@ def settings_on(host: str) -> Settings:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", "", "127.0.0.1.example.org"])
 def test_a_network_address_is_refused_by_the_setting_that_names_it(host: str) -> None:
     app = create_app(settings_on(host))
-    with pytest.raises(ConfigurationError, match="OPENRIDE_WEB_HOST"):
+    with pytest.raises(
+        ConfigurationError, match=r"OPENRIDE_WEB_HOST.*OPENRIDE_API_TOKENS.*openride token new"
+    ):
         register(app)
+
+
+async def test_a_network_address_is_served_with_tokens() -> None:
+    entry = entry_of("grafana", "viewer", new_token()).text()
+    app = create_app(settings_on("0.0.0.0").model_copy(update={"api_tokens": SecretStr(entry)}))
+    register(app)
+    assert warn_open not in app.web.web_app.on_startup
+
+
+def test_tokens_that_cannot_be_read_are_refused_at_start_and_not_repeated() -> None:
+    secret = new_token()
+    app = create_app(
+        settings_on("127.0.0.1").model_copy(update={"api_tokens": SecretStr(f"me:admin:{secret}")})
+    )
+    with pytest.raises(ConfigurationError, match=r"OPENRIDE_API_TOKENS: entry 1") as caught:
+        register(app)
+    assert secret not in str(caught.value)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])

@@ -9,7 +9,9 @@ from typing import Final
 import aiohttp
 
 from openride_stream.cli.checks.findings import Finding, Patient
+from openride_stream.errors import ConfigurationError
 from openride_stream.settings import Settings
+from web.auth import check_binding
 
 _GIB: Final = 1 << 30
 _DISK_WARN_BYTES: Final = 5 * _GIB
@@ -33,6 +35,11 @@ async def check_settings(patient: Patient) -> Sequence[Finding]:
     if settings.clickhouse_cluster and settings.topic_replication < 2:
         message = "ClickHouse is a cluster, but topics have one replica"
         found.append(Finding("settings", "warn", message, "set OPENRIDE_TOPIC_REPLICATION to 3"))
+    try:
+        check_binding(settings)
+    except ConfigurationError as error:
+        advice = "`openride token new --role viewer --name NAME` prints a right line"
+        found.append(Finding("settings", "fail", str(error), advice))
     return found or [Finding("settings", "ok", "valid")]
 
 
