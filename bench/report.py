@@ -1,0 +1,51 @@
+"""Medians of the repeats, as JSON or as a table with ratios."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from statistics import median
+from typing import Any, Final
+
+from rich.table import Table
+
+from bench.measuring import Figures
+
+_PLACES: Final = {"events_per_s": 0}
+_BASES: Final = ("aiokafka-raw", "plain-faust")
+
+
+def medians(runs: Mapping[str, Sequence[Figures]]) -> dict[str, Figures]:
+    """The median of each figure over the repeats of each peer."""
+    return {name: _median(figures) for name, figures in runs.items()}
+
+
+def as_json(results: Mapping[str, Figures]) -> dict[str, list[dict[str, Any]]]:
+    """What `--json` prints."""
+    return {"rows": [{"name": name, **asdict(figures)} for name, figures in results.items()]}
+
+
+def as_table(results: Mapping[str, Figures]) -> Table:
+    """A table for people; the ratios are of events/s."""
+    table = Table(title="openride bench ingest")
+    table.add_column("")
+    bases = [base for base in _BASES if base in results]
+    for heading in ("events/s", "CPU µs/event", "peak MiB", "p50 ms", "p95 ms", "p99 ms"):
+        table.add_column(heading, justify="right")
+    for base in bases:
+        table.add_column(f"× {base}", justify="right")
+    for name, figures in results.items():
+        shown = [_text(value, _PLACES.get(field, 1)) for field, value in asdict(figures).items()]
+        ratios = [f"{figures.events_per_s / results[base].events_per_s:.2f}" for base in bases]
+        table.add_row(name, *shown, *ratios)
+    return table
+
+
+def _median(figures: Sequence[Figures]) -> Figures:
+    middles: dict[str, Any] = {}
+    for field in fields(Figures):
+        values = [value for one in figures if (value := getattr(one, field.name)) is not None]
+        middles[field.name] = round(median(values), 1) if values else None
+    return Figures(**middles)
+
+
+def _text(value: float | None, places: int) -> str:
+    return "–" if value is None else f"{value:,.{places}f}"

@@ -1,0 +1,21 @@
+"""What the kernel says of a process: time on the CPU and most memory held."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_s(pid: int) -> float:
+    """Seconds that all threads of `pid` have spent in user and system mode, to the clock tick (10 ms)."""
+    # The name, in brackets, may hold spaces: fields are counted from behind it.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+
+def peak_rss_mb(pid: int) -> float:
+    """Most memory that `pid` has held, in MiB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    peak = next(line for line in lines if line.startswith("VmHWM:"))
+    return int(peak.split()[1]) / 1024

@@ -1,0 +1,55 @@
+"""`openride bench`: this application beside its peers."""
+
+import asyncio
+import json
+
+import click
+from rich.console import Console
+
+from bench import report
+from bench.ingest import Plan, chosen, run
+from bench.peers import PEERS
+from openride_stream.errors import ConfigurationError
+
+
+@click.group(name="bench")
+def command() -> None:
+    """Measure this application beside its peers."""
+
+
+@command.command()
+@click.option(
+    "--events",
+    default=300_000,
+    show_default=True,
+    type=click.IntRange(1_000, 3_000_000),
+    help="Events in the backlog that each peer drains; the broker keeps them in memory.",
+)
+@click.option(
+    "--repeats", default=3, show_default=True, type=click.IntRange(min=1), help="Runs of each peer."
+)
+@click.option("--only", multiple=True, metavar="NAME", help="Run this peer; may be given more than once.")
+@click.option(
+    "--rate",
+    default=20_000,
+    show_default=True,
+    type=click.IntRange(min=100),
+    help="Events a second while latency is measured; a slower peer gets 70 % of what it drained.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def ingest(events: int, repeats: int, only: tuple[str, ...], rate: int, as_json: bool) -> None:
+    """Drain the same backlog with every peer: throughput, CPU, memory; then latency at a steady rate.
+
+    Each run has a broker and a ClickHouse of its own, and fails unless exactly the events sent are stored.
+    Figures are medians of the repeats.
+    """
+    unknown = set(only) - set(PEERS)
+    if unknown:
+        message = f"--only: no peer {', '.join(sorted(unknown))}; there are {', '.join(PEERS)}"
+        raise ConfigurationError(message)
+    plan = Plan(events, repeats, chosen(only), rate)
+    results = report.medians(asyncio.run(run(plan, lambda line: click.echo(line, err=True))))
+    if as_json:
+        click.echo(json.dumps(report.as_json(results)))
+    else:
+        Console().print(report.as_table(results))
