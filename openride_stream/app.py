@@ -19,7 +19,7 @@ from openride_stream.transport.batches import BatchSchema, Transport
 EndOffsets = Callable[[Any, Mapping[TP, int]], Awaitable[Mapping[TP, int]]]
 
 
-class OpenRideApp(faust.App):  # type: ignore[misc]  # faust ships partial types
+class OpenRideApp(faust.App):
     """A Faust app whose agents on the contract's topics receive `RecordBatch`es."""
 
     batch_topics = frozenset(topic.name for topic in TOPICS)
@@ -52,7 +52,7 @@ class OpenRideApp(faust.App):  # type: ignore[misc]  # faust ships partial types
     async def on_start(self) -> None:
         """Connect to everything before the consumer starts."""
         self.runtime = await Runtime.open(self.settings, self.metrics)
-        self.true_end_offsets = _mended if self.runtime.misreports_end else None
+        self.true_end_offsets = mended_ends if self.runtime.misreports_end else None
         self.runtime.start(self.crash)
         await super().on_start()
 
@@ -80,7 +80,8 @@ def batch_topic(app: OpenRideApp, name: str) -> Any:
     return app.topic(name, schema=BatchSchema(), partitions=app.settings.topic_partitions)
 
 
-async def _mended(consumer: Any, ends: Mapping[TP, int]) -> Mapping[TP, int]:
+async def mended_ends(consumer: Any, ends: Mapping[TP, int]) -> Mapping[TP, int]:
+    """The true log end offsets where the broker reported `ends` (see `kafka.end_offsets`)."""
     asked = {TopicPartition(tp.topic, tp.partition): end for tp, end in ends.items()}
     true_ends = await true_end_offsets(consumer, asked)
     return {TP(tp.topic, tp.partition): end for tp, end in true_ends.items()}

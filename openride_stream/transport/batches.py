@@ -5,9 +5,9 @@ Message: its value is a `RecordBatch`, its offset the last one. Agents stay ordi
 topic (changelogs, ordinary agents) is read record by record, as Faust does.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from time import monotonic
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import faust
 from faust.transport.drivers import aiokafka as driver
@@ -19,14 +19,35 @@ from openride_stream.transport.ledger import Handout, Ledger
 
 EndOffsets = Callable[[Any, Mapping[TP, int]], Awaitable[Mapping[TP, int]]]
 
+if TYPE_CHECKING:
+    _Schema = faust.Schema[Any, Any]
+else:
+    _Schema = faust.Schema  # generic for type checkers only
 
-class BatchMessage(ConsumerMessage):  # type: ignore[misc]  # faust ships partial types
-    """One batch of a partition on its way through Faust."""
+
+class BatchApp(Protocol):
+    """What the transport asks of the Faust app that it reads for."""
+
+    batch_topics: frozenset[str]
+    true_end_offsets: EndOffsets | None
+
+    async def drain(self) -> None:
+        """Make what was handed out durable, for as long as a stop or a rebalance can wait."""
+        ...
+
+
+class BatchMessage(ConsumerMessage):
+    """One batch of a partition on its way through Faust; its value is a `RecordBatch`."""
 
     handout: Handout
 
+    @property
+    def batch(self) -> RecordBatch:
+        """The records."""
+        return cast(RecordBatch, self.value)  # Faust types values as bytes
 
-class BatchSchema(faust.Schema):  # type: ignore[misc]
+
+class BatchSchema(_Schema):
     """Values are handed on as they are: decoding is the application's, a batch at a time."""
 
     def loads_key(self, app: Any, message: Message, **kwargs: Any) -> Any:
@@ -40,37 +61,38 @@ class BatchSchema(faust.Schema):  # type: ignore[misc]
         return message.value
 
 
-class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+class ConsumerThread(driver.AIOKafkaConsumerThread):
     """aiokafka's consumer in its thread, with end offsets that can be trusted."""
 
     async def _highwaters(self, partitions: list[TP]) -> Mapping[TP, int]:
         ends = await super()._highwaters(partitions)
-        mend: EndOffsets | None = self.app.true_end_offsets
+        mend = _batch_app(self.app).true_end_offsets
         if mend is None or self.consumer.in_transaction:
-            return cast(Mapping[TP, int], ends)
+            return ends
         return await mend(self._ensure_consumer(), ends)
 
 
-class Consumer(driver.Consumer):  # type: ignore[misc]
+class Consumer(driver.Consumer):
     """Delivers batches and commits only what the ledger says is done."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.ledger = Ledger()
-        self._batch_topics: frozenset[str] = self.app.batch_topics
+        self._batch_topics = _batch_app(self.app).batch_topics
         self._committed_at_s: float | None = None
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
         """Fetch from the broker and yield batches (batch topics) and single messages (the others)."""
         records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
         if records is None or self.should_stop:
             return
+        # Faust seeks back here. Whoever stopped the flow does so before it flows again (or stops for good),
+        # and until then the ledger must know what is in flight, so that it can be committed once durable.
         if not self.flow_active:
-            await self._rewind()
             return
         for tp, run in list(records.items()):
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
@@ -79,9 +101,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
                 if not self.flow_active or self.app.consumer_generation_id != generation:
                     return
                 if isinstance(message, BatchMessage):
-                    message.handout = self.ledger.hand_out(
-                        tp, message.value.first_offset, message.value.last_offset
-                    )
+                    batch = message.batch
+                    message.handout = self.ledger.hand_out(tp, batch.first_offset, batch.last_offset)
                 yield tp, message
 
     async def _messages(
@@ -118,19 +139,13 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             0,
             [],
             None,
-            RecordBatch(tp.topic, tp.partition, run),
+            RecordBatch(tp.topic, tp.partition, run),  # type: ignore[arg-type]  # Faust knows only bytes
             None,
             0,
             0,
             tp,
             generation_id=self.app.consumer_generation_id,
         )
-
-    async def _rewind(self) -> None:
-        try:
-            await self.perform_seek()
-        except Exception as error:  # noqa: BLE001  # the rebalance that stopped the flow seeks again
-            self.log.warning("Could not seek to the committed offsets: %r", error)
 
     async def perform_seek(self) -> None:
         """Go back to the committed offsets; what was handed out before will be read again."""
@@ -147,7 +162,12 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         self._unacked_messages.discard(message)
         return self.ledger.ack(message.handout)
 
-    def _filter_tps_with_pending_acks(self, topics: TPorTopicSet | None = None) -> Iterable[TP]:
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        # Every batch looks like a gap to Faust. Its intervals would pile up, sorted anew at each batch.
+        if tp.topic not in self._batch_topics:
+            await super()._add_gap(tp, offset_from, offset_to)
+
+    def _filter_tps_with_pending_acks(self, topics: TPorTopicSet | None = None) -> Iterator[TP]:
         yield from super()._filter_tps_with_pending_acks(topics)
         for tp in self.ledger.partitions():
             if topics is None or tp in topics or tp.topic in topics:
@@ -156,7 +176,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     def _new_offset(self, tp: TP) -> int | None:
         if tp.topic in self._batch_topics:
             return self.ledger.committable(tp)
-        return cast("int | None", super()._new_offset(tp))
+        return super()._new_offset(tp)
 
     def _should_commit(self, tp: TP, offset: int) -> bool:
         # Faust takes a committed offset of 0 and none at all for the same thing.
@@ -182,20 +202,36 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Make what is in flight durable and commit it while the partitions are still ours."""
-        self.stop_flow()
-        await self.app.drain()
-        await self.commit()
+        if not self.app.should_stop:  # else `on_stop` drains, and twice would be too long
+            self.stop_flow()
+            # Agents would go on with what is buffered, and the drain would wait for that as well.
+            self.app.flow_control.suspend()
+            self.app.flow_control.clear()
+            await _batch_app(self.app).drain()
+            await self._commit_all()
         for tp in revoked:
             self.ledger.forget(tp)
+        # Else a buffer that empties later would make Faust fetch from a partition of somebody else.
+        self._buffered_partitions.difference_update(revoked)
         await super().on_partitions_revoked(revoked)
+
+    async def _commit_all(self) -> None:
+        # `commit` joins one that runs already, which may have begun before the last acks.
+        await self.maybe_wait_for_commit_to_finish()
+        await self.commit()
 
     async def on_stop(self) -> None:
         """Make what is in flight durable, commit, leave the group."""
-        await self.app.drain()
+        await _batch_app(self.app).drain()
+        await self.maybe_wait_for_commit_to_finish()
         await super().on_stop()
 
 
-class Transport(driver.Transport):  # type: ignore[misc]
+class Transport(driver.Transport):
     """Faust's aiokafka transport with the batch consumer."""
 
     Consumer = Consumer
+
+
+def _batch_app(app: Any) -> BatchApp:
+    return cast(BatchApp, app)
