@@ -29,6 +29,15 @@ async def test_the_page_may_load_nothing_but_its_own_files(bare_site: Site) -> N
             assert len(await response.read()) > 100
 
 
+def test_the_token_goes_into_a_header_and_the_tabs_own_storage_only() -> None:
+    assert "Authorization: `Bearer ${token}`" in SCRIPT
+    assert set(re.findall(r"(\w+)\.(?:getItem|setItem)\(", SCRIPT)) == {"sessionStorage"}
+    assert not re.search(r"localStorage|document\.cookie|indexedDB|console\.", SCRIPT)
+    # Every call of the API carries it; health needs none.
+    assert re.findall(r"fetch\((\S+),", SCRIPT) == ["url", '"/health/ready"']
+    assert re.search(r'<input type="password" id="token"[^>]*autocomplete="off"', INDEX)
+
+
 def test_nothing_that_the_policy_would_block_is_used() -> None:
     assert not re.search(r"<script(?![^>]*src=)|<style|\son\w+=|\sstyle=|javascript:", INDEX)
     assert not re.search(r"innerHTML|insertAdjacentHTML|document\.write|eval\(|setAttribute\(\"style", SCRIPT)

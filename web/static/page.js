@@ -1,5 +1,6 @@
-// The page asks the API every two seconds and shows what it answers. Nothing is stored and nothing is
-// loaded from anywhere else. Text from the server is only ever set as text.
+// The page asks the API every two seconds and shows what it answers. Nothing is loaded from anywhere else,
+// and nothing is stored but the API's token, until the tab is closed. Text from the server is only ever
+// set as text.
 
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
@@ -226,8 +227,17 @@ class Refusal extends Error {
   }
 }
 
+// Where the API asks for a token, it is kept for this tab alone; never in the address.
+const TOKEN_KEY = "openride-token";
+let token = sessionStorage.getItem(TOKEN_KEY) ?? "";
+
+function get(url, signal) {
+  const headers = token ? { Authorization: `Bearer ${token}` } : {};
+  return fetch(url, { signal, headers, cache: "no-store" });
+}
+
 async function answer(url, signal) {
-  const response = await fetch(url, { signal, cache: "no-store" });
+  const response = await get(url, signal);
   if (response.ok) return response.json();
   throw new Refusal(await response.json().catch(() => null), response.status);
 }
@@ -238,7 +248,7 @@ async function readiness(signal) {
 }
 
 async function exposition(signal) {
-  const response = await fetch("/metrics", { signal, cache: "no-store" });
+  const response = await get("/metrics", signal);
   if (!response.ok) throw new Refusal(null, response.status);
   return response.text();
 }
@@ -282,8 +292,8 @@ class Source {
       clearTimeout(giveUp);
     }
     presentState();
-    // Nobody looks: ask again when somebody does.
-    if (!document.hidden) this.timer = setTimeout(() => this.ask(), wait);
+    // Nobody looks, or nobody may: ask again when somebody does.
+    if (!document.hidden && !locked()) this.timer = setTimeout(() => this.ask(), wait);
   }
 }
 
@@ -298,6 +308,36 @@ sources.push(
 
 function askAll() {
   for (const source of sources) source.ask();
+}
+
+// A token that is missing or not known: asking again without another one is of no use.
+const locked = () => sources.some((source) => source.trouble?.status === 401);
+
+function showGate() {
+  const wrong = token === "" ? "" : "This token is not known here. Was it copied whole?";
+  const isNews = $("gate").hidden || $("gate-wrong").textContent !== wrong;
+  $("gate").hidden = false;
+  $("gate-wrong").hidden = !wrong;
+  $("gate-wrong").textContent = wrong;
+  $("token").setAttribute("aria-invalid", String(wrong !== ""));
+  if (isNews) $("token").focus();
+  setState("locked", "Token needed");
+}
+
+function useToken(given) {
+  token = given;
+  sessionStorage.setItem(TOKEN_KEY, token);
+  // What was refused was refused to the former token; a second refusal is said again.
+  for (const source of sources) source.trouble = null;
+  $("gate-wrong").textContent = "";
+  $("token").value = "";
+  askAll();
+}
+
+function forgetToken() {
+  sessionStorage.removeItem(TOKEN_KEY);
+  // What it let this page see goes with it.
+  location.reload();
 }
 
 // Showing
@@ -420,7 +460,12 @@ function presentState() {
     $("as-of").dateTime = new Date(oldest).toISOString();
     $("figures").setAttribute("aria-busy", "false");
   }
-  $("note").hidden = failed.length === 0;
+  $("note").hidden = failed.length === 0 || locked();
+  $("forget").hidden = token === "" || locked();
+  // A link carries no token.
+  $("prometheus").hidden = token !== "" || locked();
+  if (locked()) return showGate();
+  $("gate").hidden = true;
   if (failed.length) presentFailure(failed);
   else if (ready && ready.status !== "ready") setState("troubled", "Degraded");
   else if (oldest > 0) setState("live", "Live");
@@ -463,6 +508,12 @@ $("city").addEventListener("input", () => {
     if (city !== chosen.city) choose({ city });
   }, 500);
 });
+$("gate").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const given = $("token").value.trim();
+  if (given) useToken(given);
+});
+$("forget").addEventListener("click", forgetToken);
 $("retry").addEventListener("click", askAll);
 addEventListener("hashchange", () => {
   readAddress();
