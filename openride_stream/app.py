@@ -10,11 +10,13 @@ from faust.types import TP
 
 from openride_stream.events.topics import TOPICS
 from openride_stream.kafka.end_offsets import true_end_offsets
+from openride_stream.kafka.lag import group_lag
 from openride_stream.logs import logging_config
 from openride_stream.metrics import Metrics
 from openride_stream.runtime import Runtime, worker_name
 from openride_stream.settings import Settings
-from openride_stream.transport.batches import BatchSchema, Transport
+from openride_stream.stall import Partition, Standing, watch
+from openride_stream.transport.batches import BatchSchema, Consumer, Transport
 
 EndOffsets = Callable[[Any, Mapping[TP, int]], Awaitable[Mapping[TP, int]]]
 
@@ -44,6 +46,27 @@ class OpenRideApp(faust.App):
         if self.runtime is not None:
             await self.runtime.sink.drain(self.settings.drain_timeout_s)
 
+    def excuse(self) -> str | None:
+        """Why no commit can be expected now, for the stall watch; None when it can."""
+        if self.rebalancing_count == 0 or self.rebalancing or self.in_recovery:
+            return "partitions are being assigned or recovered"
+        if not self.running().sink.available:
+            return "ClickHouse is away"
+        return None
+
+    async def standings(self) -> Mapping[Partition, Standing]:
+        """Where each batch partition of ours stands, asked over a connection that is not the consumer's."""
+        consumer = self.consumer
+        assert isinstance(consumer, Consumer), "the app reads through the batch transport"
+        ours = {tp for tp in consumer.assignment() if tp.topic in self.batch_topics}
+        topics = sorted({tp.topic for tp in ours})
+        lags = await group_lag(self.settings, topics, self.true_end_offsets is not None)
+        return {
+            (lag.topic, lag.partition): Standing(lag.committed, lag.lag > 0 and consumer.owes(tp, lag.end))
+            for lag in lags
+            if (tp := TP(lag.topic, lag.partition)) in ours
+        }
+
     async def on_first_start(self) -> None:
         """Make Faust's folder; it makes no parents itself."""
         self.conf.datadir.mkdir(parents=True, exist_ok=True)
@@ -53,7 +76,8 @@ class OpenRideApp(faust.App):
         """Connect to everything before the consumer starts."""
         self.runtime = await Runtime.open(self.settings, self.metrics)
         self.true_end_offsets = mended_ends if self.runtime.misreports_end else None
-        self.runtime.start(self.crash)
+        watching = watch(self, self.runtime.clock, self.settings.stall_timeout_s)
+        self.runtime.start(self.crash, watching)
         await super().on_start()
 
     async def on_started(self) -> None:

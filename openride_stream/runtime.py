@@ -4,9 +4,9 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 from openride_stream.cache import Cache, open_cache
 from openride_stream.clickhouse.client import ClickHouse
@@ -87,9 +87,11 @@ class Runtime:
             misreports_end=misreports,
         )
 
-    def start(self, crash: Callable[[BaseException], Awaitable[None]]) -> None:
-        """Start the flush loop and the jobs; a task that fails crashes the worker, which is restarted."""
-        for work in (self.sink.run(), self._preaggregate()):
+    def start(
+        self, crash: Callable[[BaseException], Awaitable[None]], *more: Coroutine[Any, Any, None]
+    ) -> None:
+        """Start the flush loop, the jobs and `more`; one that fails crashes the worker, to be restarted."""
+        for work in (self.sink.run(), self._preaggregate(), *more):
             task = asyncio.create_task(work)
             task.add_done_callback(lambda done: _crash_on_error(done, crash))
             self.tasks.append(task)
@@ -146,7 +148,7 @@ async def _wait_for_schema(store: ClickHouse, settings: Settings) -> None:
             continue
         if version == head():
             return
-        message = f"ClickHouse has schema version {version}, this program needs {head()}: run `openride migrate`"
+        message = f"ClickHouse has schema version {version}, we need {head()}: run `openride migrate`"
         raise Fatal(message)
     message = f"ClickHouse at {settings.clickhouse_url} did not answer for a minute"
     raise Fatal(message)

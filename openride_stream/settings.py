@@ -82,6 +82,12 @@ class Settings(BaseSettings):
     drain_timeout_s: float = Field(
         5.0, gt=0, description="Longest wait for rows in flight to become durable at a stop or a rebalance."
     )
+    stall_timeout_s: float = Field(
+        120.0,
+        gt=0,
+        description="A worker that commits nothing for this long, although records wait and ClickHouse "
+        "answers, ends and is restarted.",
+    )
     retry_backoff_min_ms: int = Field(200, ge=1, description="First pause before a transient store error is retried.")
     retry_backoff_max_ms: int = Field(10_000, ge=1, description="Longest pause between retries.")
     preaggregation_interval_s: float = Field(

@@ -1,0 +1,1 @@
+"""Kafka to agents, a batch of records at a time."""

@@ -10,6 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import faust
+from aiokafka import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 from faust.types.transports import TPorTopicSet
@@ -199,6 +200,14 @@ class Consumer(driver.Consumer):
         return {
             tp: max(0, end - (self._committed_offset[tp] or 0)) for tp, end in ends.items() if end is not None
         }
+
+    def owes(self, tp: TP, end: int) -> bool:
+        """Whether a record before the log end `end` is still to be fetched, or a batch to be acked."""
+        if self.ledger.outstanding(tp):
+            return True
+        assignment = self._thread._ensure_consumer()._subscription.subscription.assignment
+        state = assignment.state_value(TopicPartition(tp.topic, tp.partition))
+        return state is None or not state.has_valid_position or bool(state.position < end)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Make what is in flight durable and commit it while the partitions are still ours."""

@@ -163,7 +163,9 @@ async def until_committed(settings: Settings, topic: str, wanted: dict[int, int]
 def position(app: ReaderApp, topic: str, partition: int) -> int:
     """The next offset that the consumer would fetch."""
     inner = app.reader._thread._ensure_consumer()
-    return int(inner._subscription.subscription.assignment.state_value(TopicPartition(topic, partition)).position)
+    return int(
+        inner._subscription.subscription.assignment.state_value(TopicPartition(topic, partition)).position
+    )
 
 
 def _main(bootstrap: str, group: str, topic: str, path: str) -> None:

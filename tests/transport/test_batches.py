@@ -16,6 +16,7 @@ from faust.types import TP
 
 from openride_stream.events.records import RecordBatch
 from openride_stream.settings import Settings
+from openride_stream.stall import Standing
 from tests.fixtures.broker import EmbeddedBroker
 from tests.fixtures.services import required_service
 from tests.transport.reading import (
@@ -23,8 +24,8 @@ from tests.transport.reading import (
     Ack,
     ReaderApp,
     Taken,
-    create_topic,
     committed,
+    create_topic,
     reader_settings,
     running,
     send,
@@ -65,7 +66,9 @@ async def test_each_partition_comes_in_order_and_is_committed(
     taken = Taken()
     async with running(ReaderApp(settings, topic, taken)):
         await until(lambda: taken.count() >= 1006, "1,006 records")
-        await until_committed(settings, topic, {partition: 250 + partition for partition in range(PARTITIONS)})
+        await until_committed(
+            settings, topic, {partition: 250 + partition for partition in range(PARTITIONS)}
+        )
     for partition in range(PARTITIONS):
         assert taken.offsets(partition) == list(range(250 + partition))
     for batch in taken.batches:
@@ -121,9 +124,9 @@ async def test_a_stop_commits_what_becomes_durable_while_it_drains(
         for ack in taken.acks:
             ack()
 
-    app.drained = drained
     async with running(app):
         await until(lambda: taken.count() == 50, "50 records")
+        app.drained = drained  # only now: joining the group drains too
     assert (await committed(settings, topic))[0] == 50
 
 
@@ -282,6 +285,19 @@ async def test_a_stream_that_falls_behind_stops_the_reading(
     assert taken.offsets(0) == list(range(records))
 
 
+async def test_the_stall_watch_sees_what_is_owed(bootstrap: str, topic: str, settings: Settings) -> None:
+    taken = Taken(acking=False)
+    async with running(ReaderApp(settings, topic, taken)) as app:
+        await send(bootstrap, topic, 2, numbered(10))
+        await until(lambda: taken.count() == 10, "10 records")
+        nothing = dict.fromkeys([(topic, n) for n in range(PARTITIONS)], Standing(None, owed=False))
+        assert await app.standings() == nothing | {(topic, 2): Standing(None, owed=True)}
+        for ack in taken.acks:
+            ack()
+        await until_committed(settings, topic, {2: 10})
+        assert await app.standings() == nothing | {(topic, 2): Standing(10, owed=False)}
+
+
 async def test_faust_keeps_no_books_of_batches(bootstrap: str, topic: str, settings: Settings) -> None:
     taken = Taken()
     async with running(ReaderApp(settings, topic, taken, broker_max_poll_records=5)) as app:
@@ -301,7 +317,7 @@ async def test_transaction_markers_are_gaps_that_stop_nothing(tmp_path: Path) ->
     await create_topic(bootstrap, topic)
     settings = reader_settings(bootstrap, f"transport-{uuid.uuid4()}", tmp_path)
     taken = Taken()
-    async with running(ReaderApp(settings, topic, taken)):
+    async with running(ReaderApp(settings, topic, taken)) as app:
         for number in range(3):
             async with (
                 AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=topic) as producer,
@@ -311,4 +327,5 @@ async def test_transaction_markers_are_gaps_that_stop_nothing(tmp_path: Path) ->
                     await producer.send(topic, value, partition=0)
         await until(lambda: taken.count() == 30, "30 records")
         await until_committed(settings, topic, {0: 32})  # 30 records and the markers between them
+        assert not (await app.standings())[topic, 0].owed  # the last marker is no record to wait for
     assert taken.offsets(0) == [offset for offset in range(32) if offset % 11 != 10]

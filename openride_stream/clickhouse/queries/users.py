@@ -63,8 +63,8 @@ async def users(store: ClickHouse, question: Question) -> dict[str, Any]:
     month = _before_the_end(question, 30)
     days = await touched(store, ACTIVE_USERS, month)
     windows = (_before_the_end(question, 1), _before_the_end(question, 7), month)
-    dau, wau, mau, people = await asyncio.gather(
-        *(_active(store, window, days) for window in windows), _people(store, question)
+    (dau, wau, mau), people = await asyncio.gather(
+        asyncio.gather(*(_active(store, window, days) for window in windows)), _people(store, question)
     )
     answer: dict[str, Any] = {
         "dau": dau,
