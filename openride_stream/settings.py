@@ -25,24 +25,32 @@ class Settings(BaseSettings):
         description="Ask the broker at start whether its end offsets are true, and mend them when they are "
         "not (the embedded broker's fault; never the case on Apache Kafka).",
     )
-    consumer_group: str = Field("openride-stream", description="Consumer group; workers of one group share partitions.")
+    consumer_group: str = Field(
+        "openride-stream", description="Consumer group; workers of one group share partitions."
+    )
     topic_partitions: int = Field(8, ge=1, description="Partitions of every topic (all must be equal).")
     topic_replication: int = Field(1, ge=1, description="Replication factor of topics that we create.")
     broker_session_timeout_s: float = Field(
         30.0, gt=0, description="A worker silent for this long loses its partitions."
     )
-    broker_heartbeat_interval_s: float = Field(3.0, gt=0, description="Seconds between a worker's heartbeats.")
+    broker_heartbeat_interval_s: float = Field(
+        3.0, gt=0, description="Seconds between a worker's heartbeats."
+    )
 
     # ClickHouse
     clickhouse_url: str = Field("http://127.0.0.1:8123", description="ClickHouse's HTTP interface.")
     clickhouse_user: str = Field("default", description="ClickHouse user.")
     clickhouse_password: SecretStr = Field(SecretStr(""), description="ClickHouse password.")
-    clickhouse_database: str = Field("openride_analytics", description="ClickHouse database; migrations create it.")
+    clickhouse_database: str = Field(
+        "openride_analytics", description="ClickHouse database; migrations create it."
+    )
     clickhouse_cluster: str = Field(
         "", description="ClickHouse cluster name; when set, migrations use Replicated engines ON CLUSTER."
     )
     clickhouse_query_timeout_s: float = Field(30.0, gt=0, description="Longest time of one query of the API.")
-    clickhouse_insert_timeout_s: float = Field(60.0, gt=0, description="Longest time of one insert before it is retried.")
+    clickhouse_insert_timeout_s: float = Field(
+        60.0, gt=0, description="Longest time of one insert before it is retried."
+    )
 
     # Metadata and cache
     metadata_url: str = Field(
@@ -50,7 +58,9 @@ class Settings(BaseSettings):
         description="SQLAlchemy URL of the metadata store (sqlite+aiosqlite or postgresql+asyncpg).",
     )
     redis_url: str = Field("", description="Redis URL of the shared cache; empty = a cache in each process.")
-    cache_ttl_s: float = Field(300.0, ge=0, description="Seconds that a cached answer may live; 0 turns caching off.")
+    cache_ttl_s: float = Field(
+        300.0, ge=0, description="Seconds that a cached answer may live; 0 turns caching off."
+    )
     cache_max_bytes: int = Field(
         67_108_864, ge=1024, description="Most memory that the cache of one process takes (without Redis)."
     )
@@ -59,14 +69,18 @@ class Settings(BaseSettings):
     currency: str = Field("NGN", pattern=r"^[A-Z]{3}$", description="Currency of an amount that names none.")
     pii_key: SecretStr = Field(
         SecretStr(""),
-        description="Key of the HMAC that replaces phone, email, full_name and ip_address. Keep it secret and "
-        "constant: a new key makes new pseudonyms. Required.",
+        description="Key of the HMAC that replaces phone, email, full_name and ip_address. Keep it "
+        "secret and constant: a new key makes new pseudonyms. Required.",
     )
     max_record_bytes: int = Field(1_048_576, ge=1024, description="A longer record is dead-lettered.")
     max_ahead_s: int = Field(
-        86_400, ge=0, description="An event_timestamp this far ahead of its record's Kafka timestamp is rejected."
+        86_400,
+        ge=0,
+        description="An event_timestamp this far ahead of its record's Kafka timestamp is rejected.",
     )
-    retention_events_days: int = Field(400, ge=1, description="Days (by event time) that domain events are kept.")
+    retention_events_days: int = Field(
+        400, ge=1, description="Days (by event time) that domain events are kept."
+    )
     retention_location_days: int = Field(30, ge=1, description="Days that location events are kept.")
     retention_schedule_days: int = Field(90, ge=1, description="Days that schedule executions are kept.")
 
@@ -74,7 +88,9 @@ class Settings(BaseSettings):
     flush_rows: int = Field(20_000, ge=1, description="Flush when this many rows are waiting.")
     flush_interval_ms: int = Field(500, ge=1, description="Flush when the oldest waiting row is this old.")
     unacked_rows_limit: int = Field(
-        200_000, ge=1, description="Rows read but not yet durable, over all partitions; reading pauses above it."
+        200_000,
+        ge=1,
+        description="Rows read but not yet durable, over all partitions; reading pauses above it.",
     )
     unacked_bytes_limit: int = Field(
         268_435_456, ge=1, description="The same limit in bytes of rows; whichever is reached first."
@@ -88,7 +104,9 @@ class Settings(BaseSettings):
         description="A worker that commits nothing for this long, although records wait and ClickHouse "
         "answers, ends and is restarted.",
     )
-    retry_backoff_min_ms: int = Field(200, ge=1, description="First pause before a transient store error is retried.")
+    retry_backoff_min_ms: int = Field(
+        200, ge=1, description="First pause before a transient store error is retried."
+    )
     retry_backoff_max_ms: int = Field(10_000, ge=1, description="Longest pause between retries.")
     preaggregation_interval_s: float = Field(
         30.0, gt=0, description="Seconds between two rounds that recompute the days that events have touched."
@@ -105,6 +123,12 @@ class Settings(BaseSettings):
     )
 
     # Process
-    data_dir: Path = Field(Path(".openride"), description="Folder for local files (embedded data, Faust state).")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level that is logged.")
-    log_format: Literal["json", "text"] = Field("json", description="One JSON object a line, or text for people.")
+    data_dir: Path = Field(
+        Path(".openride"), description="Folder for local files (embedded data, Faust state)."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Lowest level that is logged."
+    )
+    log_format: Literal["json", "text"] = Field(
+        "json", description="One JSON object a line, or text for people."
+    )

@@ -1,0 +1,1 @@
+"""The `openride` command: one command a file."""

@@ -1,0 +1,1 @@
+"""ClickHouse: client, migrations, sink, pre-aggregations and queries; knows nothing of Faust."""

@@ -19,5 +19,5 @@ class Backoff:
         """An endless series of pauses in seconds."""
         pause_ms = self.first_ms
         while True:
-            yield pause_ms / 1000 * random.uniform(0.5, 1.0)  # noqa: S311  # not cryptography
+            yield pause_ms / 1000 * random.uniform(0.5, 1.0)
             pause_ms = min(pause_ms * 2, self.longest_ms)

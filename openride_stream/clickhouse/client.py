@@ -147,7 +147,8 @@ class ClickHouse:
         """Rows carry times as milliseconds; newer servers read a bare number as seconds unless told."""
         if self._insert_settings is None:
             known = await self.select(
-                "SELECT count() AS known FROM system.settings WHERE name = {name:String}", {"name": _RAW_TIMES}
+                "SELECT count() AS known FROM system.settings WHERE name = {name:String}",
+                {"name": _RAW_TIMES},
             )
             self._insert_settings = _INSERT_SETTINGS | ({_RAW_TIMES: "1"} if known[0]["known"] else {})
         return self._insert_settings

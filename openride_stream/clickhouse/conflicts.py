@@ -43,20 +43,26 @@ class Conflicts:
         now_s, cursor_s = int(rows[0]["now"]), int(rows[0]["cursor"] or 0)
         since_s = max(cursor_s - _OVERLAP_S, 0)
         rows = await self._store.select(
-            f"SELECT count() AS ids FROM {database}.event_identities WHERE inserted_at >= toDateTime({since_s})"
+            f"SELECT count() AS ids FROM {database}.event_identities "
+            f"WHERE inserted_at >= toDateTime({since_s})"
         )
         return since_s, now_s, int(rows[0]["ids"])
 
     async def _conflicting(self, since_s: int, slices: int, number: int) -> list[Row]:
-        """Every content of the recent ids that have several, the one that counts first; `known` ones have lost."""
+        """Every content of the recent ids that have several, the one that counts first.
+
+        `known` are those that are on record as having lost.
+        """
         database = self._store.database
         in_slice = f"cityHash64(event_id) % {slices} = {number}" if slices > 1 else "1"
         return await self._store.select(
             "SELECT i.event_id AS event_id, i.precedence AS precedence, any(i.source) AS source, "
             "toUnixTimestamp64Milli(any(i.event_timestamp)) AS event_timestamp, "
-            f"(event_id, precedence) IN (SELECT event_id, precedence FROM {database}.superseded_events) AS known "
+            "(event_id, precedence) IN "
+            f"(SELECT event_id, precedence FROM {database}.superseded_events) AS known "
             f"FROM {database}.event_identities AS i WHERE event_id IN (SELECT event_id FROM "
-            f"{database}.event_identities WHERE event_id IN (SELECT event_id FROM {database}.event_identities "
+            f"{database}.event_identities WHERE event_id IN "
+            f"(SELECT event_id FROM {database}.event_identities "
             f"WHERE inserted_at >= toDateTime({since_s}) AND {in_slice}) "
             "GROUP BY event_id HAVING uniqExact(precedence) > 1) "
             "GROUP BY event_id, precedence ORDER BY event_id, precedence DESC",

@@ -60,17 +60,19 @@ class Plan:
 async def day_states(
     store: ClickHouse, preaggregations: Sequence[PreAggregation], first_day: int, last_day: int
 ) -> dict[str, list[DayState]]:
-    """Every touched day (since the epoch) from `first_day` to `last_day`, both included, by pre-aggregation."""
+    """Every touched day from `first_day` to `last_day` (since the epoch, inclusive), by pre-aggregation."""
     database = store.database
     rows = await store.select(
-        "SELECT m.name AS name, toUInt32(m.day) AS day, m.total AS marks, b.seen AS seen, b.current AS generation "
-        "FROM (SELECT arrayJoin(arrayFilter((n, s) -> s = source, {names:Array(String)}, {sources:Array(String)})) "
-        f"AS name, day, sum(marks) AS total FROM {database}.day_marks WHERE source IN {{sources:Array(String)}} "
+        "SELECT m.name AS name, toUInt32(m.day) AS day, m.total AS marks, "
+        "b.seen AS seen, b.current AS generation FROM (SELECT "
+        "arrayJoin(arrayFilter((n, s) -> s = source, {names:Array(String)}, {sources:Array(String)})) "
+        f"AS name, day, sum(marks) AS total FROM {database}.day_marks "
+        "WHERE source IN {sources:Array(String)} "
         "AND day BETWEEN toDate({first:Int32}) AND toDate({last:Int32}) GROUP BY name, day) AS m LEFT JOIN "
         "(SELECT preaggregation AS name, day, max(marks_seen) AS seen, "
         "argMax(generation, (marks_seen, generation)) AS current "
-        f"FROM {database}.day_builds WHERE preaggregation IN {{names:Array(String)}} GROUP BY name, day) AS b "
-        "ON m.name = b.name AND m.day = b.day ORDER BY name, day",
+        f"FROM {database}.day_builds WHERE preaggregation IN {{names:Array(String)}} "
+        "GROUP BY name, day) AS b ON m.name = b.name AND m.day = b.day ORDER BY name, day",
         {
             "names": [preaggregation.name for preaggregation in preaggregations],
             "sources": [preaggregation.source for preaggregation in preaggregations],
@@ -126,7 +128,7 @@ def iso_day(day: int) -> str:
 async def version(
     store: ClickHouse, sources: Sequence[str], start_ms: int, end_ms: int, whole: Sequence[str] = ()
 ) -> str:
-    """What an answer hangs on: changes whenever an event of `sources` in the range, or any of `whole`, is stored.
+    """What an answer hangs on: changes with every event of `sources` in the range, and every one of `whole`.
 
     A cached answer under this version is never stale, whichever worker stored the event.
     """

@@ -55,7 +55,8 @@ async def _missing(store: ClickHouse, database: str) -> list[Migration]:
     version = await current_version(store, database)
     if version > head():
         message = (
-            f"ClickHouse has schema version {version}, this program knows {head()}: run a newer openride-stream"
+            f"ClickHouse has schema version {version}, this program knows {head()}: "
+            "run a newer openride-stream"
         )
         raise Fatal(message)
     return [migration for migration in all_migrations() if migration.version > version]

@@ -12,7 +12,15 @@ import orjson
 
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.conflicts import Conflicts
-from openride_stream.clickhouse.days import DAY_MS, DayState, Plan, day_states, days_of, iso_day, merged_pieces
+from openride_stream.clickhouse.days import (
+    DAY_MS,
+    DayState,
+    Plan,
+    day_states,
+    days_of,
+    iso_day,
+    merged_pieces,
+)
 from openride_stream.clickhouse.preaggregations import ALL, PreAggregation
 from openride_stream.clickhouse.retention import retention_days
 from openride_stream.clock import Clock

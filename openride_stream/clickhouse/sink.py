@@ -173,10 +173,7 @@ class Sink:
             await self._bisect(delivery, rows[middle:])
 
     async def _mark(self, touched: Iterable[tuple[str, int]]) -> None:
-        marks = [
-            {"source": table, "day": iso_day(day), "marks": 1}
-            for table, day in sorted(touched)
-        ]
+        marks = [{"source": table, "day": iso_day(day), "marks": 1} for table, day in sorted(touched)]
         if marks:
             await self._until_done("day_marks", orjson.dumps(marks)[1:-1])
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,13 +40,17 @@ QUESTIONS = {
     "everything": Question(FIRST_MS, NOW_MS, "NGN"),
     "whole days": Question(MIDNIGHT_MS - 20 * DAY_MS, MIDNIGHT_MS - 5 * DAY_MS, "NGN"),
     "odd edges": Question(MIDNIGHT_MS - 18 * DAY_MS + 1_234_567, MIDNIGHT_MS - 3 * DAY_MS - 7_654_321, "NGN"),
-    "part of a day": Question(MIDNIGHT_MS - 9 * DAY_MS + 3_600_000, MIDNIGHT_MS - 9 * DAY_MS + 60_000_000, "NGN"),
+    "part of a day": Question(
+        MIDNIGHT_MS - 9 * DAY_MS + 3_600_000, MIDNIGHT_MS - 9 * DAY_MS + 60_000_000, "NGN"
+    ),
     "nothing": Question(MIDNIGHT_MS - 300 * DAY_MS, MIDNIGHT_MS - 299 * DAY_MS, "NGN"),
     "another currency": Question(FIRST_MS, NOW_MS, "USD"),
     "a city": Question(FIRST_MS, NOW_MS, "NGN", city="Manhattan"),
     "a state": Question(MIDNIGHT_MS - 25 * DAY_MS, MIDNIGHT_MS, "NGN", state="NY"),
     "a city in no state": Question(FIRST_MS, NOW_MS, "NGN", city="Manhattan", state="LA"),
-    "hourly": Question(MIDNIGHT_MS - 6 * DAY_MS + 5_000_000, MIDNIGHT_MS - 4 * DAY_MS, "NGN", granularity="hourly"),
+    "hourly": Question(
+        MIDNIGHT_MS - 6 * DAY_MS + 5_000_000, MIDNIGHT_MS - 4 * DAY_MS, "NGN", granularity="hourly"
+    ),
     "daily": Question(FIRST_MS, NOW_MS, "NGN", granularity="daily"),
     "weekly in a city": Question(FIRST_MS, NOW_MS, "NGN", city="Brooklyn", granularity="weekly"),
     "monthly": Question(FIRST_MS, NOW_MS, "NGN", granularity="monthly"),
@@ -77,7 +80,9 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bytes]]:
         record = json.loads(line)
         if record["bad"] is None and record["topic"].startswith("openride.events."):
             value = (
-                base64.b64decode(record["value_base64"]) if "value_base64" in record else record["value"].encode()
+                base64.b64decode(record["value_base64"])
+                if "value_base64" in record
+                else record["value"].encode()
             )
             found.setdefault(record["topic"], []).append(value)
     return found

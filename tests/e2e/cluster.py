@@ -132,9 +132,10 @@ class Cluster:
         deadline = time.monotonic() + DEADLINE_S
         while True:
             for worker in self.workers:
-                with contextlib.suppress(OSError), urllib.request.urlopen(
-                    f"{worker.url}{path}?{query}", timeout=60
-                ) as answer:
+                with (
+                    contextlib.suppress(OSError),
+                    urllib.request.urlopen(f"{worker.url}{path}?{query}", timeout=60) as answer,
+                ):
                     return json.loads(answer.read())
             assert time.monotonic() < deadline, self.logs()
             time.sleep(0.2)
@@ -178,7 +179,9 @@ async def dead_letters(settings: Settings) -> list[dict[str, bytes]]:
     ]
     found = []
     async with AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap_servers, group_id=None, auto_offset_reset="earliest",
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        group_id=None,
+        auto_offset_reset="earliest",
         max_partition_fetch_bytes=8_000_000,
     ) as consumer:
         consumer.assign(partitions)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from openride_stream.clock import utc_from_ms
 from openride_stream.clickhouse.days import DAY_MS
+from openride_stream.clock import utc_from_ms
 from tests.e2e.cluster import Cluster, dead_letters, reasons
 from tests.fixtures.broker import EmbeddedBroker
 from tests.fixtures.services import required_service
@@ -70,7 +70,8 @@ def assert_figures(cluster: Cluster, reference: Reference) -> None:
 
 def rough(path: Path) -> list[str]:
     return [
-        "--max", "--bad", "0.02", "--duplicates", "0.05", "--end", END, "--limit", TRIPS, "--json-out", str(path),
+        "--max", "--bad", "0.02", "--duplicates", "0.05", "--end", END, "--limit", TRIPS,
+        "--json-out", str(path),
     ]  # fmt: skip
 
 

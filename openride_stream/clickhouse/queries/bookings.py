@@ -17,8 +17,10 @@ SELECT
     finalizeAggregation(confirmed_here) AS confirmed,
     finalizeAggregation(cancelled_here) AS cancelled,
     finalizeAggregation(completed_here) AS completed,
-    created + finalizeAggregation(confirmed_any) - finalizeAggregation(created_here + confirmed_any) AS converted,
-    created + finalizeAggregation(cancelled_any) - finalizeAggregation(created_here + cancelled_any) AS undone,
+    created + finalizeAggregation(confirmed_any)
+        - finalizeAggregation(created_here + confirmed_any) AS converted,
+    created + finalizeAggregation(cancelled_any)
+        - finalizeAggregation(created_here + cancelled_any) AS undone,
     confirmations, value, seats
 FROM
 (
@@ -35,6 +37,7 @@ FROM
     FROM (SELECT t.*, {here} AS here FROM {rows}) AS t
 )
 """
+
 
 async def bookings(store: ClickHouse, question: Question) -> dict[str, Any]:
     """Distinct bookings by status, rates in per cent, value in one currency."""
@@ -57,4 +60,3 @@ async def bookings(store: ClickHouse, question: Question) -> dict[str, Any]:
     if question.granularity:
         answer["time_series"] = await distinct_series(store, (BOOKINGS,), "created", question)
     return answer
-

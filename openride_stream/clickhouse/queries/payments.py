@@ -76,4 +76,3 @@ async def payments(store: ClickHouse, question: Question) -> dict[str, Any]:
     if question.granularity:
         answer["time_series"] = await distinct_series(store, (PAYMENTS,), "initiated", question)
     return answer
-

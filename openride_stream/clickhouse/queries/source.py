@@ -20,7 +20,7 @@ class Source:
 async def states(store: ClickHouse, preaggregation: PreAggregation, question: Question) -> Source:
     """The states of one pre-aggregation for the question's range, all of its columns."""
     found = await touched(store, (preaggregation,), question)
-    return _one(store.database, preaggregation, found[preaggregation.name], question, None, "p")
+    return _one(store.database, preaggregation, found[preaggregation.name], question)
 
 
 async def touched(
@@ -44,7 +44,14 @@ def all_states(
     For an hourly question `day` is the hour, read from events. `days` may hold more than the range.
     """
     sources = [
-        _one(database, preaggregation, days[preaggregation.name], question, ("city", "state", *columns), f"p{number}_")
+        _one(
+            database,
+            preaggregation,
+            days[preaggregation.name],
+            question,
+            columns=("city", "state", *columns),
+            prefix=f"p{number}_",
+        )
         for number, preaggregation in enumerate(preaggregations)
     ]
     params = {name: value for source in sources for name, value in source.params.items()}
@@ -56,8 +63,9 @@ def _one(
     preaggregation: PreAggregation,
     days: Sequence[DayState],
     question: Question,
-    columns: Sequence[str] | None,
-    prefix: str,
+    *,
+    columns: Sequence[str] | None = None,
+    prefix: str = "p",
 ) -> Source:
     variant = preaggregation.placed() if question.placed else preaggregation
     hourly = columns is not None and question.granularity == "hourly"

@@ -15,7 +15,8 @@ SELECT
     finalizeAggregation(started_here) AS started,
     finalizeAggregation(completed_here) AS completed,
     finalizeAggregation(cancelled_here) AS cancelled,
-    started + finalizeAggregation(completed_any) - finalizeAggregation(started_here + completed_any) AS finished,
+    started + finalizeAggregation(completed_any)
+        - finalizeAggregation(started_here + completed_any) AS finished,
     finalizeAggregation(drivers_here) AS drivers,
     completions, duration_minutes, distance_km, on_time, earnings, commission
 FROM
