@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
+from openride_stream.errors import ConfigurationError
 from openride_stream.settings import Settings
+from web.auth import check_binding, is_loopback
+from web.tokens import entry_of, new_token
 
 ROOT = Path(__file__).parents[2]
 OURS = ("migrate", "worker")
@@ -26,16 +29,22 @@ SERVICE_KEYS = {
     "ulimits",
     "volumes",
 }
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+TEXT = (ROOT / "docker-compose.yml").read_text()
+GIVEN = {
+    "OPENRIDE_PII_KEY": "x" * 32,
+    "OPENRIDE_API_TOKENS": entry_of("me", "viewer", new_token()).text(),
+}
+_VARIABLE = re.compile(r"\$\{(?P<name>\w+):(?P<how>[-?])(?P<text>[^}]*)\}")
+COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 
 
 def _environment(service: str) -> dict[str, str]:
-    """As compose hands it over: defaults applied, required variables set to a text."""
+    """As compose hands it over: defaults applied, required variables set to what the user has to give."""
     filled = {}
     for name, value in SERVICES[service]["environment"].items():
         assert isinstance(value, str), f"{service}.{name}: YAML made it a {type(value).__name__}; quote it"
-        filled[name] = re.sub(r"\$\{\w+:?([-?])([^}]*)\}", lambda m: m[2] if m[1] == "-" else "x" * 32, value)
+        filled[name] = _VARIABLE.sub(lambda m: m["text"] if m["how"] == "-" else GIVEN[m["name"]], value)
     return filled
 
 
@@ -63,6 +72,25 @@ def test_every_variable_is_a_setting_and_its_value_is_accepted(
     settings = Settings(_env_file=None)
     assert settings.kafka_bootstrap_servers.split(":")[0] in SERVICES
     assert settings.pii_key.get_secret_value()
+    # What `openride worker` asks before it binds.
+    check_binding(settings)
+
+
+def test_the_worker_serves_beyond_the_container_and_only_with_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = _environment("worker")
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert not is_loopback(given["OPENRIDE_WEB_HOST"])
+    monkeypatch.setenv("OPENRIDE_API_TOKENS", "")
+    with pytest.raises(ConfigurationError, match="OPENRIDE_API_TOKENS"):
+        check_binding(Settings(_env_file=None))
+
+
+def test_what_the_user_has_to_give_is_asked_for_with_a_sentence() -> None:
+    required = {match["name"]: match["text"] for match in _VARIABLE.finditer(TEXT) if match["how"] == "?"}
+    assert set(required) == set(GIVEN)
+    assert all(len(sentence.split()) > 4 for sentence in required.values())
+    assert set(re.findall(r"export (\w+)=", TEXT)) == set(GIVEN)
 
 
 @pytest.mark.parametrize("service", OURS)
