@@ -10,13 +10,11 @@ from typing import Any, Self
 
 from openride_stream.cache import Cache, open_cache
 from openride_stream.clickhouse.client import ClickHouse
-from openride_stream.clickhouse.migrate import current_version
-from openride_stream.clickhouse.migrations import head
 from openride_stream.clickhouse.reconcile import Reconciler
 from openride_stream.clickhouse.sink import Sink
 from openride_stream.clock import Clock, SystemClock
 from openride_stream.delivery import Ingest
-from openride_stream.errors import ConfigurationError, Fatal, Transient
+from openride_stream.errors import Fatal, Transient
 from openride_stream.events.decode import DecodePolicy
 from openride_stream.kafka.admin import cluster_id
 from openride_stream.kafka.dead_letters import DeadLetters
@@ -24,6 +22,7 @@ from openride_stream.kafka.end_offsets import broker_misreports_end
 from openride_stream.metadata.engine import Metadata
 from openride_stream.metadata.jobs import JobRuns, slot_of
 from openride_stream.metrics import Metrics
+from openride_stream.preflight import preflight
 from openride_stream.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -58,13 +57,10 @@ class Runtime:
     @classmethod
     async def open(cls, settings: Settings, metrics: Metrics, clock: Clock | None = None) -> Self:
         """Connect to everything and check the schema; raises `Fatal` with what to do when it cannot run."""
-        if not settings.pii_key.get_secret_value():
-            message = "OPENRIDE_PII_KEY is not set: personal data needs the key of its HMAC"
-            raise ConfigurationError(message)
         clock = clock or SystemClock()
         worker = worker_name()
         store = ClickHouse.open(settings)
-        await _wait_for_schema(store, settings)
+        await preflight(settings, store)
         cluster = await cluster_id(settings)
         dead_letters = await DeadLetters.open(settings, worker, metrics, clock)
         sink = Sink(store, settings, metrics, clock)
@@ -136,19 +132,3 @@ def _crash_on_error(task: asyncio.Task[None], crash: Callable[[BaseException], A
     logger.error("Background task failed: the worker exits", exc_info=error)
     crashing = asyncio.ensure_future(crash(error))
     crashing.add_done_callback(lambda _: None)
-
-
-async def _wait_for_schema(store: ClickHouse, settings: Settings) -> None:
-    for attempt in range(60):
-        try:
-            version = await current_version(store, settings.clickhouse_database)
-        except Transient as error:
-            logger.warning("Waiting for ClickHouse", extra={"error": str(error), "attempt": attempt})
-            await asyncio.sleep(1)
-            continue
-        if version == head():
-            return
-        message = f"ClickHouse has schema version {version}, we need {head()}: run `openride migrate`"
-        raise Fatal(message)
-    message = f"ClickHouse at {settings.clickhouse_url} did not answer for a minute"
-    raise Fatal(message)
