@@ -28,16 +28,19 @@ def configured(settings: Settings) -> tuple[Entry, ...]:
     return parse_tokens(settings.api_tokens.get_secret_value())
 
 
-def check_binding(settings: Settings) -> None:
+def check_binding(settings: Settings, bound: str | None = None) -> None:
     """Refuse to serve figures to a network without asking who is there.
 
+    `bound` is the address in truth, where something may have put another in place of `OPENRIDE_WEB_HOST`.
+
     Raises:
-        ConfigurationError: `OPENRIDE_WEB_HOST` is not a loopback address and there are no tokens, or
+        ConfigurationError: the address is not a loopback one and there are no tokens, or
             `OPENRIDE_API_TOKENS` cannot be read.
     """
-    if not configured(settings) and not is_loopback(settings.web_host):
+    host = settings.web_host if bound is None else bound
+    if not configured(settings) and not is_loopback(host):
         message = (
-            f"OPENRIDE_WEB_HOST is {settings.web_host} and OPENRIDE_API_TOKENS is empty: without tokens only "
+            f"OPENRIDE_WEB_HOST is {host} and OPENRIDE_API_TOKENS is empty: without tokens only "
             "this machine is answered (127.0.0.1, ::1 or localhost). Make one with "
             "`openride token new --role viewer --name NAME` and set the line that it prints"
         )
@@ -71,7 +74,7 @@ def authorise(request: web.Request, endpoint: Endpoint, settings: Settings) -> C
         return None
     entries = configured(settings)
     if not entries:
-        assert is_loopback(settings.web_host), "check_binding was not called"
+        # `check_binding` has seen to it that only this machine can ask.
         return LOCAL
     caller = caller_of(_bearer(request), entries)
     if caller is None:

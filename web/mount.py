@@ -10,7 +10,7 @@ from faust.web.drivers.aiohttp import Web as FaustWeb
 from faust.web.exceptions import WebError
 from faust.web.views import View
 
-from web.auth import configured, warn_open
+from web.auth import check_binding, configured, warn_open
 from web.context import Context
 from web.endpoint import Endpoint
 from web.problems import Problem
@@ -34,11 +34,21 @@ def mount(faust_web: FaustWeb, endpoints: Iterable[Endpoint], context: Context) 
     server.middlewares.append(measured(context.metrics))
     server.middlewares.append(problems)
     server.on_response_prepare.append(add_headers)
+    server.on_startup.append(_binding_guard(faust_web, context))
     if not configured(context.settings):
         server.on_startup.append(warn_open)
     by_path = sorted(endpoints, key=lambda endpoint: endpoint.path)
     for path, declared in groupby(by_path, key=lambda endpoint: endpoint.path):
         faust_web.add_view(_view(path, tuple(declared), context))
+
+
+def _binding_guard(faust_web: FaustWeb, context: Context) -> Callable[[web.Application], Awaitable[None]]:
+    async def guard(app: web.Application) -> None:
+        del app
+        # `faust worker --web-bind` overrules the setting, after the application was composed.
+        check_binding(context.settings, faust_web.app.conf.web_bind)
+
+    return guard
 
 
 def _view(path: str, endpoints: tuple[Endpoint, ...], context: Context) -> type[EndpointView]:

@@ -26,6 +26,16 @@ def test_a_network_address_is_refused_by_the_setting_that_names_it(host: str) ->
         register(app)
 
 
+async def test_an_address_that_fausts_command_line_gives_is_refused_as_well() -> None:
+    app = create_app(settings_on("127.0.0.1"))
+    register(app)
+    app.conf.web_bind = "0.0.0.0"
+    server = app.web.web_app
+    server.freeze()
+    with pytest.raises(ConfigurationError, match=r"0\.0\.0\.0"):
+        await server.startup()
+
+
 async def test_a_network_address_is_served_with_tokens() -> None:
     entry = entry_of("grafana", "viewer", new_token()).text()
     app = create_app(settings_on("0.0.0.0").model_copy(update={"api_tokens": SecretStr(entry)}))
