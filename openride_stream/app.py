@@ -31,7 +31,7 @@ class OpenRideApp(faust.App):
         self.metrics = Metrics()
         self.runtime: Runtime | None = None
         self.true_end_offsets: EndOffsets | None = None
-        super().__init__(settings.consumer_group, **_options(settings), **options)
+        super().__init__(settings.consumer_group, **(_options(settings) | options))
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)

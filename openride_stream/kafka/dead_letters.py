@@ -21,6 +21,7 @@ MAX_DEAD_LETTER_BYTES = 4 * 1024 * 1024
 _BATCH_BYTES = 512 * 1024
 # Where a record was first read: kept when a redriven record fails again, because identities hang on them.
 _ORIGIN = ("dlq.topic", "dlq.partition", "dlq.offset", "dlq.timestamp", "dlq.first_seen")
+_ATTEMPTS_DIGITS = 9
 
 Headers = list[tuple[str, bytes]]
 
@@ -111,5 +112,6 @@ def dead_letter_headers(topic: str, partition: int, reject: Reject, worker: str,
 
 
 def _attempts(record: Record) -> int:
-    text = dict(record.headers).get("dlq.attempts", b"0")
-    return int(text) if text.isdigit() else 0
+    # Anyone can send a header: null, no number at all, or a number of a million digits.
+    text = dict(record.headers).get("dlq.attempts") or b"0"
+    return int(text) if text.isdigit() and len(text) <= _ATTEMPTS_DIGITS else 0

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 from faust.types import TP
@@ -144,7 +145,7 @@ async def test_a_killed_process_leaves_nothing_out(
 
     with (tmp_path / "reader.log").open("ab") as log:
         for sent in (3000, 6000):
-            process = subprocess.Popen([*command, str(journal)], stdout=log, stderr=log)
+            process = subprocess.Popen([*command, str(journal)], stdout=log, stderr=log)  # noqa: ASYNC220
             try:
                 await until(lambda: len(set(journalled())) >= sent, f"{sent} records")  # noqa: B023
             finally:
@@ -237,7 +238,7 @@ async def test_ordinary_agents_and_tables_live_beside_batch_topics(
             async for word in stream:
                 counts[word] += 1
 
-        app.agent(app.topic(plain, value_type=str, key_type=str, partitions=PARTITIONS))(count)
+        app.agent(app.topic(plain, value_type=str, partitions=PARTITIONS))(count)
         return app, counts, taken
 
     await _send_words(bootstrap, plain, ["a", "b", "a"] * 20)
@@ -259,7 +260,7 @@ async def test_ordinary_agents_and_tables_live_beside_batch_topics(
 async def _send_words(bootstrap: str, topic: str, words: list[str]) -> None:
     async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all") as producer:
         for word in words:
-            await producer.send(topic, value=word.encode(), key=word.encode(), partition=0)
+            await producer.send(topic, orjson.dumps(word), partition=0)
         await producer.flush()
 
 

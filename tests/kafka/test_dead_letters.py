@@ -1,0 +1,179 @@
+"""Dead letters on a real broker: the record's own bytes, with a reason, whatever happens to the broker."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import pytest
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from prometheus_client import CollectorRegistry
+
+from openride_stream.events.records import Record
+from openride_stream.events.rejects import Reject
+from openride_stream.kafka.dead_letters import DeadLetters, dead_letter_headers
+from openride_stream.kafka.topics import create_topics
+from openride_stream.metrics import Metrics
+from openride_stream.settings import Settings
+from tests.fixtures.broker import EmbeddedBroker
+from tests.fixtures.clock import ManualClock
+
+TOPIC = "openride.events.trip"
+PARTITION = 2
+DEADLINE_S = 60.0
+CONTRACT = {
+    "dlq.topic", "dlq.partition", "dlq.offset", "dlq.timestamp", "dlq.error.class", "dlq.error.message",
+    "dlq.first_seen", "dlq.attempts", "dlq.worker",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A record that any producer may send: header values may be null."""
+
+    value: bytes | None = b"{}"
+    key: bytes | None = None
+    offset: int = 41
+    timestamp: int = 1_772_000_000_123
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+def reject(record: Record, message: str = "driver_id: not a UUID") -> Reject:
+    return Reject(record, "InvalidField", message)
+
+
+@pytest.fixture
+def broker(start_broker: Callable[[], EmbeddedBroker]) -> EmbeddedBroker:
+    return start_broker()
+
+
+@pytest.fixture
+def settings(broker: EmbeddedBroker) -> Settings:
+    return Settings(
+        _env_file=None,
+        kafka_bootstrap_servers=broker.bootstrap,
+        topic_partitions=3,
+        retry_backoff_min_ms=10,
+        retry_backoff_max_ms=200,
+    )
+
+
+@pytest.fixture
+async def letters(settings: Settings, clock: ManualClock) -> AsyncIterator[DeadLetters]:
+    await create_topics(settings)
+    opened = await DeadLetters.open(settings, "worker-1", Metrics(), clock)
+    yield opened
+    await opened.close()
+
+
+async def read(settings: Settings, count: int) -> list[ConsumerRecord]:
+    """The first `count` dead letters of the partition."""
+    found: list[ConsumerRecord] = []
+    async with AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        group_id=None,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=8_000_000,
+    ) as consumer:
+        consumer.assign([TopicPartition(f"{TOPIC}.dlq", PARTITION)])
+        async with asyncio.timeout(DEADLINE_S):
+            while len(found) < count:
+                for records in (await consumer.getmany(timeout_ms=200)).values():
+                    found += records
+    return found
+
+
+Publish = Callable[[Sequence[Record]], Awaitable[list[ConsumerRecord]]]
+
+
+@pytest.fixture
+def publish(letters: DeadLetters, settings: Settings) -> Publish:
+    """Publishes rejects of records and reads them back from the broker."""
+
+    async def once(records: Sequence[Record]) -> list[ConsumerRecord]:
+        async with asyncio.timeout(DEADLINE_S):
+            await letters.publish(TOPIC, PARTITION, [reject(record) for record in records])
+        return await read(settings, len(records))
+
+    return once
+
+
+async def test_a_dead_letter_says_where_from_and_why(publish: Publish, clock: ManualClock) -> None:
+    own = [("trace", b"1"), ("trace", b"2")]
+    (letter,) = await publish([Sent(b'{"driver_id": 7}', b"k", headers=own)])
+    assert (letter.key, letter.value) == (b"k", b'{"driver_id": 7}')
+    assert list(letter.headers[:2]) == own
+    headers = dict(letter.headers[2:])
+    assert headers.keys() == CONTRACT
+    assert headers == {
+        "dlq.topic": TOPIC.encode(),
+        "dlq.partition": b"2",
+        "dlq.offset": b"41",
+        "dlq.timestamp": b"1772000000123",
+        "dlq.error.class": b"InvalidField",
+        "dlq.error.message": b"driver_id: not a UUID",
+        "dlq.first_seen": b"%d" % clock.now_ms(),
+        "dlq.attempts": b"1",
+        "dlq.worker": b"worker-1",
+    }
+
+
+async def test_records_keep_their_bytes_and_their_order(publish: Publish) -> None:
+    records = [
+        Sent(None),
+        Sent(b"", b""),
+        Sent(b"\xff\x00", None),
+        Sent(None, b"key alone"),
+        Sent(b"x" * 2_000_000, b"large"),
+        *(Sent(b"y" * 100_000, b"%d" % number) for number in range(12)),
+        Sent(b"{}", headers=[("null", None), ("", b"")]),  # type: ignore[list-item]  # Kafka allows null
+    ]
+    found = await publish(records)
+    assert [(r.key, r.value) for r in found] == [(r.key, r.value) for r in records]
+    assert found[-1].headers[:2] == (("null", None), ("", b""))
+
+
+async def test_a_redriven_record_keeps_its_origin_and_counts(publish: Publish, clock: ManualClock) -> None:
+    (first,) = await publish([Sent(offset=7)])
+    clock.advance(3600)
+    again = Sent(first.value, first.key, offset=900, timestamp=1_772_999_999_999, headers=first.headers)
+    second = (await publish([again, again]))[1]
+    before, after = dict(first.headers), dict(second.headers)
+    for name in ("dlq.topic", "dlq.partition", "dlq.offset", "dlq.timestamp", "dlq.first_seen"):
+        assert after[name] == before[name]
+    assert after["dlq.attempts"] == b"2"
+    assert len(second.headers) == len(after)
+
+
+@pytest.mark.parametrize("attempts", [None, b"", b"-1", b"many", b"9" * 5000, "²".encode()])
+def test_no_header_that_a_producer_sends_stops_us(attempts: bytes | None) -> None:
+    record = Sent(headers=[("dlq.attempts", attempts), ("dlq.offset", b"spoofed")])  # type: ignore[list-item]
+    headers = dict(dead_letter_headers(TOPIC, PARTITION, reject(record), "w", 0))
+    assert headers["dlq.attempts"] == b"1"
+    assert headers["dlq.offset"] == b"41"
+
+
+async def test_a_broker_that_is_killed_gets_them_when_it_is_back(
+    broker: EmbeddedBroker, letters: DeadLetters, settings: Settings
+) -> None:
+    await letters.publish(TOPIC, PARTITION, [reject(Sent(b"before"))])
+    broker.kill()
+    publishing = asyncio.create_task(letters.publish(TOPIC, PARTITION, [reject(Sent(b"during"))] * 5))
+    done, _ = await asyncio.wait({publishing}, timeout=1.0)
+    assert not done, "said to be acknowledged by a broker that is dead"
+    broker.start()  # its log is gone and it makes the topic anew: the embedded broker keeps it in memory
+    await asyncio.wait_for(publishing, DEADLINE_S)
+    assert {letter.value for letter in await read(settings, 5)} == {b"during"}
+
+
+async def test_only_what_was_acknowledged_is_counted(
+    letters: DeadLetters, settings: Settings, clock: ManualClock
+) -> None:
+    metrics = Metrics()
+    opened = await DeadLetters.open(settings, "worker-2", metrics, clock)
+    await opened.publish(TOPIC, PARTITION, [reject(Sent(b"1")), reject(Sent(b"2"))])
+    await opened.close()
+    assert published(metrics.registry) == 2
+
+
+def published(registry: CollectorRegistry) -> float | None:
+    return registry.get_sample_value("openride_dead_letters_published_total", {"topic": TOPIC})

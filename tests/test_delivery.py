@@ -1,0 +1,226 @@
+"""Delivery: a batch is acked when each of its records is durable or an acknowledged dead letter, never before."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import orjson
+import pytest
+
+import openride_stream.delivery as delivery_module
+from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.clickhouse.sink import Sink
+from openride_stream.clock import SystemClock, utc_from_ms
+from openride_stream.delivery import Ingest
+from openride_stream.errors import BrokerUnavailable, StoreUnavailable
+from openride_stream.events.decode import Decoded, decode
+from openride_stream.events.records import Record, RecordBatch
+from openride_stream.events.rejects import Reject
+from openride_stream.metrics import Metrics
+from openride_stream.settings import Settings
+from tests.events.batches import POLICY, FakeRecord
+
+TOPIC = "openride.events.location"
+DEADLINE_S = 60.0
+
+
+class Letters:
+    """Dead letters as they would be acknowledged; `gate` closed is a broker that does not answer."""
+
+    def __init__(self) -> None:
+        self.published: list[Reject] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.error: Exception | None = None
+
+    async def publish(self, topic: str, partition: int, rejects: Sequence[Reject]) -> None:
+        assert (topic, partition) == (TOPIC, 3)
+        await self.gate.wait()
+        if self.error:
+            raise self.error
+        self.published += rejects
+
+
+class Acks:
+    """Which batches were acked, by first offset, and what was stored by then."""
+
+    def __init__(self) -> None:
+        self.done: list[int] = []
+        self.changed = asyncio.Event()
+
+    def of(self, batch: RecordBatch) -> Any:
+        def ack() -> bool:
+            self.done.append(batch.first_offset)
+            self.changed.set()
+            return True
+
+        return ack
+
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            while len(self.done) < count:
+                self.changed.clear()
+                await self.changed.wait()
+
+
+class GatedStore(ClickHouse):
+    """The real store behind a gate."""
+
+    open_gate: asyncio.Event
+    away = False
+
+    async def insert(self, table: str, rows: bytes) -> None:
+        await self.open_gate.wait()
+        if self.away:
+            message = "away"
+            raise StoreUnavailable(message)
+        await super().insert(table, rows)
+
+
+@pytest.fixture
+async def gated(store: ClickHouse, settings: Settings) -> AsyncIterator[GatedStore]:
+    opened = GatedStore.open(settings)
+    opened.open_gate = asyncio.Event()
+    opened.open_gate.set()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def letters() -> Letters:
+    return Letters()
+
+
+@pytest.fixture
+def acks() -> Acks:
+    return Acks()
+
+
+@pytest.fixture
+async def ingest(gated: GatedStore, settings: Settings, letters: Letters) -> AsyncIterator[Ingest]:
+    metrics = Metrics()
+    sink = Sink(gated, settings, metrics, SystemClock())
+    flushing = asyncio.create_task(sink.run())
+    yield Ingest(POLICY, sink, letters, metrics, SystemClock())
+    flushing.cancel()
+    await asyncio.gather(flushing, return_exceptions=True)
+
+
+def location(**given: Any) -> bytes:
+    event = {
+        "event_type": "driver.location.updated",
+        "event_timestamp": utc_from_ms(SystemClock().now_ms()).isoformat(),
+        "driver_id": str(uuid.uuid4()),
+        "lat": 6.5,
+        "lon": 3.4,
+    }
+    return orjson.dumps(event | given)
+
+
+def batch_of(*values: bytes | None, first: int = 0) -> RecordBatch:
+    now_ms = SystemClock().now_ms()
+    records: list[Record] = [FakeRecord(value, first + n, now_ms) for n, value in enumerate(values)]
+    return RecordBatch(TOPIC, 3, records)
+
+
+async def stored(store: ClickHouse) -> list[int]:
+    rows = await store.select(f"SELECT offset FROM {store.database}.location_events FINAL ORDER BY offset")
+    return [row["offset"] for row in rows]
+
+
+async def test_a_batch_is_acked_when_its_rows_are_durable(
+    ingest: Ingest, gated: GatedStore, acks: Acks
+) -> None:
+    gated.open_gate.clear()
+    batch = batch_of(location(), location())
+    await ingest.accept(batch, acks.of(batch))
+    await asyncio.sleep(0.2)  # ten flush intervals
+    assert acks.done == []
+    gated.open_gate.set()
+    await acks.until(1)
+    assert await stored(gated) == [0, 1]
+
+
+async def test_a_batch_without_a_good_record_is_acked_behind_its_dead_letters(
+    ingest: Ingest, letters: Letters, acks: Acks
+) -> None:
+    letters.gate.clear()
+    batch = batch_of(b"{", None, location(lat=91))
+    accepting = asyncio.create_task(ingest.accept(batch, acks.of(batch)))
+    await asyncio.sleep(0.1)
+    assert acks.done == []
+    letters.gate.set()
+    await asyncio.wait_for(accepting, DEADLINE_S)
+    assert acks.done == [0]
+    assert [reject.record.offset for reject in letters.published] == [0, 1, 2]
+    assert "lat" in letters.published[2].message
+
+
+async def test_one_bad_record_costs_only_itself(
+    ingest: Ingest, gated: GatedStore, letters: Letters, acks: Acks
+) -> None:
+    batch = batch_of(location(), b"not JSON", location(), first=10)
+    await ingest.accept(batch, acks.of(batch))
+    await acks.until(1)
+    assert await stored(gated) == [10, 12]
+    assert [reject.record.offset for reject in letters.published] == [11]
+
+
+async def test_a_broker_that_takes_no_dead_letters_keeps_the_batch_unacked(
+    ingest: Ingest, gated: GatedStore, letters: Letters, acks: Acks
+) -> None:
+    letters.error = BrokerUnavailable("no broker")
+    batch = batch_of(location(), b"not JSON")
+    with pytest.raises(BrokerUnavailable):
+        await ingest.accept(batch, acks.of(batch))
+    await ingest.sink.drain(DEADLINE_S)
+    assert acks.done == []
+
+
+async def test_a_store_that_is_away_keeps_batches_unacked_and_in_order(
+    ingest: Ingest, gated: GatedStore, acks: Acks
+) -> None:
+    gated.away = True
+    for first in (0, 1, 2):
+        batch = batch_of(location(), first=first)
+        await ingest.accept(batch, acks.of(batch))
+    assert not await ingest.sink.drain(0.2)
+    assert acks.done == []
+    gated.away = False
+    await acks.until(3)
+    assert acks.done == [0, 1, 2]
+    assert await stored(gated) == [0, 1, 2]
+
+
+async def test_a_row_that_the_store_refuses_is_dead_lettered_with_its_column(
+    ingest: Ingest, gated: GatedStore, letters: Letters, acks: Acks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lenient(batch: RecordBatch, policy: Any, now_ms: int) -> Decoded:
+        decoded = decode(batch, policy, now_ms)
+        decoded.rows[2]["driver_id"] = "+2348012345678"
+        return decoded
+
+    monkeypatch.setattr(delivery_module, "decode", lenient)
+    batch = batch_of(*(location() for _ in range(5)), first=20)
+    await ingest.accept(batch, acks.of(batch))
+    await acks.until(1)
+    monkeypatch.undo()
+    following = batch_of(location(), first=25)
+    await ingest.accept(following, acks.of(following))
+    await acks.until(2)
+    assert await stored(gated) == [20, 21, 23, 24, 25]
+    (reject,) = letters.published
+    assert (reject.record.offset, reject.error) == (22, "StoreRefused")
+    assert reject.message.startswith("driver_id:")
+    assert "234" not in reject.message, "a value got into the dead letter's header"
+
+
+async def test_live_tables_see_each_batch_once_and_before_it_is_acked(ingest: Ingest, acks: Acks) -> None:
+    seen: list[tuple[int, int, list[int]]] = []
+    ingest.live = (lambda batch, rows: seen.append((batch.first_offset, len(rows), list(acks.done))),)
+    for first in (0, 5):
+        batch = batch_of(location(), b"{", first=first)
+        await ingest.accept(batch, acks.of(batch))
+        await acks.until(len(seen))
+    assert seen == [(0, 1, []), (5, 1, [0])]
