@@ -22,7 +22,8 @@ from openride_stream.events.topics import EVENT_TABLES
 
 _READY_WITHIN_S: Final = 120.0
 _STALLED_AFTER_S: Final = 60.0
-_POLL_S: Final = 0.02
+# A poll costs the store some milliseconds of the CPU that the peer needs.
+_POLL_S: Final = 0.1
 _SENT_PER_S: Final = 20_000
 _RATE_SHARE: Final = 0.7
 _READ_COUNT: Final = re.compile(r"^read (\d+)$", re.MULTILINE)
