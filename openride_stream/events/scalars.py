@@ -27,6 +27,7 @@ END_TIMESTAMP_MS: Final = 7_258_118_400_000
 """2200-01-01, exclusive: ClickHouse's DateTime64 holds any later use of it with room for a zone."""
 
 UUID_PATTERN: Final = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+UUID_MESSAGE: Final = "Input should be a UUID of 32 hexadecimal digits in groups of 8-4-4-4-12"
 TIMESTAMP_PATTERN: Final = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
     r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?$"
@@ -40,6 +41,7 @@ MONEY_MESSAGE: Final = (
     "(as a string when it has decimals and is 1e13 or more)"
 )
 _TIMESTAMP: Final = "timestamp"
+_STORED_UUID_PATTERN: Final = UUID_PATTERN.replace("a-fA-F", "a-f")
 _STORED_MONEY_PATTERN: Final = r"^(0|[1-9][0-9]{0,15})\.[0-9]{2}$"
 _MONEY_TEXT: Final = re.compile(MONEY_PATTERN.rstrip("$") + r"\Z")
 
@@ -83,6 +85,27 @@ def _money(amount: object) -> str:
         if float(text) == amount:
             return text
     raise ValueError(MONEY_MESSAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    """Marks a UUID, which becomes lower case; nearly all come so, and making a copy costs as much as the check."""
+
+    def __get_pydantic_core_schema__(self, source: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
+        del source, handler
+        stored = core_schema.str_schema(pattern=_STORED_UUID_PATTERN)
+        return core_schema.union_schema(
+            [stored, core_schema.str_schema(pattern=UUID_PATTERN, to_lower=True)],
+            mode="left_to_right",
+            custom_error_type="uuid_text",
+            custom_error_message=UUID_MESSAGE,
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        del schema, handler
+        return {"type": "string", "pattern": UUID_PATTERN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +178,7 @@ class Whole:
 
 Text = Annotated[str, Field()]
 NonEmptyText = Annotated[str, Chars(min_length=1)]
-Id = Annotated[str, Chars(pattern=UUID_PATTERN, to_lower=True)]
+Id = Annotated[str, _Identity()]
 Phone = Annotated[str, Chars(pattern=r"^\+[1-9][0-9]{1,14}$")]
 Currency = Annotated[str, Chars(pattern=r"^[A-Z]{3}$")]
 CardDigits = Annotated[str, Chars(pattern=r"^[0-9]{4}$")]
