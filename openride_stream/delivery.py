@@ -5,7 +5,6 @@ else acks it. Whatever fails in between leaves it unacked, and Kafka hands it ou
 """
 
 import logging
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -23,7 +22,6 @@ logger = logging.getLogger(__name__)
 
 Rows = Sequence[dict[str, Any]]
 LiveTable = Callable[[RecordBatch, Rows], None]
-_REFUSED_COLUMN = re.compile(r"value of key (\w+)|column `?(\w+)`?")
 
 
 class DeadLetterPublisher(Protocol):
@@ -77,10 +75,8 @@ class Ingest:
 
     async def _refuse(self, batch: RecordBatch, row: dict[str, Any], error: StoreRefused) -> None:
         record = next(record for record in batch.records if record.offset == row["offset"])
-        column = _REFUSED_COLUMN.search(str(error))
-        named = next((name for name in column.groups() if name), "?") if column else "?"
         # ClickHouse quotes values in its message; a dead letter's header names the field and the code only.
-        message = f"{named}: ClickHouse refused the row (code {error.code})"
+        message = f"{error.column or '?'}: ClickHouse refused the row (code {error.code})"
         logger.warning("Row refused by ClickHouse", extra={"topic": batch.topic, "code": error.code})
         await self._reject(batch, [Reject(record, "StoreRefused", message)])
 

@@ -33,12 +33,14 @@ class StoreUnavailable(Transient):
 class StoreRefused(Rejected):
     """ClickHouse refused the statement or the rows for good.
 
-    `code` is ClickHouse's error code (0 when the answer carried none).
+    `code` is ClickHouse's error code (0 when the answer carried none), `column` the one at fault ("" when
+    the answer named none).
     """
 
-    def __init__(self, message: str, code: int = 0) -> None:
+    def __init__(self, message: str, code: int = 0, column: str = "") -> None:
         super().__init__(message)
         self.code = code
+        self.column = column
 
 
 class BrokerUnavailable(Transient):

@@ -78,11 +78,16 @@ class Settings(BaseSettings):
         ge=0,
         description="An event_timestamp this far ahead of its record's Kafka timestamp is rejected.",
     )
+    # ClickHouse counts expiry in 32-bit seconds: what would expire after 2106 would expire at once.
     retention_events_days: int = Field(
-        400, ge=1, description="Days (by event time) that domain events are kept."
+        400, ge=1, le=20_000, description="Days (by event time) that domain events are kept."
     )
-    retention_location_days: int = Field(30, ge=1, description="Days that location events are kept.")
-    retention_schedule_days: int = Field(90, ge=1, description="Days that schedule executions are kept.")
+    retention_location_days: int = Field(
+        30, ge=1, le=20_000, description="Days that location events are kept."
+    )
+    retention_schedule_days: int = Field(
+        90, ge=1, le=20_000, description="Days that schedule executions are kept."
+    )
 
     # Sink
     flush_rows: int = Field(20_000, ge=1, description="Flush when this many rows are waiting.")

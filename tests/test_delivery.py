@@ -1,4 +1,4 @@
-"""Delivery: a batch is acked when each of its records is durable or an acknowledged dead letter, never before."""
+"""Delivery: a batch is acked when each of its records is a durable row or an acknowledged dead letter."""
 
 import asyncio
 import uuid
@@ -212,8 +212,7 @@ async def test_a_row_that_the_store_refuses_is_dead_lettered_with_its_column(
     assert await stored(gated) == [20, 21, 23, 24, 25]
     (reject,) = letters.published
     assert (reject.record.offset, reject.error) == (22, "StoreRefused")
-    assert reject.message.startswith("driver_id:")
-    assert "234" not in reject.message, "a value got into the dead letter's header"
+    assert reject.message == "driver_id: ClickHouse refused the row (code 376)", "the field, and no value"
 
 
 async def test_live_tables_see_each_batch_once_and_before_it_is_acked(ingest: Ingest, acks: Acks) -> None:

@@ -10,10 +10,12 @@ import re
 from openride_stream.errors import OpenRideError, StoreRefused, StoreUnavailable
 
 _CODE = re.compile(r"Code: (\d+)")
+# The last such words are ClickHouse's own; those before may be quoted from a row.
+_COLUMN = re.compile(r".*\(while read(?:ing)? the value of key (\w+)\)", re.DOTALL)
 
 # The rows cannot be read as the table's columns; no retry will change that.
 ROW_FAULTS = frozenset(
-    {6, 25, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 376, 407, 467, 469, 691}
+    {6, 25, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 130, 131, 321, 349, 376, 407, 467, 469, 691}
 )
 
 # The store is away, overloaded, or between states; the same statement may succeed later.
@@ -41,8 +43,13 @@ def insert_failure(text: str) -> OpenRideError:
     """The error to raise for a failed insert, from the answer's text."""
     code = error_code(text)
     if code in ROW_FAULTS:
-        return StoreRefused(_first_line(text), code)
+        return StoreRefused(_first_line(text), code, _column(text))
     return StoreUnavailable(_first_line(text))
+
+
+def _column(text: str) -> str:
+    found = _COLUMN.search(text)
+    return found.group(1) if found else ""
 
 
 def _first_line(text: str) -> str:
