@@ -1,1 +1,1 @@
-"""`openride bench`: this application beside its peers. Each peer is a process; only one that runs is imported."""
+"""`openride bench`: this application beside its peers, each a process; only one that runs is imported."""

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaProducer
 
@@ -14,8 +14,8 @@ from openride_stream.settings import Settings
 _BATCH_BYTES: Final = 64 * 1024
 _SPREAD_MS: Final = 6 * 3_600_000
 _TICK_S: Final = 0.05
-_PRIMER_SEED: Final = 7
-_PRIMER_DRAWS: Final = 4_000
+PRIMER_SEED: Final = 7
+PRIMER_DRAWS: Final = 4_000
 
 
 class Feed:
@@ -41,7 +41,7 @@ class Feed:
         Once all of them are rows, a consumer holds every partition and has run its whole path.
         """
         primers: dict[tuple[str, int], Payload] = {}
-        for payload in payloads(_PRIMER_DRAWS, _PRIMER_SEED):
+        for payload in payloads(PRIMER_DRAWS, PRIMER_SEED):
             primers.setdefault((payload.topic, payload.partition_seed % self._partitions), payload)
         now = stamp(_now_ms())
         await self._send((payload, now) for payload in primers.values())
@@ -68,7 +68,7 @@ class Feed:
             await asyncio.sleep(_TICK_S)
 
     async def _send(self, stamped: Iterable[tuple[Payload, bytes]]) -> None:
-        open_batches = {}
+        open_batches: dict[tuple[str, int], Any] = {}
         sent = []
         for payload, moment in stamped:
             place = payload.topic, payload.partition_seed % self._partitions

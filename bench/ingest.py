@@ -15,7 +15,7 @@ _PACED_SEED: Final = 2027
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is asked for: `events` in the backlog, `repeats` of each of `names`, at most `rate_per_s` paced."""
+    """What is asked for: `events` in the backlog, `repeats` of `names`, at most `rate_per_s` paced."""
 
     events: int
     repeats: int

@@ -53,7 +53,7 @@ def quantiles(waits: Mapping[int, int]) -> tuple[float, ...]:
 
 
 async def _watch(stage: Stage, count: int, begin_ms: int, stalled_after_s: float) -> Counter[int]:
-    """How many events waited how long, once all `count` are seen; each poll's new rows are seen at its end."""
+    """How many events waited how long, once all `count` are seen; a row is seen when its poll ends."""
     known: Counter[Sent] = Counter()
     waits: Counter[int] = Counter()
     moved_s = time.monotonic()
@@ -79,5 +79,6 @@ async def _stored(stage: Stage, begin_ms: int) -> Counter[Sent]:
         "WHERE event_timestamp >= fromUnixTimestamp64Milli({begin:Int64}, 'UTC')"
         for table in EVENT_TABLES
     )
-    sql = f"SELECT toUnixTimestamp64Milli(event_timestamp) AS sent, count() AS rows FROM ({times}) GROUP BY sent"
+    sent = "toUnixTimestamp64Milli(event_timestamp)"
+    sql = f"SELECT {sent} AS sent, count() AS rows FROM ({times}) GROUP BY sent"
     return Counter({row["sent"]: row["rows"] for row in await stage.store.select(sql, {"begin": begin_ms})})

@@ -16,6 +16,7 @@ from bench.latency import latency_ms
 from bench.payloads import Payload
 from bench.peers import Peer
 from bench.stage import Stage, open_stage
+from openride_stream.clickhouse.client import Param
 from openride_stream.embedded.children import Child
 from openride_stream.errors import Fatal
 from openride_stream.events.topics import EVENT_TABLES
@@ -129,7 +130,7 @@ class Watch:
             "SELECT toUInt64(sum(total_rows)) AS rows FROM system.tables "
             "WHERE database = {database:String} AND name IN {tables:Array(String)}"
         )
-        asked = {"database": self._stage.store.database, "tables": list(EVENT_TABLES)}
+        asked: dict[str, Param] = {"database": self._stage.store.database, "tables": list(EVENT_TABLES)}
         rows: int = (await self._stage.store.select(sql, asked))[0]["rows"]
         return rows
 

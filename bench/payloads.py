@@ -44,7 +44,7 @@ _KEYS: Final = {
     "route": "route_id",
     "location": "driver_id",
 }
-_IDS: Final = tuple(_KEYS.values())[:5] + ("driver_id", "rider_id")
+_IDS: Final = ("user_id", "booking_id", "payment_id", "trip_id", "route_id", "driver_id", "rider_id")
 _POOL: Final = 5_000
 STAMP: Final = "2026-01-01T00:00:00.000Z"
 """Stands for the event time until an event is sent; as long as any other."""
@@ -53,7 +53,7 @@ _STAMP_BYTES: Final = STAMP.encode()
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """One event, all but its time: `partition_seed` is a hash of the key, to be taken modulo the partitions."""
+    """One event, all but its time; `partition_seed` modulo the partitions is its partition."""
 
     topic: str
     key: bytes

@@ -48,7 +48,7 @@ class OneByOne:
         now_ms = self._clock.now_ms()
         frame = Frame(source, partition, self._policy, self._policy.floor_ms(source.table, now_ms), now_ms)
         row = self._validate(source.domain, record.value)
-        row = defaults_of(row, source) | row
+        row = {**defaults_of(row, source), **row}
         complete(row, record, record.value, frame)
         if "personal_" in row:
             store_masked(row, record.value, frame)

@@ -29,6 +29,8 @@ def create_app(settings: Settings) -> faust.App:
         broker_heartbeat_interval=settings.broker_heartbeat_interval_s,
         autodiscover=False,
         web_enabled=False,
+        # Faust sends each change of a table alone unless told to wait a moment for others.
+        producer_linger_ms=20,
     )
     rows = Rows(settings)
     rules = OneByOne(settings, model)
@@ -53,7 +55,7 @@ def _declare(app: faust.App, name: str, rules: OneByOne, waiting: list[tuple[str
     topic = app.topic(name, value_type=bytes, value_serializer="raw", key_type=bytes, key_serializer="raw")
     counts = app.Table(f"{label}-counts", default=int).tumbling(_WINDOW_S, expires=10 * _WINDOW_S)
 
-    @app.agent(topic, name=label)  # type: ignore[untyped-decorator]
+    @app.agent(topic, name=label)
     async def consume(stream: Any) -> None:
         async for event in stream.events():
             message = event.message

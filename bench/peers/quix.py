@@ -11,7 +11,7 @@ from openride_stream.events.registry import Row
 from openride_stream.settings import Settings
 
 
-class ClickHouseSink(BaseSink):  # type: ignore[misc]
+class ClickHouseSink(BaseSink):
     """Gathers the rows of all partitions and stores them at each checkpoint; Quix commits behind it.
 
     Quix's own batching sink writes each partition alone: 48 small inserts a checkpoint here.
@@ -22,9 +22,9 @@ class ClickHouseSink(BaseSink):  # type: ignore[misc]
         self._rows = rows
         self._waiting: list[tuple[str, Row]] = []
 
-    def add(self, value: Any, **place: Any) -> None:
+    def add(self, value: Any, *place: Any, **named_place: Any) -> None:
         """Take one row with its table on."""
-        del place
+        del place, named_place
         self._waiting.append(value)
 
     def flush(self) -> None:

@@ -90,6 +90,7 @@ def _usual(row: Row | None, record: Record, frame: Frame) -> Row | None:
 def _unusual(row: Row | None, record: Record, frame: Frame) -> Row | None:
     """Schedule executions are completed by rules of their own."""
     del row, record, frame
+    return None
 
 
 def _finished(row: Row | None, record: Record, frame: Frame) -> Row:

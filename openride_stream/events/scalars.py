@@ -89,7 +89,7 @@ def _money(amount: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Identity:
-    """Marks a UUID, which becomes lower case; nearly all come so, and making a copy costs as much as the check."""
+    """Marks a UUID, which becomes lower case; nearly all come so, and a copy costs as much as the check."""
 
     def __get_pydantic_core_schema__(self, source: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
         del source, handler
