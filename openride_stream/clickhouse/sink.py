@@ -67,8 +67,7 @@ class Sink:
         self._flush_wanted = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._flushed = asyncio.Event()
         self.available = True
         self.last_error = ""
 
@@ -83,7 +82,6 @@ class Sink:
         self._waiting.append(delivery)
         self._waiting_rows += delivery.rows
         self._count(delivery.rows, len(delivery.body))
-        self._idle.clear()
         if self._waiting_rows >= self._settings.flush_rows:
             self._flush_wanted.set()
 
@@ -92,9 +90,10 @@ class Sink:
         try:
             async with asyncio.timeout(timeout_s):
                 while self._unacked_rows:
+                    # Agents may still write: each flush asks for the next until nothing is left.
+                    self._flushed.clear()
                     self._flush_wanted.set()
-                    self._idle.clear()
-                    await self._idle.wait()
+                    await self._flushed.wait()
         except TimeoutError:
             return False
         return True
@@ -144,8 +143,7 @@ class Sink:
             self._count(-delivery.rows, -len(delivery.body))
             delivery.durable()
         self._room.set()
-        if not self._unacked_rows:
-            self._idle.set()
+        self._flushed.set()
 
     async def _insert_table(self, table: str, deliveries: list[Delivery]) -> None:
         for chunk in _chunks(deliveries):
