@@ -9,10 +9,12 @@ from aiokafka import TopicPartition
 from faust.types import TP
 
 from openride_stream.events.topics import TOPICS
+from openride_stream.holdings import Place
 from openride_stream.kafka.end_offsets import true_end_offsets
 from openride_stream.kafka.lag import group_lag
 from openride_stream.logs import logging_config
 from openride_stream.metrics import Metrics
+from openride_stream.presence import Presence
 from openride_stream.runtime import Runtime, worker_name
 from openride_stream.settings import Settings
 from openride_stream.stall import Partition, Standing, watch
@@ -67,6 +69,19 @@ class OpenRideApp(faust.App):
             if (tp := TP(lag.topic, lag.partition)) in ours
         }
 
+    def places(self) -> Mapping[Partition, Place] | None:
+        """Where each batch partition of ours stands, as this worker knows it; None during a rebalance."""
+        if self.rebalancing_count == 0 or self.rebalancing:
+            return None
+        consumer = self.consumer
+        assert isinstance(consumer, Consumer), "the app reads through the batch transport"
+        lags = consumer.lag_records()
+        return {
+            (tp.topic, tp.partition): Place(consumer.ledger.committable(tp), lags.get(tp))
+            for tp in consumer.assignment()
+            if tp.topic in self.batch_topics
+        }
+
     async def on_first_start(self) -> None:
         """Make Faust's folder; it makes no parents itself."""
         self.conf.datadir.mkdir(parents=True, exist_ok=True)
@@ -77,8 +92,11 @@ class OpenRideApp(faust.App):
         self.runtime = await Runtime.open(self.settings, self.metrics)
         self.true_end_offsets = mended_ends if self.runtime.misreports_end else None
         watching = watch(self, self.runtime.clock, self.settings.stall_timeout_s)
-        self.runtime.start(self.crash, watching)
+        self.runtime.start(self.crash, watching, self._presence(self.runtime).run())
         await super().on_start()
+
+    def _presence(self, runtime: Runtime) -> Presence:
+        return Presence(self, runtime.worker, runtime.workers, runtime.clock, self.settings)
 
     async def on_started(self) -> None:
         """Take what start-up left alive out of the collector's sight: it would be scanned at every pass."""

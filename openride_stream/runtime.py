@@ -21,6 +21,7 @@ from openride_stream.kafka.dead_letters import DeadLetters
 from openride_stream.kafka.end_offsets import broker_misreports_end
 from openride_stream.metadata.engine import Metadata
 from openride_stream.metadata.jobs import JobRuns, slot_of
+from openride_stream.metadata.workers import Workers
 from openride_stream.metrics import Metrics
 from openride_stream.preflight import preflight
 from openride_stream.settings import Settings
@@ -46,6 +47,7 @@ class Runtime:
     worker: str
     store: ClickHouse
     metadata: Metadata
+    workers: Workers
     cache: Cache
     dead_letters: DeadLetters
     sink: Sink
@@ -60,6 +62,7 @@ class Runtime:
         clock = clock or SystemClock()
         worker = worker_name()
         store = ClickHouse.open(settings)
+        metadata = Metadata.open(settings.metadata_url)
         await preflight(settings, store)
         cluster = await cluster_id(settings)
         dead_letters = await DeadLetters.open(settings, worker, metrics, clock)
@@ -74,7 +77,8 @@ class Runtime:
             metrics=metrics,
             worker=worker,
             store=store,
-            metadata=Metadata.open(settings.metadata_url),
+            metadata=metadata,
+            workers=Workers(metadata, settings.consumer_group),
             cache=open_cache(settings, metrics, clock),
             dead_letters=dead_letters,
             sink=sink,

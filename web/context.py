@@ -1,12 +1,13 @@
 """What views need of a running worker, and nothing more: a test can stand in for all of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from openride_stream.cache import Cache
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clock import Clock
+from openride_stream.metadata.workers import LiveWorker
 from openride_stream.metrics import Metrics
 from openride_stream.settings import Settings
 from web.problems import unavailable
@@ -23,6 +24,14 @@ class SinkState(Protocol):
     @property
     def last_error(self) -> str:
         """Why the last failed insert failed; it stays after recovery."""
+        ...
+
+
+class LiveWorkers(Protocol):
+    """The workers of the consumer group."""
+
+    async def alive(self) -> Sequence[LiveWorker]:
+        """Every worker that says that it lives; raises `MetadataUnavailable`."""
         ...
 
 
@@ -47,6 +56,11 @@ class WebRuntime(Protocol):
     @property
     def cache(self) -> Cache:
         """Answers computed before."""
+        ...
+
+    @property
+    def workers(self) -> LiveWorkers:
+        """Who reads which partitions."""
         ...
 
     @property

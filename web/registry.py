@@ -1,9 +1,15 @@
 """Every endpoint of the application, listed explicitly."""
 
 from web.endpoint import Endpoint
-from web.views import health, metrics, page, prometheus
+from web.views import health, metrics, page, prometheus, workers
 
 
 def all_endpoints() -> tuple[Endpoint, ...]:
     """The declarations, in the order of the documentation."""
-    return (*metrics.ENDPOINTS, *health.endpoints(), *prometheus.ENDPOINTS, *page.ENDPOINTS)
+    return (
+        *metrics.ENDPOINTS,
+        *health.endpoints(),
+        *prometheus.ENDPOINTS,
+        *workers.ENDPOINTS,
+        *page.ENDPOINTS,
+    )

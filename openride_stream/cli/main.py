@@ -17,6 +17,7 @@ COMMANDS: Final[dict[str, str]] = {
     "emit": "Send single events to Kafka.",
     "schema": "Print the JSON Schemas of the events.",
     "token": "Make bearer tokens for the HTTP API.",
+    "workers": "Show the live workers: who holds which partitions, lag, rate.",
     "doctor": "Check settings, services, topics, schema, clock and disk, and say what to do.",
     "bench": "Measure this application beside its peers.",
 }

@@ -1,7 +1,9 @@
 """Consumer lag: log end − committed offset, in messages."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -10,6 +12,8 @@ from openride_stream.errors import BrokerUnavailable
 from openride_stream.kafka.admin import REQUEST_TIMEOUT_MS, open_admin, partition_counts
 from openride_stream.kafka.end_offsets import true_end_offsets
 from openride_stream.settings import Settings
+
+_DEADLINE_S: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +40,22 @@ async def group_lag(settings: Settings, topics: Sequence[str], mend_ends: bool =
     Joins no group, so that no rebalance is caused. `mend_ends` is what `broker_misreports_end` said.
 
     Raises:
-        BrokerUnavailable: no broker answered.
+        BrokerUnavailable: no broker answered, or not within 20 s.
     """
     async with open_admin(settings.kafka_bootstrap_servers) as admin:
         counts = await partition_counts(admin)
     partitions = [TopicPartition(topic, number) for topic in topics for number in range(counts.get(topic, 0))]
     if not partitions:
         return []
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        group_id=settings.consumer_group,
+        enable_auto_commit=False,
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
+    )
     try:
-        async with AIOKafkaConsumer(
-            bootstrap_servers=settings.kafka_bootstrap_servers,
-            group_id=settings.consumer_group,
-            enable_auto_commit=False,
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
-        ) as consumer:
+        # aiokafka asks a coordinator that does not answer again and again, for ever.
+        async with asyncio.timeout(_DEADLINE_S), consumer:
             ends = await consumer.end_offsets(partitions)
             if mend_ends:
                 ends = await true_end_offsets(consumer, ends)

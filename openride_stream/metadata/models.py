@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Literal
 
-from sqlalchemy import DateTime, Dialect, Index, String, Text
+from sqlalchemy import BigInteger, DateTime, Dialect, Index, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -58,3 +58,23 @@ class JobRun(Base):
     finished_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(20))
     error: Mapped[str | None] = mapped_column(Text)
+
+
+class WorkerSeat(Base):
+    """One live worker of a consumer group, as it last reported itself.
+
+    `seen_ms` and `expires_ms` are milliseconds since the epoch by the store's clock, so that workers whose
+    clocks differ agree on who is alive; `holdings` is JSON (see `metadata.workers`).
+    """
+
+    __tablename__ = "worker_seats"
+
+    worker: Mapped[str] = mapped_column(String(200), primary_key=True)
+    consumer_group: Mapped[str] = mapped_column(String(250))
+    web: Mapped[str] = mapped_column(String(300))
+    version: Mapped[str] = mapped_column(String(40))
+    started_at: Mapped[datetime]
+    seen_ms: Mapped[int] = mapped_column(BigInteger)
+    expires_ms: Mapped[int] = mapped_column(BigInteger)
+    trouble: Mapped[str | None] = mapped_column(Text)
+    holdings: Mapped[str] = mapped_column(Text)

@@ -1,0 +1,66 @@
+"""Which partitions this worker holds, since when, and how fast it gets through each. No I/O, no clock."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from openride_stream.metadata.workers import Holding
+from openride_stream.stall import Partition
+
+# Long enough that a flush every half second shows as a steady rate, short enough to follow a change.
+_RATE_WINDOW_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a partition stands: the offset up to which it is durable, and its lag, where they are known."""
+
+    durable: int | None
+    lag: int | None
+
+
+@dataclass(slots=True)
+class _Held:
+    since_ms: int
+    seen: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def records_per_s(self, now_s: float, durable: int | None) -> float:
+        if durable is None:
+            return 0.0
+        self.seen.append((now_s, durable))
+        while len(self.seen) > 2 and now_s - self.seen[1][0] >= _RATE_WINDOW_S:
+            self.seen.popleft()
+        began_s, first = self.seen[0]
+        # An offset that went back (the partition is read again from its commit) starts a new measurement.
+        if durable < first:
+            self.seen.clear()
+            return 0.0
+        return (durable - first) / (now_s - began_s) if now_s > began_s else 0.0
+
+
+class Holdings:
+    """Remembers what was held at the last look, so that the next one knows since when and how fast."""
+
+    def __init__(self) -> None:
+        self._held: dict[Partition, _Held] = {}
+
+    def look(self, places: Mapping[Partition, Place], now_ms: int, now_s: float) -> list[Holding]:
+        """What is held now, in order of topic and partition.
+
+        Args:
+            places: every partition that is ours; one that was not at the last look begins now.
+            now_ms: wall clock in milliseconds since the epoch.
+            now_s: a monotonic clock, in seconds.
+        """
+        self._held = {partition: self._held.get(partition) or _Held(now_ms) for partition in places}
+        return [
+            Holding(
+                topic=topic,
+                partition=number,
+                since_ms=self._held[topic, number].since_ms,
+                lag=place.lag,
+                records_per_s=round(self._held[topic, number].records_per_s(now_s, place.durable), 1),
+            )
+            for (topic, number), place in sorted(places.items())
+        ]
