@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from openride_stream.clickhouse.sink import Delivery, Sink
+from openride_stream.clickhouse.deliveries import Delivery
+from openride_stream.clickhouse.sink import Sink
 from openride_stream.clock import Clock
 from openride_stream.errors import StoreRefused
 from openride_stream.events.decode import DecodePolicy, decode
@@ -50,7 +51,8 @@ class Ingest:
         """Take one batch on; returns when the next one may be read, not when this one is durable."""
         source = BY_NAME[batch.topic]
         started_s = self.clock.monotonic_s()
-        decoded = decode(batch, self.policy, self.clock.now_ms())
+        now_ms = self.clock.now_ms()
+        decoded = decode(batch, self.policy, now_ms)
         self.metrics.decode_seconds.observe(self.clock.monotonic_s() - started_s)
         self.metrics.records_read_total.labels(batch.topic).inc(len(batch))
         self.metrics.events_accepted_total.labels(batch.topic).inc(len(decoded.rows))
@@ -64,7 +66,14 @@ class Ingest:
         async def refused(row: dict[str, Any], error: StoreRefused) -> None:
             await self._refuse(batch, row, error)
 
-        await self.sink.write(Delivery.of(source.table, decoded.rows, lambda: _done(ack), refused))
+        def again() -> Rows:
+            # Decoding is a function of the batch and the moment, and records are smaller than rows.
+            return decode(batch, self.policy, now_ms).rows
+
+        layout = await self.sink.layout(source.table)
+        await self.sink.write(
+            Delivery.of(source.table, decoded.rows, lambda: _done(ack), refused, layout=layout, again=again)
+        )
 
     async def _reject(self, batch: RecordBatch, rejects: Sequence[Reject]) -> None:
         if not rejects:

@@ -70,12 +70,12 @@ class GatedStore(ClickHouse):
     open_gate: asyncio.Event
     away = False
 
-    async def insert(self, table: str, rows: bytes) -> None:
+    async def insert(self, table: str, rows: bytes, form: str = "JSONEachRow") -> None:
         await self.open_gate.wait()
         if self.away:
             message = "away"
             raise StoreUnavailable(message)
-        await super().insert(table, rows)
+        await super().insert(table, rows, form)
 
 
 @pytest.fixture

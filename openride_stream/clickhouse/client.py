@@ -129,15 +129,17 @@ class ClickHouse:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise StoreUnavailable(_connection_text(error)) from error
 
-    async def insert(self, table: str, rows: bytes) -> None:
-        """Insert JSON rows (objects, one a line or comma-separated); returns when they are durable.
+    async def insert(self, table: str, rows: bytes, form: str = "JSONEachRow") -> None:
+        """Insert rows, serialised in the format `form`; returns when they are durable.
+
+        JSON rows are objects, one a line or comma-separated.
 
         Raises `StoreRefused` when the rows themselves are at fault and `StoreUnavailable` for anything else.
         """
         try:
             async with asyncio.timeout(self._settings.clickhouse_insert_timeout_s):
                 client = self._client(_Command, await self._settings_of_inserts())
-                await client.insert_file(f"INSERT INTO {table} FORMAT JSONEachRow", BytesIO(rows))
+                await client.insert_file(f"INSERT INTO {table} FORMAT {form}", BytesIO(rows))
         except ChClientError as error:
             raise insert_failure(str(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

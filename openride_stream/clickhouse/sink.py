@@ -6,48 +6,20 @@ fails in between was not acked and comes again; rows are idempotent by event_id 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Any
 
 import orjson
 
 from openride_stream.clickhouse.backoff import Backoff
-from openride_stream.clickhouse.client import ClickHouse
-from openride_stream.clickhouse.days import DAY_MS, iso_day
+from openride_stream.clickhouse.client import ClickHouse, Row
+from openride_stream.clickhouse.days import iso_day
+from openride_stream.clickhouse.deliveries import Delivery, Format, chunks
+from openride_stream.clickhouse.native import Layout, layout_of
 from openride_stream.clock import Clock
 from openride_stream.errors import StoreRefused, Transient
 from openride_stream.metrics import Metrics
 from openride_stream.settings import Settings
-
-_INSERT_BYTES = 32 * 1024 * 1024
-
-Refused = Callable[[dict[str, Any], StoreRefused], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Delivery:
-    """Rows of one record batch for one table.
-
-    `body` is the rows as comma-separated JSON objects; `days` the UTC days (since the epoch) they touch;
-    `durable` is called once when they are safe; `refused` takes each row that ClickHouse can never store.
-    """
-
-    table: str
-    body: bytes
-    rows: int
-    days: frozenset[int]
-    durable: Callable[[], None]
-    refused: Refused
-
-    @classmethod
-    def of(
-        cls, table: str, rows: Sequence[dict[str, Any]], durable: Callable[[], None], refused: Refused
-    ) -> "Delivery":
-        """Serialise decoded rows; `event_timestamp` of each is in milliseconds since the epoch."""
-        days = frozenset(row["event_timestamp"] // DAY_MS for row in rows)
-        return cls(table, orjson.dumps(rows)[1:-1], len(rows), days, durable, refused)
 
 
 class Sink:
@@ -59,6 +31,7 @@ class Sink:
         self._metrics = metrics
         self._clock = clock
         self._backoff = Backoff(settings.retry_backoff_min_ms, settings.retry_backoff_max_ms)
+        self._layouts: dict[str, Layout] = {}
         self._waiting: list[Delivery] = []
         self._waiting_rows = 0
         self._waiting_since_s = 0.0
@@ -84,6 +57,17 @@ class Sink:
         self._count(delivery.rows, len(delivery.body))
         if self._waiting_rows >= self._settings.flush_rows:
             self._flush_wanted.set()
+
+    async def layout(self, table: str) -> Layout:
+        """How rows of `table` are written; asked of the store once, for as long as it takes."""
+        for pause_s in self._backoff.pauses_s():
+            if table in self._layouts:
+                break
+            try:
+                self._layouts[table] = await layout_of(self._store, table)
+            except Transient as error:
+                await self._away(error, "layout", pause_s)
+        return self._layouts[table]
 
     async def drain(self, timeout_s: float) -> bool:
         """Flush everything now; False when rows were still in flight after `timeout_s`."""
@@ -133,11 +117,10 @@ class Sink:
 
     async def _flush(self) -> None:
         taken, self._waiting, self._waiting_rows = self._waiting, [], 0
-        by_table = sorted(taken, key=lambda delivery: delivery.table)
-        groups = [(table, list(group)) for table, group in groupby(by_table, key=lambda d: d.table)]
+        by_table = sorted(taken, key=_destination)
         async with asyncio.TaskGroup() as tasks:
-            for table, deliveries in groups:
-                tasks.create_task(self._insert_table(table, deliveries))
+            for (table, form), deliveries in groupby(by_table, key=_destination):
+                tasks.create_task(self._insert_all(table, Format(form), list(deliveries)))
         await self._mark({(delivery.table, day) for delivery in taken for day in delivery.days})
         for delivery in taken:
             self._count(-delivery.rows, -len(delivery.body))
@@ -145,62 +128,56 @@ class Sink:
         self._room.set()
         self._flushed.set()
 
-    async def _insert_table(self, table: str, deliveries: list[Delivery]) -> None:
-        for chunk in _chunks(deliveries):
+    async def _insert_all(self, table: str, form: Format, deliveries: list[Delivery]) -> None:
+        for chunk in chunks(deliveries):
             started_s = self._clock.monotonic_s()
             try:
-                await self._until_done(table, b"\n".join(delivery.body for delivery in chunk))
+                await self._until_done(table, form.separator.join([part.body for part in chunk]), form)
             except StoreRefused:
-                for delivery in chunk:
-                    await self._bisect(delivery, orjson.loads(b"[" + delivery.body + b"]"))
+                refused = sum([await self._bisect(delivery, delivery.again()) for delivery in chunk])
+            else:
+                refused = 0
             rows = sum(delivery.rows for delivery in chunk)
             self._metrics.flush_duration_seconds.labels(table).observe(self._clock.monotonic_s() - started_s)
             self._metrics.flush_rows.labels(table).observe(rows)
-            self._metrics.rows_inserted_total.labels(table).inc(rows)
+            self._metrics.rows_inserted_total.labels(table).inc(rows - refused)
 
-    async def _bisect(self, delivery: Delivery, rows: list[dict[str, Any]]) -> None:
-        """Store what can be stored and hand each row that cannot to `refused`."""
+    async def _bisect(self, delivery: Delivery, rows: Sequence[Row]) -> int:
+        """Store what can be stored, hand each row that cannot to `refused`, and say how many those were."""
         try:
             await self._until_done(delivery.table, orjson.dumps(rows)[1:-1])
         except StoreRefused as error:
             if len(rows) == 1:
                 await delivery.refused(rows[0], error)
-                return
+                return 1
             middle = len(rows) // 2
-            await self._bisect(delivery, rows[:middle])
-            await self._bisect(delivery, rows[middle:])
+            return await self._bisect(delivery, rows[:middle]) + await self._bisect(delivery, rows[middle:])
+        return 0
 
     async def _mark(self, touched: Iterable[tuple[str, int]]) -> None:
         marks = [{"source": table, "day": iso_day(day), "marks": 1} for table, day in sorted(touched)]
         if marks:
             await self._until_done("day_marks", orjson.dumps(marks)[1:-1])
 
-    async def _until_done(self, table: str, body: bytes) -> None:
+    async def _until_done(self, table: str, body: bytes, form: Format = Format.JSON) -> None:
         """Insert, retrying for as long as the store is away; only `StoreRefused` gets out."""
         for pause_s in self._backoff.pauses_s():
             try:
-                await self._store.insert(f"{self._store.database}.{table}", body)
+                await self._store.insert(f"{self._store.database}.{table}", body, form)
             except Transient as error:
-                self.available = False
-                self.last_error = str(error)
-                self._metrics.store_available.set(0)
-                self._metrics.store_retries_total.labels("insert").inc()
-                await asyncio.sleep(pause_s)
+                await self._away(error, "insert", pause_s)
             else:
                 self.available = True
                 self._metrics.store_available.set(1)
                 return
 
+    async def _away(self, error: Transient, operation: str, pause_s: float) -> None:
+        self.available = False
+        self.last_error = str(error)
+        self._metrics.store_available.set(0)
+        self._metrics.store_retries_total.labels(operation).inc()
+        await asyncio.sleep(pause_s)
 
-def _chunks(deliveries: Sequence[Delivery]) -> Iterable[list[Delivery]]:
-    """Split so that no insert is much larger than `_INSERT_BYTES`."""
-    chunk: list[Delivery] = []
-    size_bytes = 0
-    for delivery in deliveries:
-        if chunk and size_bytes + len(delivery.body) > _INSERT_BYTES:
-            yield chunk
-            chunk, size_bytes = [], 0
-        chunk.append(delivery)
-        size_bytes += len(delivery.body)
-    if chunk:
-        yield chunk
+
+def _destination(delivery: Delivery) -> tuple[str, str]:
+    return delivery.table, delivery.format

@@ -14,13 +14,14 @@ import pytest_asyncio
 
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import DAY_MS
+from openride_stream.clickhouse.deliveries import Delivery
 from openride_stream.clickhouse.queries.bookings import bookings
 from openride_stream.clickhouse.queries.payments import payments
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.trips import trips
 from openride_stream.clickhouse.queries.users import users
 from openride_stream.clickhouse.reconcile import Reconciler
-from openride_stream.clickhouse.sink import Delivery, Sink
+from openride_stream.clickhouse.sink import Sink
 from openride_stream.clock import SystemClock
 from openride_stream.errors import StoreRefused
 from openride_stream.events.decode import decode

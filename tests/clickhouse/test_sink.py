@@ -10,7 +10,9 @@ import pytest
 
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import DAY_MS, iso_day
-from openride_stream.clickhouse.sink import Delivery, Sink
+from openride_stream.clickhouse.deliveries import Delivery, Format
+from openride_stream.clickhouse.native import layout_of
+from openride_stream.clickhouse.sink import Sink
 from openride_stream.clock import SystemClock
 from openride_stream.errors import StoreRefused, StoreUnavailable
 from openride_stream.metrics import Metrics
@@ -57,10 +59,10 @@ class FlakyStore(ClickHouse):
     fault: Callable[[], None] | None = None
     inserts = 0
 
-    async def insert(self, table: str, rows: bytes) -> None:
+    async def insert(self, table: str, rows: bytes, form: str = "JSONEachRow") -> None:
         if self.fault:
             self.fault()
-        await super().insert(table, rows)
+        await super().insert(table, rows, form)
         self.inserts += 1
 
 
@@ -155,14 +157,14 @@ async def test_marks_that_fail_hold_the_ack_back(flaky: FlakyStore, settings: Se
     original = FlakyStore.insert
     failures = 2
 
-    async def insert(table: str, rows: bytes) -> None:
+    async def insert(table: str, rows: bytes, form: str = "JSONEachRow") -> None:
         nonlocal failures
         if table.endswith("day_marks") and failures:
             failures -= 1
             assert not outcome.durable.is_set()
             message = "marks are away"
             raise StoreUnavailable(message)
-        await original(flaky, table, rows)
+        await original(flaky, table, rows, form)
 
     flaky.insert = insert  # type: ignore[method-assign]
     outcome = Outcome()
@@ -189,13 +191,44 @@ async def test_rows_that_the_store_refuses_are_found_and_the_rest_is_stored(
     assert len(await ids(store)) == 21
 
 
+async def test_a_batch_that_is_refused_whole_is_read_again_to_find_the_rows(
+    flaky: FlakyStore, settings: Settings
+) -> None:
+    good, bad = location(offset=1), location(offset=2, driver_id="not a uuid")
+    layout = await layout_of(flaky, "location_events")
+    asked = 0
+
+    def again() -> list[dict[str, Any]]:
+        nonlocal asked
+        asked += 1
+        return [good, bad]
+
+    async def insert(table: str, rows: bytes, form: str = "JSONEachRow") -> None:
+        if form == Format.NATIVE:
+            message = "Code: 1"
+            raise StoreRefused(message, code=1)
+        await FlakyStore.insert(flaky, table, rows, form)
+
+    flaky.insert = insert  # type: ignore[method-assign]
+    outcome = Outcome()
+    async with running(flaky, settings) as sink:
+        whole = outcome.delivery([good, good])
+        await sink.write(
+            Delivery.of(whole.table, [good, good], whole.durable, whole.refused, layout=layout, again=again)
+        )
+        await asyncio.wait_for(outcome.durable.wait(), 20)
+    assert asked == 1
+    assert [row["offset"] for row in outcome.refused] == [2]
+    assert await ids(flaky) == [good["event_id"]]
+
+
 async def test_writers_wait_while_too_much_is_in_flight(flaky: FlakyStore, settings: Settings) -> None:
     gate = asyncio.Event()
     original = FlakyStore.insert
 
-    async def insert(table: str, rows: bytes) -> None:
+    async def insert(table: str, rows: bytes, form: str = "JSONEachRow") -> None:
         await gate.wait()
-        await original(flaky, table, rows)
+        await original(flaky, table, rows, form)
 
     flaky.insert = insert  # type: ignore[method-assign]
     async with running(flaky, settings, unacked_rows_limit=2) as sink:

@@ -1,0 +1,75 @@
+"""Native blocks: what is written is what is read, whatever columns the rows of an insert have."""
+
+import uuid
+from typing import Any
+
+import orjson
+import pytest
+
+from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.clickhouse.deliveries import Delivery, Format
+from openride_stream.clickhouse.native import Layout, layout_of
+
+
+def booking(**given: Any) -> dict[str, Any]:
+    row = {
+        "event_id": str(uuid.uuid4()),
+        "event_type": "booking.created",
+        "event_timestamp": 1_790_000_000_123,
+        "booking_id": str(uuid.uuid4()),
+        "payload": "{}",
+        "topic": "openride.events.booking",
+        "partition": 7,
+        "offset": 2**53,
+    }
+    return row | given
+
+
+@pytest.fixture
+async def layout(store: ClickHouse) -> Layout:
+    return await layout_of(store, "booking_events")
+
+
+async def stored(store: ClickHouse, body: bytes) -> list[dict[str, Any]]:
+    table = f"{store.database}.booking_events"
+    await store.insert(table, body, Format.NATIVE)
+    return await store.select(f"SELECT * FROM {table} ORDER BY confirmation_code")
+
+
+async def test_blocks_of_one_insert_need_not_have_the_same_columns(store: ClickHouse, layout: Layout) -> None:
+    first = [booking(confirmation_code="a", total_price="12.30", seats_booked=3)]
+    second = [booking(confirmation_code="b", pickup_lat=-0.1, refund_initiated=True)]
+    one, other = await stored(store, layout.blocks(first) + layout.blocks(second))
+    assert (one["total_price"], one["seats_booked"], one["pickup_lat"]) == ("12.3", 3, None)
+    assert (other["total_price"], other["seats_booked"], other["pickup_lat"]) == ("0", 0, -0.1)
+    assert (one["refund_initiated"], other["refund_initiated"]) == (False, True)
+
+
+async def test_a_row_without_a_value_has_the_tables_default(store: ClickHouse, layout: Layout) -> None:
+    rows = [
+        booking(confirmation_code="a", schema_version=4, trip_id=str(uuid.uuid4()), total_price="1.00"),
+        booking(confirmation_code="b", cancelled_by="RIDER", city="Λάγος\0\n"),
+    ]
+    one, other = await stored(store, layout.blocks(rows))
+    assert (one["schema_version"], one["city"], one["cancelled_by"]) == (4, "", "")
+    assert (other["schema_version"], other["city"], other["trip_id"]) == (1, "Λάγος\0\n", None)
+    assert other["total_price"] == "0"
+
+
+async def test_a_default_that_the_server_computes_is_left_to_it(store: ClickHouse, layout: Layout) -> None:
+    rows = [booking(confirmation_code="a", precedence=17), booking(confirmation_code="b")]
+    one, other = await stored(store, layout.blocks(rows))
+    assert one["precedence"] == 17
+    alone = booking(confirmation_code="c")
+    *_, third = await stored(store, layout.blocks([alone]))
+    assert other["precedence"] == third["precedence"] != 0  # both of the same payload
+
+
+def test_no_rows_are_no_blocks(layout: Layout) -> None:
+    assert layout.blocks([]) == b""
+
+
+def test_a_value_that_fits_no_column_is_left_for_the_store_to_refuse(layout: Layout) -> None:
+    rows = [booking(booking_id="nobody")]
+    sent = Delivery.of("booking_events", rows, lambda: None, None, layout=layout)  # type: ignore[arg-type]
+    assert (sent.format, orjson.loads(sent.body)) == (Format.JSON, rows[0])
