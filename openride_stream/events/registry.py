@@ -102,6 +102,7 @@ UPDATABLE: Final = frozenset(
 DOMAIN_OF: Final[Mapping[str, Domain]] = {
     _event_type(typed_dict): domain for domain, group in _CLASSES.items() for typed_dict in group
 }
+DOMAINS_WITH_CURRENCY: Final = frozenset(DOMAIN_OF[name] for name in WITH_CURRENCY)
 TOPIC_OF: Final[Mapping[str, SourceTopic]] = {
     event_type: topic
     for event_type, domain in DOMAIN_OF.items()
