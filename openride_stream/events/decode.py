@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from openride_stream.events.completion import complete
-from openride_stream.events.examination import examine, store_masked
+from openride_stream.events.examination import examine, store_proven
 from openride_stream.events.frame import Frame
-from openride_stream.events.joining import all_plain, is_plain, validate_plain
+from openride_stream.events.joining import all_plain, is_plain, validate_joinable
 from openride_stream.events.policy import DecodePolicy
+from openride_stream.events.quoted import is_closed
 from openride_stream.events.records import Record, RecordBatch
 from openride_stream.events.registry import DOMAINS_WITH_CURRENCY, WITH_CURRENCY, Row
 from openride_stream.events.rejects import Reject, Rejection
@@ -55,9 +56,11 @@ def decode(batch: RecordBatch, policy: DecodePolicy, now_ms: int) -> Decoded:
     source = BY_NAME[batch.topic]
     frame = Frame(source, batch.partition, policy, policy.floor_ms(source.table, now_ms), now_ms)
     decoded = Decoded([], [])
-    validated = _validated(batch.records, frame)
+    values = [record.value for record in batch.records]
+    plain = all_plain(values, policy.max_record_bytes)
+    validated = validate_joinable(source, values) if plain else _validated(values, frame)
     if source.tier is None:
-        _complete_usual(validated, batch.records, frame)
+        _complete_usual(validated, batch.records, frame, plain)
     for record, row in zip(batch.records, validated, strict=True):
         if row is not None and "payload" in row:
             decoded.rows.append(row)
@@ -69,7 +72,9 @@ def decode(batch: RecordBatch, policy: DecodePolicy, now_ms: int) -> Decoded:
     return decoded
 
 
-def _complete_usual(rows: Sequence[Row | None], records: Sequence[Record], frame: Frame) -> None:
+def _complete_usual(
+    rows: Sequence[Row | None], records: Sequence[Record], frame: Frame, all_are_plain: bool
+) -> None:
     """Make whole, in place, what nearly every event is: proven valid, with an id, in time, nothing to mask.
 
     Any other is left as it is: `_finished` knows all cases, at several times the cost. What is done here
@@ -79,6 +84,8 @@ def _complete_usual(rows: Sequence[Row | None], records: Sequence[Record], frame
     ahead_ms = frame.policy.max_ahead_ms
     for row, record in zip(rows, records, strict=True):
         if row is None or "event_id" not in row or "personal_" in row:
+            continue
+        if not (all_are_plain or is_plain(record.value)):  # type: ignore[arg-type]  # a row was made of it
             continue
         try:
             event_timestamp_ms = epoch_ms(row["event_timestamp"])
@@ -105,25 +112,24 @@ def _finished(row: Row | None, record: Record, frame: Frame) -> Row:
     if row is None or value is None:
         return examine(record, frame)
     complete(row, record, value, frame)
-    if "personal_" in row:
-        store_masked(row, value, frame)
-    else:
-        row["payload"] = value.decode()
+    store_proven(row, value, frame)
     return row
 
 
-def _validated(records: Sequence[Record], frame: Frame) -> list[Row | None]:
+def _validated(values: Sequence[bytes | None], frame: Frame) -> list[Row | None]:
     """The validated row of each record that a join proves valid; None for one to examine on its own."""
     limit_bytes = frame.policy.max_record_bytes
-    values = [record.value for record in records]
-    if all_plain(values, limit_bytes):
-        return validate_plain(frame.source, values)
-    plain = {
-        place: value
-        for place, value in enumerate(values)
-        if value is not None and is_plain(value) and len(value) <= limit_bytes
-    }
+    plain: dict[int, bytes] = {}
+    closed: dict[int, bytes] = {}
+    for place, value in enumerate(values):
+        if value is None or len(value) > limit_bytes:
+            continue
+        if is_plain(value):
+            plain[place] = value
+        elif is_closed(value):
+            closed[place] = value
     rows: list[Row | None] = [None] * len(values)
-    for place, row in zip(plain, validate_plain(frame.source, list(plain.values())), strict=True):
-        rows[place] = row
+    for kind in (plain, closed):
+        for place, row in zip(kind, validate_joinable(frame.source, [*kind.values()]), strict=True):
+            rows[place] = row
     return rows

@@ -29,6 +29,18 @@ def loads(text: str) -> Any:
         raise Rejection(RejectClass.MALFORMED_JSON, message) from None
 
 
+def has_repeated_names(text: str) -> bool:
+    """Whether an object in a text that `loads` reads names a field twice, so that the document lacks one."""
+    repeated = False
+
+    def members(pairs: list[tuple[str, Any]]) -> None:
+        nonlocal repeated
+        repeated = repeated or len({name for name, _ in pairs}) < len(pairs)
+
+    json.JSONDecoder(object_pairs_hook=members, parse_int=str, parse_float=str).decode(text)
+    return repeated
+
+
 def dumps(document: Any) -> str:
     """Compact JSON text of a document that `loads` read."""
     return orjson.dumps(document).decode()

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from openride_stream.events import documents
+from openride_stream.events import documents, quoted
 from openride_stream.events.completion import complete, defaults_of, without_nulls
 from openride_stream.events.frame import Frame
 from openride_stream.events.identity import precedence
@@ -51,10 +51,31 @@ def examine(record: Record, frame: Frame) -> Row:
     return row
 
 
-def store_masked(row: Row, value: bytes, frame: Frame) -> None:
+def store_proven(row: Row, value: bytes, frame: Frame) -> None:
     """Give a row that a join has proven valid its payload and its columns, without personal values."""
     text = value.decode()
-    _store(row, documents.loads(text), text, value, frame)
+    if not _store_parts(row, text, value, frame):
+        _store(row, documents.loads(text), text, value, frame)
+
+
+def _store_parts(row: Row, text: str, value: bytes, frame: Frame) -> bool:
+    """As `_store`, for the usual text; False when only a parsed document will do."""
+    parts = quoted.split(text)
+    found = None if parts is None else quoted.masked(parts, frame.policy.pii_key)
+    if parts is None or found is None:
+        return False
+    objects = {name: quoted.object_text(parts, name) for name in OBJECT_FIELDS if name in row}
+    personal = [name for name in PERSONAL_NAMES if name in row]
+    if None in objects.values() or any(parts.count(name) > 1 for name in personal):
+        return False
+    row.pop("personal_", None)
+    row["payload"] = text
+    if found:
+        row["payload"] = '"'.join(parts)
+        row["precedence"] = precedence(value)
+        row.update((name, parts[parts.index(name) + 2]) for name in personal)
+    row.update(objects)
+    return True
 
 
 def _decoded(value: bytes) -> str:
@@ -109,7 +130,8 @@ def _field_of(loc: tuple[int | str, ...]) -> str:
 def _store(row: Row, document: Any, text: str, value: bytes, frame: Frame) -> None:
     row.pop("personal_", None)
     row["payload"] = text
-    if mask(document, frame.policy.pii_key):
+    # Of a field that is named twice the document holds only the last value: the text may hold more.
+    if mask(document, frame.policy.pii_key) or documents.has_repeated_names(text):
         row["payload"] = documents.dumps(document)
         row["precedence"] = precedence(value)
         row.update((name, document[name]) for name in PERSONAL_NAMES if name in row)

@@ -12,6 +12,14 @@ space, a comma, white space". It ends with our comma, so that comma is the separ
 object and nothing else (or white space after it). For the last record the array's own bracket takes the
 comma's place. Hence each record alone is one valid object, which is what was to be shown.
 
+*Closed* records (`quoted.is_closed`) are joined with their like: no backslash, so every quotation mark of the
+text opens or closes a string; an even number of them in each record, so no string reaches from one record
+into another; and outside of strings, brackets that form one group, opened by the record's first byte. As
+the array is valid, its brackets match as they nest, so the object that begins with a record ends with that
+record's last bracket. What may follow it in the record is neither bracket nor string: white space, or by
+the array's grammar a comma and an element that is no object, and then validation does not succeed. The two
+kinds are never in one join: a string that is left open in a plain record would turn the next one inside out.
+
 Without success nothing is known: elements need not be records, so an error's index only names suspects. The
 rest is joined anew, and proves itself or is validated one by one.
 """
@@ -48,8 +56,8 @@ def all_plain(values: Sequence[bytes | None], limit_bytes: int) -> TypeGuard[Seq
     return longest_bytes <= limit_bytes and not any([value.rfind(b"{") for value in values])  # type: ignore[union-attr]
 
 
-def validate_plain(source: SourceTopic, values: Sequence[bytes]) -> list[Row | None]:
-    """The validated row of each plain value, in order; None for one that must be examined on its own."""
+def validate_joinable(source: SourceTopic, values: Sequence[bytes]) -> list[Row | None]:
+    """The validated row of each joinable value, in order; None for one that must be examined on its own."""
     try:
         return _joined(source, values)
     except _NotProvenError as failure:

@@ -16,7 +16,7 @@ from openride_stream.events import documents
 from openride_stream.events.rejects import Rejection
 from openride_stream.events.types_common import PERSONAL_NAMES
 
-_PERSONAL: Final = frozenset(PERSONAL_NAMES)
+PERSONAL: Final = frozenset(PERSONAL_NAMES)
 _CASELESS: Final = frozenset({"email", "ip_address"})
 
 
@@ -52,7 +52,7 @@ def mask(document: Any, key: bytes) -> bool:
             waiting.extend(item for item in node if isinstance(item, dict | list))
         elif isinstance(node, dict):
             for name, value in node.items():
-                if name in _PERSONAL and value is not None:
+                if name in PERSONAL and value is not None:
                     node[name] = pseudonym(name, value, key)
                     found = True
                 elif isinstance(value, dict | list):

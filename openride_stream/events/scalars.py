@@ -49,7 +49,7 @@ _MONEY_TEXT: Final = re.compile(MONEY_PATTERN.rstrip("$") + r"\Z")
 
 
 class _Moments(dict[str, int]):
-    """What parts of timestamps stand for, in ms; the same ones come again and again, and none is kept long."""
+    """What parts of timestamps stand for, in ms: the same ones come again and again."""
 
     def __init__(self, parse: Callable[[str], int]) -> None:
         self._parse = parse

@@ -70,6 +70,10 @@ def test_a_personal_field_that_a_type_does_not_declare_is_masked_as_well(name, p
         b'"phone":null,"email":"zqsecret","full_name":null',
         b'"phone":null,"ip_address":"zqsecret","x":null',
         b'"device_info":{"email":"zqsecret"},"location":{"a":{"full_name":"zqsecret"}}',
+        b'"phone":"zqsecret","phone":null',
+        b'"device_info":{"ip_address":"zqsecret"},"device_info":{}',
+        b'"x":{"email":"zqsecret"},"x":{"y":{}},"location":{}',
+        b'"em\\u0061il":"zqsecret","email":null',
     ],
 )
 def test_no_spelling_or_depth_hides_a_personal_value(piece):
@@ -80,6 +84,14 @@ def test_no_spelling_or_depth_hides_a_personal_value(piece):
     decoded = decode_values(USER, [value, value])
     assert len(decoded.rows) == 2
     assert b"zqsecret" not in orjson.dumps(decoded.rows)
+
+
+@pytest.mark.parametrize("piece", [b'"email":"zqsecret","email":null', b'"x":{"phone":"zqsecret"},"x":1'])
+def test_a_schedule_that_names_a_field_twice_hides_nothing_either(piece):
+    value = b"{" + piece + b"," + orjson.dumps(example(EXECUTION_NAME))[1:]
+    rows = decode_values(topic_of(EXECUTION_NAME), [value, value]).rows
+    assert len(rows) == 2
+    assert b"zqsecret" not in orjson.dumps(rows)
 
 
 def test_a_null_does_not_shield_the_personal_field_behind_it():
