@@ -46,7 +46,17 @@ class OpenRideApp(faust.App):
     async def drain(self) -> None:
         """Make what is in flight durable, for as long as a stop or a rebalance can wait."""
         if self.runtime is not None:
+            self.runtime.ingest.parking.recall()
             await self.runtime.sink.drain(self.settings.drain_timeout_s)
+
+    def pause(self, topic: str, partition: int) -> None:
+        """Fetch no more of a partition; what waits of it is in `parking`."""
+        self.consumer.pause_partitions({TP(topic, partition)})
+
+    def resume(self, topic: str, partition: int) -> None:
+        """Fetch from a partition again, if it is still ours."""
+        if (tp := TP(topic, partition)) in self.consumer.assignment():
+            self.consumer.resume_partitions({tp})
 
     def excuse(self) -> str | None:
         """Why no commit can be expected now, for the stall watch; None when it can."""
@@ -63,10 +73,12 @@ class OpenRideApp(faust.App):
         ours = {tp for tp in consumer.assignment() if tp.topic in self.batch_topics}
         topics = sorted({tp.topic for tp in ours})
         lags = await group_lag(self.settings, topics, self.true_end_offsets is not None)
+        parking = self.running().ingest.parking
+        # A partition that waits for an operator owes nothing; a restart would not help it.
         return {
             (lag.topic, lag.partition): Standing(lag.committed, lag.lag > 0 and consumer.owes(tp, lag.end))
             for lag in lags
-            if (tp := TP(lag.topic, lag.partition)) in ours
+            if (tp := TP(lag.topic, lag.partition)) in ours and not parking.holds(lag.topic, lag.partition)
         }
 
     def places(self) -> Mapping[Partition, Place] | None:
@@ -90,6 +102,7 @@ class OpenRideApp(faust.App):
     async def on_start(self) -> None:
         """Connect to everything before the consumer starts."""
         self.runtime = await Runtime.open(self.settings, self.metrics)
+        self.runtime.ingest.parking.valve = self
         self.true_end_offsets = mended_ends if self.runtime.misreports_end else None
         watching = watch(self, self.runtime.clock, self.settings.stall_timeout_s)
         self.runtime.start(self.crash, watching, self._presence(self.runtime).run())

@@ -1,23 +1,30 @@
 """From a record batch to its ack: decode, dead letters, live tables, sink.
 
-A batch is acked when each of its records is either a durable row or an acknowledged dead letter; nothing
-else acks it. Whatever fails in between leaves it unacked, and Kafka hands it out again.
+A batch is acked when each of its records is either a durable row or an acknowledged dead letter, itself a
+durable row of `dead_letters`; nothing else acks it. Whatever fails in between leaves it unacked, and Kafka
+hands it out again. A batch that opens its partition's circuit waits in `parking`.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from openride_stream.clickhouse.deliveries import Delivery
+import orjson
+
+from openride_stream.circuit import Trip
+from openride_stream.clickhouse.deliveries import Delivery, Format
 from openride_stream.clickhouse.sink import Sink
 from openride_stream.clock import Clock
 from openride_stream.errors import StoreRefused
 from openride_stream.events.decode import DecodePolicy, decode
+from openride_stream.events.letters import Letter, letter_row
 from openride_stream.events.records import RecordBatch
 from openride_stream.events.rejects import Reject
 from openride_stream.events.topics import BY_NAME
 from openride_stream.metrics import Metrics
+from openride_stream.parking import Parking
 
 logger = logging.getLogger(__name__)
 
@@ -28,9 +35,29 @@ LiveTable = Callable[[RecordBatch, Rows], None]
 class DeadLetterPublisher(Protocol):
     """Where rejects go."""
 
-    async def publish(self, topic: str, partition: int, rejects: Sequence[Reject]) -> None:
-        """Return when the broker has acknowledged every dead letter."""
+    async def publish(self, topic: str, partition: int, rejects: Sequence[Reject]) -> Sequence[Letter]:
+        """Return the dead letters when the broker has acknowledged every one."""
         ...
+
+
+class Owed:
+    """What a batch owes before it may be acked; the last debt that is paid acks it."""
+
+    __slots__ = ("_ack", "_open")
+
+    def __init__(self, ack: Callable[[], object]) -> None:
+        self._ack = ack
+        self._open = 0
+
+    def debt(self) -> Callable[[], None]:
+        """One debt more; call the answer once, when it is paid."""
+        self._open += 1
+        return self._paid
+
+    def _paid(self) -> None:
+        self._open -= 1
+        if not self._open:
+            self._ack()
 
 
 @dataclass(slots=True)
@@ -45,50 +72,83 @@ class Ingest:
     dead_letters: DeadLetterPublisher
     metrics: Metrics
     clock: Clock
+    parking: Parking
     live: tuple[LiveTable, ...] = ()
+    _late: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def accept(self, batch: RecordBatch, ack: Callable[[], object]) -> None:
         """Take one batch on; returns when the next one may be read, not when this one is durable."""
-        source = BY_NAME[batch.topic]
+        if self.parking.holds(batch.topic, batch.partition):
+            self.parking.park(batch, ack)
+        elif (trip := await self.take(batch, ack)) is not None:
+            self.parking.park(batch, ack, trip)
+
+    async def take(self, batch: RecordBatch, ack: Callable[[], object]) -> Trip | None:
+        """Deliver one batch; or nothing of it, when too much of it is bad, and say so."""
         started_s = self.clock.monotonic_s()
         now_ms = self.clock.now_ms()
         decoded = decode(batch, self.policy, now_ms)
+        if (trip := self.parking.circuit.judge(batch, decoded.rejects)) is not None:
+            return trip
         self.metrics.decode_seconds.observe(self.clock.monotonic_s() - started_s)
         self.metrics.records_read_total.labels(batch.topic).inc(len(batch))
         self.metrics.events_accepted_total.labels(batch.topic).inc(len(decoded.rows))
         for apply in self.live:
             apply(batch, decoded.rows)
-        await self._reject(batch, decoded.rejects)
-        if not decoded.rows:
-            ack()
-            return
+        owed = Owed(ack)
+        handed_over = owed.debt()
+        if letters := await self._reject(batch, decoded.rejects):
+            await self._keep(letters, owed.debt())
+        if decoded.rows:
+            await self._store(batch, decoded.rows, owed, now_ms)
+        handed_over()
+        return None
+
+    async def _store(self, batch: RecordBatch, rows: Rows, owed: Owed, now_ms: int) -> None:
+        table = BY_NAME[batch.topic].table
 
         async def refused(row: dict[str, Any], error: StoreRefused) -> None:
-            await self._refuse(batch, row, error)
+            await self._refuse(batch, row, error, owed)
 
         def again() -> Rows:
             # Decoding is a function of the batch and the moment, and records are smaller than rows.
             return decode(batch, self.policy, now_ms).rows
 
-        layout = await self.sink.layout(source.table)
-        await self.sink.write(
-            Delivery.of(source.table, decoded.rows, lambda: _done(ack), refused, layout=layout, again=again)
-        )
+        layout = await self.sink.layout(table)
+        await self.sink.write(Delivery.of(table, rows, owed.debt(), refused, layout=layout, again=again))
 
-    async def _reject(self, batch: RecordBatch, rejects: Sequence[Reject]) -> None:
+    async def _reject(self, batch: RecordBatch, rejects: Sequence[Reject]) -> Sequence[Letter]:
         if not rejects:
-            return
+            return ()
         for reject in rejects:
             self.metrics.rejects_total.labels(batch.topic, reject.error).inc()
-        await self.dead_letters.publish(batch.topic, batch.partition, rejects)
+        return await self.dead_letters.publish(batch.topic, batch.partition, rejects)
 
-    async def _refuse(self, batch: RecordBatch, row: dict[str, Any], error: StoreRefused) -> None:
+    async def _refuse(self, batch: RecordBatch, row: dict[str, Any], error: StoreRefused, owed: Owed) -> None:
         record = next(record for record in batch.records if record.offset == row["offset"])
         # ClickHouse quotes values in its message; a dead letter's header names the field and the code only.
         message = f"{error.column or '?'}: ClickHouse refused the row (code {error.code})"
         logger.warning("Row refused by ClickHouse", extra={"topic": batch.topic, "code": error.code})
-        await self._reject(batch, [Reject(record, "StoreRefused", message)])
+        letters = await self._reject(batch, [Reject(record, "StoreRefused", message)])
+        # This is inside a flush: to wait here for room in the sink would be to wait for oneself.
+        keeping = asyncio.create_task(self._keep(letters, owed.debt()))
+        self._late.add(keeping)
+        keeping.add_done_callback(self._late.discard)
+
+    async def _keep(self, letters: Sequence[Letter], durable: Callable[[], None]) -> None:
+        """Give acknowledged dead letters their rows, through the same sink as events."""
+        rows = [letter_row(letter, self.policy.pii_key, self.policy.max_record_bytes) for letter in letters]
+        body = orjson.dumps(rows)[1:-1]
+        await self.sink.write(
+            Delivery(
+                "dead_letters", Format.JSON, body, len(rows), frozenset(), durable, _not_kept, lambda: rows
+            )
+        )
 
 
-def _done(ack: Callable[[], object]) -> None:
-    ack()
+async def _not_kept(row: dict[str, Any], error: StoreRefused) -> None:
+    # The dead letter itself is in its topic, and `openride dlq` reads that.
+    logger.error(
+        "ClickHouse refused the row of a dead letter",
+        extra={"topic": row["topic"], "dlq_offset": row["dlq_offset"], "code": error.code},
+    )

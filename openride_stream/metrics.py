@@ -23,7 +23,7 @@ PREFIX: Final = "openride_"
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
 Kind = Literal["counter", "gauge", "histogram"]
-Unit = Literal["records", "events", "rows", "requests", "retries", "seconds", "days", "boolean"]
+Unit = Literal["records", "events", "rows", "requests", "retries", "seconds", "days", "partitions", "boolean"]
 
 _FAST_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _SLOW_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -64,6 +64,12 @@ SPECS: Final[tuple[MetricSpec, ...]] = (
         "records",
         "Dead letters that the broker acknowledged, by source topic.",
         ("topic",),
+    ),
+    MetricSpec(
+        "paused_partitions",
+        "gauge",
+        "partitions",
+        "Partitions that this worker has paused because too many of their records are bad.",
     ),
     MetricSpec(
         "rows_inserted_total",
@@ -158,6 +164,7 @@ class Metrics:
     events_accepted_total: Counter
     rejects_total: Counter
     dead_letters_published_total: Counter
+    paused_partitions: Gauge
     rows_inserted_total: Counter
     flush_duration_seconds: Histogram
     flush_rows: Histogram

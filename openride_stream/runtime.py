@@ -6,9 +6,11 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Self
 
 from openride_stream.cache import Cache, open_cache
+from openride_stream.circuit import Circuit, CircuitPolicy
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.reconcile import Reconciler
 from openride_stream.clickhouse.sink import Sink
@@ -18,11 +20,13 @@ from openride_stream.errors import Fatal, Transient
 from openride_stream.events.decode import DecodePolicy
 from openride_stream.kafka.admin import cluster_id
 from openride_stream.kafka.dead_letters import DeadLetters
+from openride_stream.kafka.dlq.acceptance import accepted_until
 from openride_stream.kafka.end_offsets import broker_misreports_end
 from openride_stream.metadata.engine import Metadata
 from openride_stream.metadata.jobs import JobRuns, slot_of
 from openride_stream.metadata.workers import Workers
 from openride_stream.metrics import Metrics
+from openride_stream.parking import Parking
 from openride_stream.preflight import preflight
 from openride_stream.settings import Settings
 
@@ -68,6 +72,8 @@ class Runtime:
         dead_letters = await DeadLetters.open(settings, worker, metrics, clock)
         sink = Sink(store, settings, metrics, clock)
         policy = DecodePolicy.from_settings(settings, cluster)
+        circuit = Circuit(CircuitPolicy.from_settings(settings))
+        parking = Parking(circuit, partial(accepted_until, settings), metrics)
         misreports = settings.kafka_end_offset_probe and await broker_misreports_end(
             settings.kafka_bootstrap_servers, settings.topic_replication
         )
@@ -82,7 +88,7 @@ class Runtime:
             cache=open_cache(settings, metrics, clock),
             dead_letters=dead_letters,
             sink=sink,
-            ingest=Ingest(policy, sink, dead_letters, metrics, clock),
+            ingest=Ingest(policy, sink, dead_letters, metrics, clock, parking),
             reconciler=Reconciler(store, metrics, clock, settings),
             misreports_end=misreports,
         )
@@ -91,10 +97,16 @@ class Runtime:
         self, crash: Callable[[BaseException], Awaitable[None]], *more: Coroutine[Any, Any, None]
     ) -> None:
         """Start the flush loop, the jobs and `more`; one that fails crashes the worker, to be restarted."""
-        for work in (self.sink.run(), self._preaggregate(), *more):
+        releasing = self.ingest.parking.run(self.ingest.take)
+        for work in (self.sink.run(), releasing, self._preaggregate(), *more):
             task = asyncio.create_task(work)
             task.add_done_callback(lambda done: _crash_on_error(done, crash))
             self.tasks.append(task)
+
+    @property
+    def paused(self) -> list[str]:
+        """Why each paused partition is paused, and how to go on."""
+        return self.ingest.parking.reasons()
 
     async def close(self) -> None:
         """Stop the tasks and close every connection."""

@@ -88,6 +88,35 @@ class Settings(BaseSettings):
     retention_schedule_days: int = Field(
         90, ge=1, le=20_000, description="Days that schedule executions are kept."
     )
+    retention_dead_letters_days: int = Field(
+        90,
+        ge=1,
+        le=10_000,
+        description="Days that dead letters are kept: in ClickHouse, and in the dead-letter topics that we "
+        "create.",
+    )
+
+    # Dead letters
+    dlq_max_attempts: int = Field(
+        5, ge=1, description="`openride dlq redrive` leaves a record alone that has failed this often."
+    )
+    dlq_circuit_consecutive: int = Field(
+        1_000,
+        ge=0,
+        description="A partition with this many bad records in a row is paused rather than dead-lettered; 0 "
+        "counts none.",
+    )
+    dlq_circuit_ratio: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="A partition is paused as well when this share of its last records is bad.",
+    )
+    dlq_circuit_window_records: int = Field(
+        2_000,
+        ge=0,
+        description="How many of a partition's last records that share is taken of, at least; 0 takes none.",
+    )
 
     # Sink
     flush_rows: int = Field(20_000, ge=1, description="Flush when this many rows are waiting.")

@@ -2,22 +2,26 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
 import openride_stream.delivery as delivery_module
+from openride_stream.circuit import Circuit, CircuitPolicy
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.sink import Sink
 from openride_stream.clock import SystemClock, utc_from_ms
 from openride_stream.delivery import Ingest
 from openride_stream.errors import BrokerUnavailable, StoreUnavailable
 from openride_stream.events.decode import Decoded, decode
+from openride_stream.events.letters import Letter
 from openride_stream.events.records import Record, RecordBatch
 from openride_stream.events.rejects import Reject
 from openride_stream.metrics import Metrics
+from openride_stream.parking import Parking
 from openride_stream.settings import Settings
 from tests.events.batches import POLICY, FakeRecord
 
@@ -34,12 +38,16 @@ class Letters:
         self.gate.set()
         self.error: Exception | None = None
 
-    async def publish(self, topic: str, partition: int, rejects: Sequence[Reject]) -> None:
+    async def publish(self, topic: str, partition: int, rejects: Sequence[Reject]) -> Sequence[Letter]:
         assert (topic, partition) == (TOPIC, 3)
         await self.gate.wait()
         if self.error:
             raise self.error
+        first = len(self.published)
         self.published += rejects
+        now_ms = SystemClock().now_ms()
+        letters = [Letter.of(topic, partition, reject, "worker-1", now_ms) for reject in rejects]
+        return [replace(letter, offset=first + place) for place, letter in enumerate(letters)]
 
 
 class Acks:
@@ -97,12 +105,41 @@ def acks() -> Acks:
     return Acks()
 
 
+class Word:
+    """What an operator has accepted, and which partitions are read."""
+
+    def __init__(self) -> None:
+        self.until: dict[tuple[str, int], int] = {}
+        self.paused: set[tuple[str, int]] = set()
+
+    async def accepted(self, partitions: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
+        return {partition: self.until[partition] for partition in partitions if partition in self.until}
+
+    def pause(self, topic: str, partition: int) -> None:
+        self.paused.add((topic, partition))
+
+    def resume(self, topic: str, partition: int) -> None:
+        self.paused.discard((topic, partition))
+
+
 @pytest.fixture
-async def ingest(gated: GatedStore, settings: Settings, letters: Letters) -> AsyncIterator[Ingest]:
+def word() -> Word:
+    return Word()
+
+
+@pytest.fixture
+async def ingest(
+    gated: GatedStore, settings: Settings, letters: Letters, word: Word
+) -> AsyncIterator[Ingest]:
     metrics = Metrics()
     sink = Sink(gated, settings, metrics, SystemClock())
     flushing = asyncio.create_task(sink.run())
-    yield Ingest(POLICY, sink, letters, metrics, SystemClock())
+    circuit = Circuit(CircuitPolicy(consecutive=10, ratio=0.5, window_records=100))
+    parking = Parking(circuit, word.accepted, metrics, word, look_every_s=0.01)
+    ingest = Ingest(POLICY, sink, letters, metrics, SystemClock(), parking)
+    releasing = asyncio.create_task(parking.run(ingest.take))
+    yield ingest
+    releasing.cancel()
     flushing.cancel()
     await asyncio.gather(flushing, return_exceptions=True)
 
@@ -129,6 +166,10 @@ async def stored(store: ClickHouse) -> list[int]:
     return [row["offset"] for row in rows]
 
 
+async def kept(store: ClickHouse) -> list[dict[str, Any]]:
+    return await store.select(f"SELECT * FROM {store.database}.dead_letters FINAL ORDER BY offset")
+
+
 async def test_a_batch_is_acked_when_its_rows_are_durable(
     ingest: Ingest, gated: GatedStore, acks: Acks
 ) -> None:
@@ -142,17 +183,21 @@ async def test_a_batch_is_acked_when_its_rows_are_durable(
     assert await stored(gated) == [0, 1]
 
 
-async def test_a_batch_without_a_good_record_is_acked_behind_its_dead_letters(
-    ingest: Ingest, letters: Letters, acks: Acks
+async def test_a_batch_without_a_good_record_is_acked_behind_its_dead_letters_and_their_rows(
+    ingest: Ingest, gated: GatedStore, letters: Letters, acks: Acks
 ) -> None:
     letters.gate.clear()
+    gated.open_gate.clear()
     batch = batch_of(b"{", None, location(lat=91))
     accepting = asyncio.create_task(ingest.accept(batch, acks.of(batch)))
     await asyncio.sleep(0.1)
     assert acks.done == []
     letters.gate.set()
     await asyncio.wait_for(accepting, DEADLINE_S)
-    assert acks.done == [0]
+    assert acks.done == []
+    gated.open_gate.set()
+    await acks.until(1)
+    assert [row["error"] for row in await kept(gated)] == ["MalformedJson", "MalformedJson", "InvalidField"]
     assert [reject.record.offset for reject in letters.published] == [0, 1, 2]
     assert "lat" in letters.published[2].message
 
@@ -213,6 +258,7 @@ async def test_a_row_that_the_store_refuses_is_dead_lettered_with_its_column(
     (reject,) = letters.published
     assert (reject.record.offset, reject.error) == (22, "StoreRefused")
     assert reject.message == "driver_id: ClickHouse refused the row (code 376)", "the field, and no value"
+    assert [(row["offset"], row["error"]) for row in await kept(gated)] == [(22, "StoreRefused")]
 
 
 async def test_live_tables_see_each_batch_once_and_before_it_is_acked(ingest: Ingest, acks: Acks) -> None:
@@ -223,3 +269,59 @@ async def test_live_tables_see_each_batch_once_and_before_it_is_acked(ingest: In
         await ingest.accept(batch, acks.of(batch))
         await acks.until(len(seen))
     assert seen == [(0, 1, []), (5, 1, [0])]
+
+
+async def test_a_dead_letter_is_kept_once_masked_and_with_its_place(
+    ingest: Ingest, gated: GatedStore, acks: Acks
+) -> None:
+    bad = location(lat=91, phone="+2348012345678")
+    batch = batch_of(bad, first=7)
+    for count in (1, 2):  # the second time as after a crash: the same failure of the same record
+        await ingest.accept(batch, acks.of(batch))
+        await acks.until(count)
+    (row,) = await kept(gated)
+    assert (row["topic"], row["partition"], row["offset"]) == (TOPIC, 3, 7)
+    assert (row["dlq_partition"], row["dlq_offset"], row["attempts"]) == (3, 1, 1)
+    assert row["event_type"] == "driver.location.updated"
+    assert row["value_bytes"] == len(bad)
+    fields = orjson.loads(row["fields"])
+    assert fields["lat"] == 91
+    assert "2348012345678" not in str(row)
+    assert len(fields["phone"]) == 64
+
+
+async def test_too_many_bad_records_pause_their_partition_and_no_other(
+    ingest: Ingest, gated: GatedStore, letters: Letters, acks: Acks, word: Word
+) -> None:
+    batches = [batch_of(*[b"{"] * 6, location(), first=0)]
+    batches += [batch_of(*[b"{"] * 12, first=7), batch_of(location(), first=19)]
+    for batch in batches:
+        await asyncio.wait_for(ingest.accept(batch, acks.of(batch)), DEADLINE_S)
+    await acks.until(1)
+    assert len(letters.published) == 6, "nothing of the batch that is too bad"
+    assert word.paused == {(TOPIC, 3)}
+    (reason,) = ingest.parking.reasons()
+    assert reason.startswith(f"{TOPIC}[3] is paused: 12 bad records in a row; last: MalformedJson (")
+    assert f"openride dlq accept {TOPIC}" in reason
+
+    other = replace(batch_of(location(), first=100), partition=4)
+    await ingest.accept(other, acks.of(other))
+    await acks.until(2)
+    assert acks.done == [0, 100], "what follows the bad batch waits, other partitions do not"
+
+    word.until[TOPIC, 3] = 19
+    await acks.until(4)
+    assert acks.done == [0, 100, 7, 19]
+    assert len(letters.published) == 18
+    assert ingest.parking.reasons() == []
+    assert word.paused == set()
+
+
+async def test_a_rebalance_forgets_what_waits(ingest: Ingest, letters: Letters, acks: Acks) -> None:
+    batch = batch_of(*[b"{"] * 12)
+    await ingest.accept(batch, acks.of(batch))
+    ingest.parking.recall()
+    assert ingest.parking.reasons() == []
+    await ingest.accept(batch, acks.of(batch))  # the partition is ours again: read again, paused again
+    assert len(ingest.parking.reasons()) == 1
+    assert (letters.published, acks.done) == ([], [])

@@ -68,6 +68,11 @@ class WebRuntime(Protocol):
         """The way into ClickHouse."""
         ...
 
+    @property
+    def paused(self) -> Sequence[str]:
+        """Why each paused partition is paused; empty when none is."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:

@@ -1,7 +1,7 @@
 """Every endpoint of the application, listed explicitly."""
 
 from web.endpoint import Endpoint
-from web.views import health, metrics, page, prometheus, workers
+from web.views import dead_letters, health, metrics, page, prometheus, workers
 
 
 def all_endpoints() -> tuple[Endpoint, ...]:
@@ -11,5 +11,6 @@ def all_endpoints() -> tuple[Endpoint, ...]:
         *health.endpoints(),
         *prometheus.ENDPOINTS,
         *workers.ENDPOINTS,
+        *dead_letters.ENDPOINTS,
         *page.ENDPOINTS,
     )

@@ -18,6 +18,7 @@ COMMANDS: Final[dict[str, str]] = {
     "schema": "Print the JSON Schemas of the events.",
     "token": "Make bearer tokens for the HTTP API.",
     "workers": "Show the live workers: who holds which partitions, lag, rate.",
+    "dlq": "Look at dead letters, send them again, accept or delete them.",
     "doctor": "Check settings, services, topics, schema, clock and disk, and say what to do.",
     "bench": "Measure this application beside its peers.",
 }

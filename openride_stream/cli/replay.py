@@ -5,12 +5,12 @@ import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 import click
 
+from openride_stream.cli.moments import Moment
 from openride_stream.clock import Clock, SystemClock, utc_from_ms
 from openride_stream.events.topics import BY_NAME
 from openride_stream.logs import configure
@@ -29,20 +29,6 @@ from openride_stream.replay.trips import Trip, read_trips
 from openride_stream.settings import Settings
 
 SHARE = click.FloatRange(0, 1)
-
-
-class Moment(click.ParamType):
-    """An ISO 8601 time, UTC without an offset; in ms since the epoch."""
-
-    name = "time"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read the option's text."""
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value} is not an ISO 8601 time", param, ctx)
-        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 @dataclass(frozen=True, slots=True)

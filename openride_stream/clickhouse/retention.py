@@ -27,11 +27,24 @@ async def apply_retention(store: ClickHouse, settings: Settings) -> None:
     )
     definitions = {row["name"]: row["create_table_query"] for row in rows}
     on_cluster = f"ON CLUSTER '{settings.clickhouse_cluster}'" if settings.clickhouse_cluster else ""
-    for table, days in retention_days(settings).items():
-        if f"toIntervalDay({days + SEAL_DAYS})" in definitions.get(table, ""):
+    for table, (column, days) in _expiries(settings).items():
+        if f"toIntervalDay({days})" in definitions.get(table, ""):
             continue
         await store.execute(
             f"ALTER TABLE {settings.clickhouse_database}.{table} {on_cluster} "
-            f"MODIFY TTL toDateTime(event_timestamp) + toIntervalDay({days + SEAL_DAYS}) "
+            f"MODIFY TTL toDateTime({column}) + toIntervalDay({days}) "
             "SETTINGS materialize_ttl_after_modify = 0"
         )
+
+
+def _expiries(settings: Settings) -> dict[str, tuple[str, int]]:
+    """By table: the column that its rows age by, and after how many days they go."""
+    expiries = {
+        table: ("event_timestamp", days + SEAL_DAYS) for table, days in retention_days(settings).items()
+    }
+    letters_days = settings.retention_dead_letters_days
+    # A dead letter that is still in its topic must not be forgotten to have been redriven.
+    return expiries | {
+        "dead_letters": ("dead_lettered_at", letters_days),
+        "dead_letter_redrives": ("redriven_at", 2 * letters_days),
+    }

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Self
+from dataclasses import replace
+from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from openride_stream.clock import Clock
-from openride_stream.events.records import Record
+from openride_stream.events.letters import Headers, Letter
 from openride_stream.events.rejects import Reject
 from openride_stream.events.topics import BY_NAME
 from openride_stream.metrics import Metrics
@@ -19,11 +20,6 @@ logger = logging.getLogger(__name__)
 
 MAX_DEAD_LETTER_BYTES = 4 * 1024 * 1024
 _BATCH_BYTES = 512 * 1024
-# Where a record was first read: kept when a redriven record fails again, because identities hang on them.
-_ORIGIN = ("dlq.topic", "dlq.partition", "dlq.offset", "dlq.timestamp", "dlq.first_seen")
-_ATTEMPTS_DIGITS = 9
-
-Headers = list[tuple[str, bytes]]
 
 
 class DeadLetters:
@@ -55,63 +51,50 @@ class DeadLetters:
         """Send what is buffered and disconnect."""
         await self._producer.stop()
 
-    async def publish(self, topic: str, partition: int, rejects: Sequence[Reject]) -> None:
-        """Publish every reject to the source's partition, retrying for as long as the broker is away."""
-        target = BY_NAME[topic].dead_letter_topic
-        remaining = list(rejects)
+    async def publish(self, topic: str, partition: int, rejects: Sequence[Reject]) -> list[Letter]:
+        """Publish every reject to the source's partition, retrying for as long as the broker is away.
+
+        Returns:
+            The dead letters as they stand in their topic, in the order of `rejects`.
+        """
+        published: list[Letter] = []
         pause_s = self._first_pause_s
-        while remaining:
-            sent = await self._send(target, topic, partition, remaining)
-            self._metrics.dead_letters_published_total.labels(topic).inc(sent)
-            remaining = remaining[sent:]
-            if remaining:
+        while len(published) < len(rejects):
+            sent = await self._send(topic, partition, rejects[len(published) :])
+            self._metrics.dead_letters_published_total.labels(topic).inc(len(sent))
+            published += sent
+            if len(published) < len(rejects):
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, self._longest_pause_s)
+        return published
 
-    async def _send(self, target: str, topic: str, partition: int, rejects: Sequence[Reject]) -> int:
-        """Send one batch; returns how many rejects, from the first, the broker has acknowledged."""
+    async def _send(self, topic: str, partition: int, rejects: Sequence[Reject]) -> list[Letter]:
+        """Send one batch of rejects, from the first on; returns those that the broker has acknowledged."""
         # A batch of our own: `send` refuses a record without key and value, which is a dead letter too.
         batch = self._producer.create_batch()
-        count = 0
+        letters: list[Letter] = []
         for reject in rejects:
-            record, now_ms = reject.record, self._clock.now_ms()
-            headers = dead_letter_headers(topic, partition, reject, self._worker, now_ms)
-            if batch.append(key=record.key, value=record.value, timestamp=now_ms, headers=headers) is None:
+            letter = Letter.of(topic, partition, reject, self._worker, self._clock.now_ms())
+            if not append(batch, letter, letter.dead_letter_headers(), letter.timestamp_ms):
                 break
-            count += 1
+            letters.append(letter)
         try:
-            acknowledged = await self._producer.send_batch(batch, target, partition=partition)
-            await acknowledged
+            acknowledged = await self._producer.send_batch(
+                batch, BY_NAME[topic].dead_letter_topic, partition=partition
+            )
+            base_offset: int = (await acknowledged).offset
         except (KafkaError, TimeoutError) as error:
             logger.warning("Dead letters not acknowledged, retrying", extra={"error": repr(error)})
-            return 0
-        return count
+            return []
+        return [replace(letter, offset=base_offset + place) for place, letter in enumerate(letters)]
+
+
+def append(batch: Any, letter: Letter, headers: Headers, timestamp_ms: int) -> bool:
+    """Add a letter's record to a producer's batch; False when the batch is full."""
+    added = batch.append(key=letter.key, value=letter.value, timestamp=timestamp_ms, headers=headers)
+    return added is not None
 
 
 def dead_letter_headers(topic: str, partition: int, reject: Reject, worker: str, now_ms: int) -> Headers:
     """The contract's `dlq.*` headers after the record's own; times are milliseconds since the epoch."""
-    record = reject.record
-    given = dict(record.headers)
-    origin = {
-        "dlq.topic": topic.encode(),
-        "dlq.partition": b"%d" % partition,
-        "dlq.offset": b"%d" % record.offset,
-        "dlq.timestamp": b"%d" % record.timestamp,
-        "dlq.first_seen": b"%d" % now_ms,
-    }
-    if all(name in given for name in _ORIGIN):
-        origin = {name: given[name] for name in _ORIGIN}
-    reason = {
-        "dlq.error.class": reject.error.encode(),
-        "dlq.error.message": reject.message.encode(),
-        "dlq.attempts": b"%d" % (_attempts(record) + 1),
-        "dlq.worker": worker.encode(),
-    }
-    own = [(name, value) for name, value in record.headers if not name.startswith("dlq.")]
-    return [*own, *origin.items(), *reason.items()]
-
-
-def _attempts(record: Record) -> int:
-    # Anyone can send a header: null, no number at all, or a number of a million digits.
-    text = dict(record.headers).get("dlq.attempts") or b"0"
-    return int(text) if text.isdigit() and len(text) <= _ATTEMPTS_DIGITS else 0
+    return Letter.of(topic, partition, reject, worker, now_ms).dead_letter_headers()

@@ -29,13 +29,14 @@ class TopicPlan:
 
     name: str
     max_message_bytes: int
+    holds_dead_letters: bool = False
 
 
 def planned_topics() -> tuple[TopicPlan, ...]:
     """The nine source topics, then their nine dead-letter topics."""
     sources = tuple(TopicPlan(topic.name, SOURCE_MAX_MESSAGE_BYTES) for topic in TOPICS)
     dead_letters = tuple(
-        TopicPlan(topic.dead_letter_topic, DEAD_LETTER_MAX_MESSAGE_BYTES) for topic in TOPICS
+        TopicPlan(topic.dead_letter_topic, DEAD_LETTER_MAX_MESSAGE_BYTES, True) for topic in TOPICS
     )
     return sources + dead_letters
 
@@ -99,9 +100,13 @@ async def _create(admin: AIOKafkaAdminClient, plans: list[TopicPlan], settings: 
 
 
 def _new_topic(plan: TopicPlan, settings: Settings) -> NewTopic:
+    configs = {"max.message.bytes": str(plan.max_message_bytes)}
+    if plan.holds_dead_letters:
+        # Kafka's usual week would end before anybody has looked; events keep the broker's own retention.
+        configs["retention.ms"] = str(settings.retention_dead_letters_days * 86_400_000)
     return NewTopic(
         plan.name,
         num_partitions=settings.topic_partitions,
         replication_factor=settings.topic_replication,
-        topic_configs={"max.message.bytes": str(plan.max_message_bytes)},
+        topic_configs=configs,
     )

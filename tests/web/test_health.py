@@ -36,7 +36,15 @@ async def test_a_paused_ingest_is_not_ready_and_says_why(site: Site) -> None:
     assert ready["status"] == "not_ready"
     assert "connection refused" in ready["reasons"][0]
     health = await site.get("/health", 503)
-    assert health["checks"] == {"worker": True, "partitions": True, "ingest": False, "store": True}
+    assert [check for check, well in health["checks"].items() if not well] == ["ingest"]
+
+
+async def test_a_partition_that_is_paused_for_its_bad_records_is_named(site: Site) -> None:
+    site.runtime.paused = ["openride.events.user[3] is paused: 1,000 bad records in a row"]
+    assert (await site.get("/health/ready", 503))["reasons"] == site.runtime.paused
+    assert not (await site.get("/health", 503))["checks"]["circuit"]
+    site.runtime.paused = []
+    await site.get("/health/ready")
 
 
 async def test_partitions_on_the_move_are_not_ready(site: Site) -> None:

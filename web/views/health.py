@@ -55,6 +55,7 @@ class Readiness:
             "worker": None,
             "partitions": context.group.trouble(),
             "ingest": _ingest_trouble(runtime),
+            "circuit": "; ".join(runtime.paused) or None,
             "store": await self._store(runtime),
         }
 
@@ -113,7 +114,7 @@ def endpoints() -> tuple[Endpoint, ...]:
         )
 
     all_well: dict[str, Any] = {"status": "ready", "reasons": []}
-    checks = {"worker": True, "partitions": True, "ingest": True, "store": True}
+    checks = {"worker": True, "partitions": True, "ingest": True, "circuit": True, "store": True}
     whole = {**all_well, "version": __version__, "worker": "host:4711", "checks": checks}
     return (
         Endpoint(

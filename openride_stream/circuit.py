@@ -1,0 +1,146 @@
+"""The circuit: when bad records are no longer an accident but a mistake in a schema or a program.
+
+One bad record is a dead letter. A thousand in a row are a deployment that went wrong, and a dead-letter topic
+that fills with a whole topic helps nobody: the partition is better paused until somebody has looked. Counts
+are kept by partition, because a mistake shows there first and the others can go on.
+
+Not counted is what is bad for a reason of its own: events that come too late (a replay of history is no
+mistake) and records that were redriven (an operator sent them, and they were bad before).
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from openride_stream.events.records import RecordBatch
+from openride_stream.events.rejects import Reject, RejectClass
+from openride_stream.settings import Settings
+
+Partition = tuple[str, int]
+
+_ATTEMPTS_HEADER: Final = "dlq.attempts"
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitPolicy:
+    """When a circuit opens.
+
+    Attributes:
+        consecutive: bad records in a row; 0 never opens it.
+        ratio: share of bad records (0..1] among the last `window_records` or more.
+        window_records: how many records that share is taken of, at least; 0 never opens it.
+    """
+
+    consecutive: int
+    ratio: float
+    window_records: int
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "CircuitPolicy":
+        """The policy that the settings ask for."""
+        return cls(
+            settings.dlq_circuit_consecutive, settings.dlq_circuit_ratio, settings.dlq_circuit_window_records
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """Why a circuit opened; `reason` is for an operator and holds no value of a record."""
+
+    reason: str
+
+
+@dataclass(slots=True)
+class _Counts:
+    in_a_row: int = 0
+    window: deque[tuple[int, int]] = field(default_factory=deque)  # (records, bad) of each batch
+    records: int = 0
+    bad: int = 0
+    accepted_until: int = 0
+
+
+class Circuit:
+    """Counts bad records by partition. No I/O, no clock."""
+
+    def __init__(self, policy: CircuitPolicy) -> None:
+        self._policy = policy
+        self._counts: dict[Partition, _Counts] = {}
+
+    def accept(self, topic: str, partition: int, until: int) -> None:
+        """Let every record before offset `until` become a dead letter, and count anew from there."""
+        counts = self._of(topic, partition)
+        if until > counts.accepted_until:
+            self._counts[topic, partition] = _Counts(accepted_until=until)
+
+    def judge(self, batch: RecordBatch, rejects: Sequence[Reject]) -> Trip | None:
+        """Count a batch, or say why it must not be dead-lettered; then it is not counted.
+
+        Args:
+            batch: the next records of a partition, in order.
+            rejects: those of them that are bad.
+        """
+        counts = self._of(batch.topic, batch.partition)
+        if not rejects:
+            counts.in_a_row = 0
+            self._slide(counts, len(batch), 0)
+            return None
+        return self._count(counts, batch, rejects)
+
+    def _count(self, counts: _Counts, batch: RecordBatch, rejects: Sequence[Reject]) -> Trip | None:
+        verdicts = list(_verdicts(batch, rejects, counts.accepted_until))
+        in_a_row, longest = _runs(verdicts, counts.in_a_row)
+        bad = sum(verdicts)
+        last = rejects[-1]
+        why = f"; last: {last.error} ({last.message}) at offset {last.record.offset}"
+        if 0 < self._policy.consecutive <= longest:
+            return Trip(f"{longest:,} bad records in a row{why}")
+        records, all_bad = counts.records + len(verdicts), counts.bad + bad
+        if bad and 0 < self._policy.window_records <= records and all_bad >= self._policy.ratio * records:
+            return Trip(f"{all_bad:,} of the last {records:,} records are bad{why}")
+        counts.in_a_row = in_a_row
+        self._slide(counts, len(verdicts), bad)
+        return None
+
+    def _slide(self, counts: _Counts, records: int, bad: int) -> None:
+        counts.window.append((records, bad))
+        counts.records += records
+        counts.bad += bad
+        while counts.window and counts.records - counts.window[0][0] >= self._policy.window_records:
+            gone, gone_bad = counts.window.popleft()
+            counts.records -= gone
+            counts.bad -= gone_bad
+
+    def _of(self, topic: str, partition: int) -> _Counts:
+        counts = self._counts.get((topic, partition))
+        if counts is None:
+            counts = self._counts[topic, partition] = _Counts()
+        return counts
+
+
+def _verdicts(batch: RecordBatch, rejects: Sequence[Reject], accepted_until: int) -> Iterator[bool]:
+    """Whether each record that counts is bad, in order."""
+    rejected = {reject.record.offset: reject for reject in rejects}
+    for record in batch.records:
+        if record.offset < accepted_until:
+            continue
+        reject = rejected.get(record.offset)
+        if reject is None:
+            yield False
+        elif _counts(reject):
+            yield True
+
+
+def _counts(reject: Reject) -> bool:
+    if reject.error == RejectClass.TOO_LATE:
+        return False
+    return all(name != _ATTEMPTS_HEADER for name, _ in reject.record.headers)
+
+
+def _runs(verdicts: Sequence[bool], before: int) -> tuple[int, int]:
+    """How many are bad in a row at the end, and at most anywhere; `before` were so already."""
+    run = longest = before
+    for bad in verdicts:
+        run = run + 1 if bad else 0
+        longest = max(longest, run)
+    return run, longest

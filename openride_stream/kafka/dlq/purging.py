@@ -1,0 +1,103 @@
+"""Purge: delete the oldest dead letters of a topic, where the broker can."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.errors import KafkaError, PolicyViolationError
+
+from openride_stream.errors import OpenRideError
+from openride_stream.events.letters import Letter
+from openride_stream.kafka.admin import open_admin
+from openride_stream.kafka.dlq.reading import Extent, Reader
+from openride_stream.kafka.dlq.redriving import SLICE_LETTERS, Ledger, slices
+from openride_stream.settings import Settings
+
+_DELETE_RECORDS: Final = 21  # the API key of the Kafka protocol
+
+
+class PurgeRefused(OpenRideError):
+    """The broker cannot, or may not, delete records; the message says what to do instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """In `extent`, all before the offset `until` goes: `letters`, of which `open` were never redriven."""
+
+    extent: Extent
+    until: int
+    letters: int
+    open: int
+
+
+async def cuts_before(
+    reader: Reader, before_ms: int | None, ledger: Ledger, seen: Callable[[], None] = lambda: None
+) -> list[Cut]:
+    """Where to cut each partition so that what goes was dead-lettered before `before_ms` (None: all of it).
+
+    Kafka deletes from the oldest on only: the first letter that is younger keeps all behind it. `seen` is
+    called now and then.
+    """
+    cuts = {(extent.topic, extent.partition): Cut(extent, extent.start, 0, 0) for extent in reader.extents}
+    closed: set[tuple[str, int]] = set()
+    async for run in reader.runs():
+        seen()
+        place = run[0].topic, run[0].partition
+        if place in closed:
+            continue
+        going = _going(run, before_ms)
+        if len(going) < len(run):
+            closed.add(place)
+        if going:
+            cuts[place] = await _longer(cuts[place], going, ledger)
+    return [cut for cut in cuts.values() if cut.letters]
+
+
+async def _longer(cut: Cut, going: Sequence[Letter], ledger: Ledger) -> Cut:
+    unsent = 0
+    for letters in slices(going, SLICE_LETTERS):
+        unsent += list(await ledger.redriven(letters)).count(False)
+    return Cut(cut.extent, going[-1].offset + 1, cut.letters + len(going), cut.open + unsent)
+
+
+async def purge(settings: Settings, cuts: Sequence[Cut]) -> Mapping[TopicPartition, int]:
+    """Delete; returns the new first offset of each partition of a dead-letter topic.
+
+    Raises:
+        PurgeRefused: the broker has no DeleteRecords, or the topic's policy forbids it.
+        BrokerUnavailable: no broker answered.
+    """
+    targets = {cut.extent.place: RecordsToDelete(cut.until) for cut in cuts}
+    if not targets:
+        return {}
+    async with open_admin(settings.kafka_bootstrap_servers) as admin:
+        if not await _can_delete(admin):
+            message = (
+                "this broker cannot delete records (it does not offer DeleteRecords; the embedded broker "
+                "does not): dead letters go with the retention of their topics, or when the broker ends"
+            )
+            raise PurgeRefused(message)
+        try:
+            answered: Mapping[TopicPartition, int] = await admin.delete_records(targets)
+        except PolicyViolationError as error:
+            message = f"the topic's cleanup.policy forbids deleting records: {error}"
+            raise PurgeRefused(message) from error
+        return answered
+
+
+async def _can_delete(admin: AIOKafkaAdminClient) -> bool:
+    client = admin._client
+    connection = await client._get_conn(client.get_random_node())
+    if connection is None:
+        message = "no connection"
+        raise KafkaError(message)
+    return _DELETE_RECORDS in connection._versions
+
+
+def _going(run: Sequence[Letter], before_ms: int | None) -> Sequence[Letter]:
+    if before_ms is None:
+        return run
+    keep = next((place for place, letter in enumerate(run) if letter.timestamp_ms >= before_ms), len(run))
+    return run[:keep]
