@@ -9,6 +9,7 @@ from openride_stream.clickhouse.migrate import current_version
 from openride_stream.clickhouse.migrations import head
 from openride_stream.errors import ConfigurationError, Fatal, Transient
 from openride_stream.kafka.admin import open_admin, partition_counts
+from openride_stream.kafka.codecs import missing_codecs
 from openride_stream.kafka.topics import partition_problems
 from openride_stream.settings import Settings
 
@@ -20,14 +21,17 @@ _PAUSE_S = 1.0
 
 
 async def preflight(settings: Settings, store: ClickHouse) -> None:
-    """Check settings, schema and topics; waits for services that are still coming up.
+    """Check settings, codecs, schema and topics; waits for services that are still coming up.
 
     Raises:
-        ConfigurationError: a setting is missing or a topic has another partition count.
+        ConfigurationError: a setting or a codec is missing, or a topic has another partition count.
         Fatal: a service did not answer for a minute, or `openride migrate` has not run.
     """
     if not settings.pii_key.get_secret_value():
         message = "OPENRIDE_PII_KEY is not set: personal data needs the key of its HMAC"
+        raise ConfigurationError(message)
+    if missing := missing_codecs():
+        message = f"records compressed with {', '.join(missing)} could not be read: install cramjam"
         raise ConfigurationError(message)
     await _patiently(lambda: _check_schema(store, settings))
     await _patiently(lambda: _check_topics(settings))

@@ -7,6 +7,7 @@ from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.migrate import migrate
 from openride_stream.embedded.ports import free_port
 from openride_stream.errors import ConfigurationError, Fatal
+from openride_stream.kafka import codecs
 from openride_stream.kafka.topics import create_topics
 from openride_stream.preflight import preflight
 from openride_stream.settings import Settings
@@ -20,6 +21,14 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_missing_key_is_named(store: ClickHouse, settings: Settings) -> None:
     with pytest.raises(ConfigurationError, match="OPENRIDE_PII_KEY"):
         await preflight(settings.model_copy(update={"pii_key": Settings(_env_file=None).pii_key}), store)
+
+
+async def test_a_codec_that_is_not_installed_is_named(
+    store: ClickHouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(codecs.CODECS, "zstd", lambda: False)
+    with pytest.raises(ConfigurationError, match=r"zstd.*install cramjam"):
+        await preflight(settings, store)
 
 
 async def test_a_schema_that_was_never_made_asks_for_migrate(clickhouse_url: str, settings: Settings) -> None:

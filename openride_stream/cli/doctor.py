@@ -16,12 +16,13 @@ from rich.markup import escape
 
 from openride_stream.cli.checks.broker import check_broker
 from openride_stream.cli.checks.findings import Check, Finding, admit, examine
-from openride_stream.cli.checks.machine import check_disk, check_settings, check_workers
+from openride_stream.cli.checks.machine import check_codecs, check_disk, check_settings, check_workers
 from openride_stream.cli.checks.stores import check_clickhouse, check_metadata, check_redis
 from openride_stream.env_example import env_example
 
 CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("settings", check_settings),
+    ("codecs", check_codecs),
     ("kafka", check_broker),
     ("clickhouse", check_clickhouse),
     ("metadata", check_metadata),
@@ -41,7 +42,7 @@ _MARKS: Final = {"ok": "[green]âœ“[/]", "warn": "[yellow]![/]", "fail": "[red]âœ
 )
 @click.option("--env-example", "print_env", is_flag=True, help="Print .env.example and end.")
 def command(as_json: bool, data_dir: Path | None, print_env: bool) -> None:
-    """Check settings, services, topics, schema, clock and disk, and say what to do.
+    """Check settings, codecs, services, topics, schema, clock and disk, and say what to do.
 
     Exit code 1 when a check fails; warnings alone do not count.
     """

@@ -7,6 +7,7 @@ from click.testing import CliRunner, Result
 from openride_stream.cli.doctor import command
 from openride_stream.embedded.folder import StackRecord, locked_folder, write_stack
 from openride_stream.embedded.ports import LOOPBACK, free_port
+from openride_stream.kafka import codecs
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +37,7 @@ def test_services_that_are_away_fail_and_an_absent_worker_is_a_warning(tmp_path:
     assert result.exit_code == 1
     assert states(result) == {
         "settings": "ok",
+        "codecs": "ok",
         "kafka": "fail",
         "clickhouse": "fail",
         "metadata": "fail",
@@ -56,6 +58,12 @@ def test_each_line_that_is_not_ok_says_what_to_do() -> None:
 def test_a_missing_key_of_personal_data_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENRIDE_PII_KEY")
     assert states(run("--json"))["settings"] == "fail"
+
+
+def test_a_codec_that_is_not_installed_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(codecs.CODECS, "lz4", lambda: False)
+    assert states(run("--json"))["codecs"] == "fail"
+    assert "compressed with lz4" in run().output
 
 
 def test_a_setting_that_is_not_valid_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

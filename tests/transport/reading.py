@@ -134,9 +134,13 @@ async def create_topic(bootstrap: str, *names: str) -> None:
         await admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names])
 
 
-async def send(bootstrap: str, topic: str, partition: int, values: Sequence[bytes]) -> None:
+async def send(
+    bootstrap: str, topic: str, partition: int, values: Sequence[bytes], compression: str | None = None
+) -> None:
     """Append records to one partition, up to 100 a producer batch."""
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all") as producer:
+    async with AIOKafkaProducer(
+        bootstrap_servers=bootstrap, acks="all", compression_type=compression
+    ) as producer:
         for start in range(0, len(values), 100):
             batch = producer.create_batch()
             for value in values[start : start + 100]:

@@ -78,6 +78,19 @@ async def test_each_partition_comes_in_order_and_is_committed(
     assert len(taken.batches) < 100, "records came one by one"
 
 
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+async def test_records_of_every_codec_are_read(
+    bootstrap: str, topic: str, settings: Settings, codec: str
+) -> None:
+    values = [b'{"compressible": "%s"}' % (b"a" * 200) for _ in range(50)]
+    await send(bootstrap, topic, 0, values, codec)
+    taken = Taken()
+    async with running(ReaderApp(settings, topic, taken)):
+        await until(lambda: taken.count() == 50, "50 records")
+        await until_committed(settings, topic, {0: 50})
+    assert [record.value for batch in taken.batches for record in batch.records] == values
+
+
 async def test_what_is_not_acked_is_not_committed_and_comes_again(
     bootstrap: str, topic: str, settings: Settings
 ) -> None:

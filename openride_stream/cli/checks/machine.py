@@ -1,4 +1,4 @@
-"""Checks of this machine: settings, disk, the workers' own word."""
+"""Checks of this machine: settings, codecs, disk, the workers' own word."""
 
 import asyncio
 import shutil
@@ -10,6 +10,7 @@ import aiohttp
 
 from openride_stream.cli.checks.findings import Finding, Patient
 from openride_stream.errors import ConfigurationError
+from openride_stream.kafka.codecs import CODECS, missing_codecs
 from openride_stream.settings import Settings
 from web.auth import check_binding
 
@@ -41,6 +42,15 @@ async def check_settings(patient: Patient) -> Sequence[Finding]:
         advice = "`openride token new --role viewer --name NAME` prints a right line"
         found.append(Finding("settings", "fail", str(error), advice))
     return found or [Finding("settings", "ok", "valid")]
+
+
+async def check_codecs(patient: Patient) -> Sequence[Finding]:
+    """Whether records can be read whatever their producers compress them with."""
+    del patient
+    if missing := missing_codecs():
+        message = f"records compressed with {', '.join(missing)} cannot be read"
+        return [Finding("codecs", "fail", message, "install cramjam (requirements/base.txt pins it)")]
+    return [Finding("codecs", "ok", f"{', '.join(CODECS)} can be read")]
 
 
 async def check_disk(patient: Patient) -> Sequence[Finding]:
