@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, str]] = {
     "token": "Make bearer tokens for the HTTP API.",
     "workers": "Show the live workers: who holds which partitions, lag, rate.",
     "dlq": "Look at dead letters, send them again, accept or delete them.",
+    "audit": "Account for every offset that was consumed, and name what is missing.",
     "doctor": "Check settings, services, topics, schema, clock and disk, and say what to do.",
     "bench": "Measure this application beside its peers.",
 }
