@@ -1,4 +1,4 @@
-"""The demonstration: a month of rides that ends now, and then the city goes on, live.
+"""The demonstration: a month of rides that ends now, and then the city goes on, live and at the same pace.
 
 What has been sent is on record in the data folder, so that a program that starts again goes on where
 it was, instead of inventing a second month. A stretch sent twice is the same events, byte for byte.
@@ -21,15 +21,15 @@ from openride_stream.replay.lifecycle import LiveCity, Pass, Recipe, make_pass, 
 from openride_stream.replay.progress import LogMeter
 from openride_stream.replay.run import Outlet, Replay, pause
 from openride_stream.replay.sender import Sender
-from openride_stream.replay.story import DAY_MS, HOUR_MS
-from openride_stream.replay.trips import Trip
+from openride_stream.replay.story import DAY_MS, HOUR_MS, Tariff
+from openride_stream.replay.trips import CURRENCY, Trip
+from openride_stream.replay.wheel import Wheel
 from openride_stream.settings import Settings
 
 LOG = logging.getLogger(__name__)
-COPIES: Final = 3  # of the month's trips in one live day: 9 events/s, 25 in the evening
 MAX_RECORDS: Final = 2_000_000  # 1.3 GB in the embedded broker, which frees nothing
 LONGEST_GAP_MS: Final = DAY_MS  # a stack that was down for longer has a hole in its figures
-HEAD_START_MS: Final = HOUR_MS  # live rides under way when the page is first looked at
+HEAD_START_MS: Final = 4 * HOUR_MS  # rides that were under way when the month ended began since then
 RECONNECT_S: Final = 2.0
 
 
@@ -87,7 +87,7 @@ class Demo:
         self._clock = clock
         self._outlet = outlet
         self._stop = outlet.stop
-        self._trips = trips
+        self._wheel = Wheel.of(trips)
         self._roughness = roughness
         self._reminder_share = reminder_share
         self._left = max_records
@@ -121,9 +121,10 @@ class Demo:
 
     def _past(self, diary: Diary) -> Pass:
         days = self._settings.retention_location_days - 2
-        shift_ms = shift_to_end(self._trips, diary.end_ms)
-        recipe = Recipe(diary.seed, shift_ms, 0, self._settings.currency, self._reminder_share, days)
-        return make_pass(self._trips, recipe)
+        shift_ms = shift_to_end(self._wheel.trips, diary.end_ms)
+        tariff = Tariff(CURRENCY, self._settings.currency)
+        recipe = Recipe(diary.seed, shift_ms, 0, tariff, self._reminder_share, days)
+        return make_pass(self._wheel.trips, recipe)
 
     async def _send(self, sender: Sender, past: Pass, diary: Diary) -> Diary:
         if not diary.sent_until_ms:
@@ -152,7 +153,7 @@ class Demo:
         LOG.info("replay: the month is sent: %s records", f"{replay.totals.records:,}")
 
     async def _live(self, sender: Sender, past: Pass, diary: Diary) -> None:
-        city = LiveCity(past, self._trips, COPIES)
+        city = LiveCity(past, self._wheel)
         # Routes of the first rides were opened before them.
         resume_ms = diary.sent_until_ms if diary.sent_until_ms > diary.begin_ms else 0
         events = city.events(diary.begin_ms, resume_ms)

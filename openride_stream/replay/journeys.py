@@ -9,7 +9,6 @@ from openride_stream.replay.ids import Ids
 from openride_stream.replay.story import MINUTE_MS, Story, rfc3339
 from openride_stream.replay.zones import Zone
 
-PING_EVERY_MS: Final = 36_000  # makes about 70 % of all events a location
 COMMISSION: Final = Decimal("0.20")
 _APPROACH_MS: Final = 4 * MINUTE_MS
 _NOISE_DEGREES: Final = 0.0008
@@ -81,8 +80,8 @@ def broken_off(story: Story, booking: Booking, trip_id: str, at_ms: int, was_sta
     story.add("trip.cancelled", at_ms, trip_id, booking.ride.trip.pickup, fields)
 
 
-def drive(story: Story, booking: Booking, trip_id: str, floor_ms: int) -> None:
-    """Locations on the way to the pickup and on to the dropoff; none before `floor_ms`."""
+def drive(story: Story, booking: Booking, trip_id: str, floor_ms: int, ping_ms: int) -> None:
+    """Locations on the way to the pickup and the dropoff, one every `ping_ms`; none before `floor_ms`."""
     ride = booking.ride
     pickup, dropoff = ride.trip.pickup, ride.trip.dropoff
     waits = (pickup.lat + story.dice.gauss(0, 0.01), pickup.lon + story.dice.gauss(0, 0.01))
@@ -93,17 +92,17 @@ def drive(story: Story, booking: Booking, trip_id: str, floor_ms: int) -> None:
         ride.pickup_ms, ride.dropoff_ms, empty.end, (dropoff.lat, dropoff.lon), (pickup, dropoff), trip_id
     )
     for leg in (empty, laden):
-        _follow(story, booking.driver_id, leg, floor_ms)
+        _follow(story, booking.driver_id, leg, floor_ms, ping_ms)
 
 
-def _follow(story: Story, driver_id: str, leg: Leg, floor_ms: int) -> None:
+def _follow(story: Story, driver_id: str, leg: Leg, floor_ms: int, ping_ms: int) -> None:
     length_ms = leg.end_ms - leg.start_ms
     north, east = leg.end[0] - leg.start[0], leg.end[1] - leg.start[1]
     bearing, speed_kmh = _course(north, east, leg.start[0], length_ms)
     # Uniform noise: a Gaussian one would be a third of the cost of a location.
     dice, trip = story.dice.random, {"trip_id": leg.trip_id} if leg.trip_id else {}
-    first_ms = leg.start_ms + story.dice.randrange(PING_EVERY_MS)
-    for at_ms in range(first_ms, leg.end_ms, PING_EVERY_MS):
+    first_ms = leg.start_ms + story.dice.randrange(ping_ms)
+    for at_ms in range(first_ms, leg.end_ms, ping_ms):
         if at_ms < floor_ms:
             continue
         share = (at_ms - leg.start_ms) / length_ms

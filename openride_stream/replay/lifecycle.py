@@ -1,6 +1,5 @@
 """From trips to the events of a pass: plan, tell every story, merge by event time."""
 
-import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, takewhile
@@ -12,10 +11,14 @@ from openride_stream.replay.people import driver_chapter, rider_chapter
 from openride_stream.replay.plan import LONGEST_LEAD_MS, SETTLE_MS, Plan, Planner
 from openride_stream.replay.rides import RideStyle, ride_chapter
 from openride_stream.replay.routes import route_chapter
-from openride_stream.replay.story import DAY_MS, Chapter, Outgoing, in_time_order
+from openride_stream.replay.story import DAY_MS, Chapter, Outgoing, Tariff, in_time_order
 from openride_stream.replay.trips import Trip
+from openride_stream.replay.wheel import Wheel
 
 LONGEST_LIFE_MS: Final = 4 * DAY_MS  # what a user or a route begins is over by then
+PING_MS: Final = 36_000  # makes about 70 % of all events a location
+# Two or three cars are on the road at a time, four in the evening: one to two events a second.
+LIVE_PING_MS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Recipe:
         seed: chosen by the user.
         shift_ms: added to every time of the file.
         loop: number of the pass, from 0.
-        currency: the platform's currency; one ride in a hundred is paid in another.
+        tariff: what the fares are in; one ride in a hundred is paid in another currency.
         reminder_share: share (0..1) of bookings that lead to schedule executions.
         location_days: locations are told for this many days before the end of the pass, None for all.
     """
@@ -34,7 +37,7 @@ class Recipe:
     seed: int
     shift_ms: int
     loop: int
-    currency: str
+    tariff: Tariff
     reminder_share: float
     location_days: int | None
 
@@ -47,8 +50,11 @@ class Recipe:
         floor_ms = 0
         if self.location_days is not None:
             floor_ms = end_ms // DAY_MS * DAY_MS - self.location_days * DAY_MS
-        foreign = "USD" if self.currency != "USD" else "EUR"
-        return RideStyle(self.currency, foreign, self.reminder_share, floor_ms)
+        return RideStyle(self.tariff, self.reminder_share, floor_ms, PING_MS)
+
+    def live_style(self) -> RideStyle:
+        """How rides are told as they happen."""
+        return RideStyle(self.tariff, self.reminder_share, 0, LIVE_PING_MS)
 
 
 def shift_to_end(trips: Sequence[Trip], end_ms: int) -> int:
@@ -71,11 +77,11 @@ class Pass:
         return takewhile(lambda event: event.at_ms < self.end_ms, in_time_order(self._chapters()))
 
     def _chapters(self) -> list[Chapter]:
-        ids, cast, currency = self.recipe.ids(), self.cast, self.recipe.currency
+        ids, cast, tariff = self.recipe.ids(), self.cast, self.recipe.tariff
         style = self.recipe.style(self.end_ms)
         chapters = [ride_chapter(ids, cast, ride, style) for ride in self.plan.rides]
-        chapters += [route_chapter(ids, cast, route, currency) for route in self.plan.routes]
-        chapters += people_chapters(cast, 0, self.end_ms, currency)
+        chapters += [route_chapter(ids, cast, route, tariff) for route in self.plan.routes]
+        chapters += people_chapters(cast, 0, self.end_ms, tariff)
         return sorted(chapters, key=lambda chapter: chapter.start_ms)
 
 
@@ -90,24 +96,23 @@ def make_pass(trips: Sequence[Trip], recipe: Recipe) -> Pass:
     return Pass(recipe, cast, plan, start_ms, end_ms)
 
 
-def people_chapters(cast: Cast, from_ms: int, until_ms: int, currency: str) -> list[Chapter]:
+def people_chapters(cast: Cast, from_ms: int, until_ms: int, tariff: Tariff) -> list[Chapter]:
     """Stories of everybody who joins in `from_ms`..`until_ms`."""
-    riders = [rider_chapter(cast, n, currency) for n in range(cast.riders.size_at(until_ms))]
-    drivers = [driver_chapter(cast, n, currency) for n in range(cast.drivers.size_at(until_ms))]
+    riders = [rider_chapter(cast, n, tariff) for n in range(cast.riders.size_at(until_ms))]
+    drivers = [driver_chapter(cast, n, tariff) for n in range(cast.drivers.size_at(until_ms))]
     return [chapter for chapter in riders + drivers if from_ms <= chapter.start_ms < until_ms]
 
 
 class LiveCity:
-    """Goes on after a pass, for ever: every UTC day is the whole month's trips by their time of day.
+    """Goes on after a pass over the first turn of a wheel, for ever: as many trips a day as there were.
 
     The people and the routes are the pass's; a few join every day. A day is drawn from the seed, the
     pass and the day, so that a program that starts again tells the same events.
     """
 
-    def __init__(self, past: Pass, trips: Sequence[Trip], copies: int) -> None:
+    def __init__(self, past: Pass, wheel: Wheel) -> None:
         self._past = past
-        self._trips = trips
-        self._copies = copies
+        self._wheel = wheel
 
     def events(self, begin_ms: int, resume_ms: int = 0) -> Iterator[Outgoing]:
         """Events from `resume_ms` on of the rides that begin at `begin_ms` or later, without end.
@@ -132,25 +137,15 @@ class LiveCity:
     def _day(self, day: int, begin_ms: int, resume_ms: int) -> list[Chapter]:
         past, start_ms = self._past, day * DAY_MS
         ids = Ids(f"{past.recipe.ids().scope}|live|{day}")
-        plan = Planner(ids, past.cast, past.plan.routes).plan(self._folded(ids, start_ms))
-        currency, style = past.recipe.currency, past.recipe.style(0)
+        plan = Planner(ids, past.cast, past.plan.routes).plan(self._wheel.day(day, past.recipe.shift_ms))
+        tariff, style = past.recipe.tariff, past.recipe.live_style()
         rides = [ride for ride in plan.rides if ride.start_ms >= begin_ms]
         used = {ride.route.route_id for ride in rides}
         # Telling a ride costs more than planning it: those that are over by now are not told again.
         coming = [ride for ride in rides if ride.dropoff_ms + SETTLE_MS >= resume_ms]
         chapters = [ride_chapter(ids, past.cast, ride, style) for ride in coming]
         chapters += [
-            route_chapter(ids, past.cast, route, currency) for route in plan.routes if route.route_id in used
+            route_chapter(ids, past.cast, route, tariff) for route in plan.routes if route.route_id in used
         ]
         joining_ms = max(start_ms, begin_ms, past.end_ms)
-        return chapters + people_chapters(past.cast, joining_ms, start_ms + DAY_MS, currency)
-
-    def _folded(self, ids: Ids, start_ms: int) -> list[tuple[int, Trip]]:
-        """Every trip of the month on one day, `copies` times, each up to half a minute off its time."""
-        dice = random.Random(f"{ids.scope}|fold")
-        moved = [
-            (start_ms - trip.pickup_ms // DAY_MS * DAY_MS + dice.randrange(-30_000, 30_000), trip)
-            for trip in self._trips
-            for _ in range(self._copies)
-        ]
-        return sorted(moved, key=lambda pair: pair[0] + pair[1].pickup_ms)
+        return chapters + people_chapters(past.cast, joining_ms, start_ms + DAY_MS, tariff)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from openride_stream.replay.cast import Cast
-from openride_stream.replay.story import HOUR_MS, MINUTE_MS, Chapter, Outgoing, Story
+from openride_stream.replay.story import HOUR_MS, MINUTE_MS, Chapter, Outgoing, Story, Tariff
 from openride_stream.replay.zones import BOROUGHS, Zone, zone_of
 
 _FIRST_NAMES: Final = ("Adaeze", "Bola", "Chidi", "Dayo", "Efe", "Folake", "Grace", "Hauwa", "Ibrahim", "Zoë")
@@ -11,20 +11,20 @@ _LAST_NAMES: Final = ("Bello", "Chukwu", "Danjuma", "Eze", "Okafor", "O'Neill", 
 _HOMES: Final = tuple(borough for borough in BOROUGHS if borough != "EWR")
 
 
-def rider_chapter(cast: Cast, number: int, currency: str) -> Chapter:
+def rider_chapter(cast: Cast, number: int, tariff: Tariff) -> Chapter:
     """The story of a rider: registered, perhaps verified, rarely upgraded."""
     start_ms = cast.riders.joins_ms(number)
-    return Chapter(start_ms, lambda: _rider(cast, number, start_ms, currency))
+    return Chapter(start_ms, lambda: _rider(cast, number, start_ms, tariff))
 
 
-def driver_chapter(cast: Cast, number: int, currency: str) -> Chapter:
+def driver_chapter(cast: Cast, number: int, tariff: Tariff) -> Chapter:
     """The story of a driver: registered as one, or as a rider who is upgraded within two hours."""
     start_ms = cast.drivers.joins_ms(number)
-    return Chapter(start_ms, lambda: _driver(cast, number, start_ms, currency))
+    return Chapter(start_ms, lambda: _driver(cast, number, start_ms, tariff))
 
 
-def _rider(cast: Cast, number: int, start_ms: int, currency: str) -> list[Outgoing]:
-    story = Story(cast.ids, f"rider/{number}/life", currency)
+def _rider(cast: Cast, number: int, start_ms: int, tariff: Tariff) -> list[Outgoing]:
+    story = Story(cast.ids, f"rider/{number}/life", tariff)
     user_id, home = cast.rider_id(number), _home(story)
     role = "ADMIN" if number % 400 == 1 else "RIDER"
     _register(story, user_id, role, start_ms, 20_000_000 + number)
@@ -36,8 +36,8 @@ def _rider(cast: Cast, number: int, start_ms: int, currency: str) -> list[Outgoi
     return story.told()
 
 
-def _driver(cast: Cast, number: int, start_ms: int, currency: str) -> list[Outgoing]:
-    story = Story(cast.ids, f"driver/{number}/life", currency)
+def _driver(cast: Cast, number: int, start_ms: int, tariff: Tariff) -> list[Outgoing]:
+    story = Story(cast.ids, f"driver/{number}/life", tariff)
     user_id, home = cast.driver_id(number), _home(story)
     upgraded = story.dice.random() < 0.4
     _register(story, user_id, "RIDER" if upgraded else "DRIVER", start_ms, 10_000_000 + number)

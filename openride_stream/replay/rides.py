@@ -9,21 +9,22 @@ from openride_stream.replay.cast import Cast
 from openride_stream.replay.ids import Ids
 from openride_stream.replay.payments import Bill
 from openride_stream.replay.plan import Ride
-from openride_stream.replay.story import MINUTE_MS, Chapter, Outgoing, Story
+from openride_stream.replay.story import MINUTE_MS, Chapter, Outgoing, Story, Tariff
 
 
 @dataclass(frozen=True, slots=True)
 class RideStyle:
     """What the stories of rides depend on beyond the plan.
 
-    `reminder_share` (0..1) of the bookings lead to schedule executions. No location is told before
-    `location_floor_ms`: the location table keeps fewer days than the file of trips covers.
+    `reminder_share` (0..1) of the bookings lead to schedule executions. Drivers tell their location every
+    `ping_ms`, but not before `location_floor_ms`: the location table keeps fewer days than the file of
+    trips covers.
     """
 
-    currency: str
-    foreign_currency: str
+    tariff: Tariff
     reminder_share: float
     location_floor_ms: int
+    ping_ms: int
 
 
 def ride_chapter(ids: Ids, cast: Cast, ride: Ride, style: RideStyle) -> Chapter:
@@ -32,9 +33,9 @@ def ride_chapter(ids: Ids, cast: Cast, ride: Ride, style: RideStyle) -> Chapter:
 
 
 def _tell(ids: Ids, cast: Cast, ride: Ride, style: RideStyle) -> list[Outgoing]:
-    story = Story(ids, ride.name, style.currency)
+    story = Story(ids, ride.name, style.tariff)
     if story.dice.random() < 0.01:
-        story.foreign_currency = style.foreign_currency
+        story.foreign_currency = style.tariff.other()
     rider_id = cast.rider_id(ride.rider)
     _activity(story, rider_id, ride, ride.start_ms + story.dice.randrange(MINUTE_MS), "search")
     if ride.first_attempt != "none":
@@ -43,7 +44,7 @@ def _tell(ids: Ids, cast: Cast, ride: Ride, style: RideStyle) -> list[Outgoing]:
     booking = _booking(story, cast, ride, "trip", ride.pickup_ms - late_ms)
     bill, confirmed_ms = _book(story, booking)
     trip_id = _travel(story, booking, bill)
-    journeys.drive(story, booking, trip_id, style.location_floor_ms)
+    journeys.drive(story, booking, trip_id, style.location_floor_ms, style.ping_ms)
     if story.dice.random() < style.reminder_share:
         schedules.remind(story, booking.booking_id, story.dice.randrange(confirmed_ms, ride.pickup_ms))
     if story.dice.random() < 0.4:

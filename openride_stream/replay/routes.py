@@ -6,18 +6,18 @@ from typing import Final
 from openride_stream.replay.cast import Cast
 from openride_stream.replay.ids import Ids
 from openride_stream.replay.plan import Route
-from openride_stream.replay.story import HOUR_MS, MINUTE_MS, Chapter, Outgoing, Story
+from openride_stream.replay.story import HOUR_MS, MINUTE_MS, Chapter, Outgoing, Story, Tariff
 
 _DAYS: Final = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 
 
-def route_chapter(ids: Ids, cast: Cast, route: Route, currency: str) -> Chapter:
+def route_chapter(ids: Ids, cast: Cast, route: Route, tariff: Tariff) -> Chapter:
     """The story of a route, from its creation."""
-    return Chapter(route.created_ms, lambda: _tell(ids, cast, route, currency))
+    return Chapter(route.created_ms, lambda: _tell(ids, cast, route, tariff))
 
 
-def _tell(ids: Ids, cast: Cast, route: Route, currency: str) -> list[Outgoing]:
-    story = Story(ids, f"route/{route.route_id}", currency)
+def _tell(ids: Ids, cast: Cast, route: Route, tariff: Tariff) -> list[Outgoing]:
+    story = Story(ids, f"route/{route.route_id}", tariff)
     dice, at_ms = story.dice, route.created_ms
     named: dict[str, object] = {
         "route_id": route.route_id,

@@ -47,19 +47,31 @@ def _date(day: int) -> str:
     return datetime.fromtimestamp(day * 86_400, UTC).strftime("%Y-%m-%dT")
 
 
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """What money is in (ISO 4217 codes): the fares, and an amount that the platform knows no more of."""
+
+    currency: str
+    platform: str
+
+    def other(self) -> str:
+        """A currency that is neither the fares' nor the one that is taken for granted."""
+        return next(code for code in ("USD", "EUR", "GBP") if code not in (self.currency, self.platform))
+
+
 class Story:
     """Collects events; its dice depend on the scope and the story's name alone.
 
-    `currency` is named on every second event with money and left to the default elsewhere, unless it
-    is not the platform's own.
+    The currency of the fares is named on every event with money; where it is the platform's own, on
+    every second one, and left to the default elsewhere.
     """
 
-    def __init__(self, ids: Ids, name: str, currency: str) -> None:
+    def __init__(self, ids: Ids, name: str, tariff: Tariff) -> None:
         self.ids = ids
         self.name = name
         self._namespace = ids.namespace
         self.dice = random.Random(f"{ids.scope}|{name}")
-        self.currency = currency
+        self._tariff = tariff
         self.foreign_currency: str | None = None
         self.events: list[Outgoing] = []
 
@@ -67,7 +79,8 @@ class Story:
         """The `currency` field of an event with money, or nothing."""
         if self.foreign_currency:
             return {"currency": self.foreign_currency}
-        return {"currency": self.currency} if self.dice.random() < 0.5 else {}
+        may_be_left_out = self.dice.random() >= 0.5 and self._tariff.currency == self._tariff.platform
+        return {} if may_be_left_out else {"currency": self._tariff.currency}
 
     def add(self, event_type: str, at_ms: int, key: str, zone: Zone | None, fields: dict[str, Any]) -> None:
         """Add an event; about half of them say where they happened, when a `zone` is given."""

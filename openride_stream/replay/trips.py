@@ -14,6 +14,7 @@ from openride_stream.errors import Rejected
 from openride_stream.replay.zones import Zone, zone_of
 
 SHIPPED: Final = "nyc_tlc_2019_03_taxis.csv"
+CURRENCY: Final = "USD"  # of New York's published fares
 COLUMNS: Final = (
     *("pickup", "dropoff", "passengers", "distance", "total", "payment"),
     *("pickup_zone", "dropoff_zone", "pickup_borough", "dropoff_borough"),
@@ -32,7 +33,7 @@ class Trip:
     """One published trip, at the time when it was made.
 
     `pickup_ms` and `dropoff_ms` are milliseconds since the epoch, UTC; `fare` and `total` are the row's
-    dollars, taken as amounts of the platform's currency as they are.
+    amounts, in whatever currency the file is in (`CURRENCY` for New York's).
     """
 
     row: int

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from openride_stream.cli.main import cli
+from openride_stream.errors import Rejected
 from openride_stream.events.topics import TOPICS
 from tests.replay.test_sender import create
 
@@ -57,6 +58,38 @@ def test_kept_times_are_warned_about_since_the_tables_no_longer_keep_them() -> N
     code, output = run("--keep-times", "--dry-run", "--limit", "5")
     assert code == 0
     assert "too_late" in output
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("events.jsonl", '{"event_type":"user.activity"}\n{"event_type":"no.such"}\n'),
+        ("events.csv", "event_type,user_id\nuser.activity,1\nno.such,2\n"),
+        ("trips.csv", "pickup,dropoff\nyesterday,today\n"),
+    ],
+)
+def test_a_bad_line_is_found_before_anything_is_sent(tmp_path: Path, name: str, text: str) -> None:
+    path, log = tmp_path / name, tmp_path / "sent.jsonl"
+    path.write_text(text)
+    # Nobody listens: the file is looked at first.
+    env = {"OPENRIDE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+    outcome = CliRunner().invoke(cli, ["replay", str(path), "--json-out", str(log)], env=env)
+    assert isinstance(outcome.exception, Rejected)
+    assert str(outcome.exception).endswith("; nothing was sent")
+    assert log.read_bytes() == b""
+
+
+def test_fares_are_dollars_unless_said_otherwise(tmp_path: Path) -> None:
+    def currencies(*arguments: str) -> set[str | None]:
+        path = tmp_path / "out.jsonl"
+        assert run("--limit", "30", "--dry-run", "--json-out", str(path), *arguments)[0] == 0
+        events = [orjson.loads(orjson.loads(line)["value"]) for line in path.read_bytes().splitlines()]
+        return {event.get("currency") for event in events if event.get("event_type") == "booking.created"}
+
+    assert currencies() - {"EUR"} == {"USD"}
+    assert {"KES"} < currencies("--currency", "KES") | {"USD"}
+    assert {None, "NGN"} <= currencies("--currency", "NGN")
+    assert run("--dry-run", "--currency", "naira")[0] == 2
 
 
 def test_a_file_of_events_is_sent_as_it_is(tmp_path: Path) -> None:

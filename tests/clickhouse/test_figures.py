@@ -74,7 +74,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bytes]]:
     """Good records by topic: a few hundred trips, resent in part, with some ids used for two contents."""
     path = tmp_path_factory.mktemp("replay") / "sent.jsonl"
     command = [sys.executable, "-m", "openride_stream", "replay", "--dry-run", "--limit", "120"]
-    command += ["--duplicates", "0.1", "--conflicts", "0.02", "--json-out", str(path)]
+    command += ["--currency", "NGN", "--duplicates", "0.1", "--conflicts", "0.02", "--json-out", str(path)]
     subprocess.run(command, check=True, capture_output=True)
     found: dict[str, list[bytes]] = {}
     for line in path.read_text().splitlines():

@@ -34,7 +34,7 @@ class Session:
             settings,
             clock,
             outlet,
-            read_trips()[::100],  # spread over the hours of the day
+            read_trips(limit=200),  # about a day, which is then a turn of the wheel
             roughness=Roughness(),
             reminder_share=0.5,
             max_records=max_records,

@@ -9,9 +9,9 @@ from openride_stream.events.registry import EVENT_SHAPES
 from openride_stream.events.topics import TOPICS
 from openride_stream.replay.lifecycle import LiveCity
 from openride_stream.replay.routing import key_of
-from openride_stream.replay.story import DAY_MS, HOUR_MS, Outgoing
+from openride_stream.replay.story import DAY_MS, HOUR_MS, Outgoing, Tariff
 from tests.events.batches import decode_values
-from tests.replay.passes import END_MS, parcels, small_pass, trips
+from tests.replay.passes import END_MS, parcels, small_pass, trips, turned_pass, wheel
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +111,7 @@ def test_locations_that_their_table_no_longer_keeps_are_not_told() -> None:
 
 
 def test_the_live_city_is_the_same_wherever_it_is_resumed() -> None:
-    past = small_pass(60)
-    city = LiveCity(past, trips(60), copies=2)
+    city = LiveCity(turned_pass(60), wheel(60))
     until = END_MS + 60 * HOUR_MS
     whole = list(takewhile(lambda event: event.at_ms < until, city.events(END_MS)))
     resume = END_MS + 50 * HOUR_MS
@@ -122,10 +121,10 @@ def test_the_live_city_is_the_same_wherever_it_is_resumed() -> None:
 
 
 def test_live_rides_are_whole_and_on_routes_that_were_announced() -> None:
-    past = small_pass(60)
+    past = turned_pass(60)
     before = list(past.events())
-    until = END_MS + 12 * HOUR_MS
-    live = list(takewhile(lambda e: e.at_ms < until, LiveCity(past, trips(60), 2).events(END_MS)))
+    until = END_MS + 24 * HOUR_MS
+    live = list(takewhile(lambda e: e.at_ms < until, LiveCity(past, wheel(60)).events(END_MS)))
     created = {body["booking_id"] for body in of_type(live, "booking.created")}
     routes = {body["route_id"] for body in of_type(before + live, "route.created")}
     users = {body["user_id"] for body in of_type(before + live, "user.registered")}
@@ -137,13 +136,22 @@ def test_live_rides_are_whole_and_on_routes_that_were_announced() -> None:
     assert len({body["trip_id"] for body in of_type(live, "trip.completed")}) > 10
 
 
-def test_a_day_live_holds_the_month_as_often_as_asked() -> None:
-    past, some = small_pass(60), trips(60)
-    day = [
-        event
-        for event in takewhile(
-            lambda e: e.at_ms < END_MS + 2 * DAY_MS, LiveCity(past, some, 3).events(END_MS)
-        )
-        if event.body["event_type"] == "trip.completed" and event.at_ms >= END_MS + DAY_MS
-    ]
-    assert abs(len(day) - 180) < 20
+def test_the_live_city_is_as_busy_as_the_days_before_it() -> None:
+    past = turned_pass(600)
+    days = wheel(600).turn_ms // DAY_MS
+    told = takewhile(lambda e: e.at_ms < END_MS + days * DAY_MS, LiveCity(past, wheel(600)).events(END_MS))
+    live = of_type(list(told), "trip.completed")
+    assert abs(len(live) - 600) < 10
+    assert {body["trip_id"] for body in live}.isdisjoint(
+        body["trip_id"] for body in of_type(list(past.events()), "trip.completed")
+    )
+
+
+def test_money_names_its_currency_unless_it_is_the_platforms_own() -> None:
+    def named(platform: str) -> Counter[str]:
+        events = list(small_pass(60, tariff=Tariff("USD", platform)).events())
+        return Counter(body.get("currency", "none") for body in of_type(events, "trip.completed"))
+
+    assert named("NGN").keys() <= {"USD", "EUR"}
+    assert named("NGN")["USD"] > 50
+    assert named("USD")["none"] > 10
