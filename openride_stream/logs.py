@@ -14,6 +14,7 @@ from typing import Any, Final
 import orjson
 
 from openride_stream.clock import utc_from_ms
+from openride_stream.errors import Fatal
 from openride_stream.settings import Settings
 
 MASK: Final = "***"
@@ -67,6 +68,13 @@ def _message(record: logging.LogRecord) -> str:
         return masked_text(f"{record.msg} {record.args}")
 
 
+def _exception(formatter: logging.Formatter, exc_info: Any) -> str:
+    # An error that ends the program on purpose says in its message what to do: where it was raised does not.
+    if isinstance(exc_info[1], Fatal):
+        return masked_text(f"{type(exc_info[1]).__name__}: {exc_info[1]}")
+    return masked_text(formatter.formatException(exc_info))
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line. `worker` names the process in every line."""
 
@@ -85,7 +93,7 @@ class JsonFormatter(logging.Formatter):
             "worker": self.worker,
         }
         if record.exc_info:
-            line["exception"] = masked_text(self.formatException(record.exc_info))
+            line["exception"] = _exception(self, record.exc_info)
         # Integers beyond 64 bits are legal in Python and not in orjson: `default` does not see them.
         try:
             return orjson.dumps(line, default=str).decode()
@@ -106,7 +114,7 @@ class TextFormatter(logging.Formatter):
         extra = "".join(f" {key}={value}" for key, value in _extra_fields(record).items())
         line = f"{ts} {record.levelname:<7} {self.worker} {record.name}: {_message(record)}{extra}"
         if record.exc_info:
-            line += "\n" + masked_text(self.formatException(record.exc_info))
+            line += "\n" + _exception(self, record.exc_info)
         return line
 
 

@@ -67,7 +67,12 @@ class Runtime:
         worker = worker_name()
         store = ClickHouse.open(settings)
         metadata = Metadata.open(settings.metadata_url)
-        await preflight(settings, store)
+        try:
+            await preflight(settings, store)
+        except BaseException:
+            await metadata.close()
+            await store.close()
+            raise
         cluster = await cluster_id(settings)
         dead_letters = await DeadLetters.open(settings, worker, metrics, clock)
         sink = Sink(store, settings, metrics, clock)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from openride_stream import logs
+from openride_stream.errors import ConfigurationError
 
 
 @pytest.fixture
@@ -160,3 +161,16 @@ logging.getLogger("faust").info("seen")
     assert [(line["message"], line["worker"]) for line in lines if line["logger"] == "faust"] == [
         ("seen", "worker-3")
     ]
+
+
+def test_an_error_that_ends_the_program_on_purpose_has_no_traceback() -> None:
+    def logged(error: Exception) -> str:
+        try:
+            raise error
+        except type(error) as caught:
+            exc_info = (type(caught), caught, caught.__traceback__)
+        record = logging.LogRecord("x", logging.ERROR, "x", 1, "ended", (), exc_info)
+        return str(json.loads(logs.JsonFormatter("w").format(record))["exception"])
+
+    assert logged(ConfigurationError("OPENRIDE_X is wrong")) == "ConfigurationError: OPENRIDE_X is wrong"
+    assert "Traceback" in logged(ValueError("a bug"))

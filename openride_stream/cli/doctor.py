@@ -19,6 +19,7 @@ from openride_stream.cli.checks.findings import Check, Finding, admit, examine
 from openride_stream.cli.checks.machine import check_codecs, check_disk, check_settings, check_workers
 from openride_stream.cli.checks.stores import check_clickhouse, check_metadata, check_redis
 from openride_stream.env_example import env_example
+from openride_stream.faulty_settings import refused
 
 CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("settings", check_settings),
@@ -62,15 +63,8 @@ def command(as_json: bool, data_dir: Path | None, print_env: bool) -> None:
 
 
 def _invalid_settings(error: ValidationError) -> list[Finding]:
-    return [
-        Finding(
-            "settings",
-            "fail",
-            f"OPENRIDE_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}",
-            "correct it in the environment or in .env",
-        )
-        for problem in error.errors()
-    ]
+    advice = "correct it in the environment or in .env"
+    return [Finding("settings", "fail", sentence, advice) for sentence in refused(error)]
 
 
 def _print_json(findings: Sequence[Finding]) -> None:

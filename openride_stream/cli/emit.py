@@ -1,6 +1,7 @@
 """`openride emit`: single events to Kafka, from arguments, JSON or standard input."""
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from openride_stream.clock import SystemClock
+from openride_stream.embedded.here import settings_here
 from openride_stream.errors import BrokerUnavailable, Rejected
 from openride_stream.events.decode import decode
 from openride_stream.events.policy import DecodePolicy
@@ -56,16 +58,21 @@ def command(
 
     EVENT_TYPE is one of the contract's (`openride schema` lists them), or a tier for a schedule execution:
     mongo_periodic, clickhouse_delayed, redis_immediate. Without EVENT_TYPE and --json, JSON Lines are read
-    from standard input. A missing event_id and event_timestamp are filled in.
+    from standard input. A missing event_id and event_timestamp are filled in. Kafka is the one of the
+    settings, or else that of the stack that runs in OPENRIDE_DATA_DIR.
 
     Example: openride emit user.activity user_id=9b2f… activity_type=login
     """
-    settings, now_ms = Settings(), SystemClock().now_ms()
+    (settings, _), now_ms = settings_here(), SystemClock().now_ms()
     drafts = [_draft(body, topic, now_ms) for body in _bodies(event_type, fields, text)]
     if not no_check:
         for draft in drafts:
             check(draft, settings, now_ms)
-    asyncio.run(_send(drafts, settings))
+    logging.disable(logging.CRITICAL)  # what aiokafka logs about a broker that is away is said by the error
+    try:
+        asyncio.run(_send(drafts, settings))
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _bodies(event_type: str | None, fields: tuple[str, ...], text: str | None) -> Iterator[dict[str, Any]]:
@@ -78,6 +85,10 @@ def _bodies(event_type: str | None, fields: tuple[str, ...], text: str | None) -
         yield _parsed(text, "--json")
     else:
         lines = click.get_text_stream("stdin", encoding="utf-8")
+        if lines.isatty():
+            click.echo(
+                "Events as JSON, one a line; Ctrl-D ends. (`openride emit --help` has other ways.)", err=True
+            )
         yield from (_parsed(line, f"line {n}") for n, line in enumerate(lines, 1) if line.strip())
 
 

@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from openride_stream import __version__
-from openride_stream.errors import OpenRideError
+from openride_stream.errors import BrokerUnavailable, OpenRideError, StoreUnavailable
 
 COMMANDS: Final[dict[str, str]] = {
     "up": "Run the whole stack here: broker, ClickHouse, workers, real trips, dashboard.",
@@ -60,5 +60,25 @@ def main() -> None:
     try:
         cli.main()
     except OpenRideError as error:
-        click.echo(f"openride: {error}", err=True)
+        click.echo(f"openride: {error}{_hint(error)}", err=True)
         sys.exit(2)
+    except ValueError as error:
+        faults = _faulty_settings(error)
+        if not faults:
+            raise
+        click.echo("\n".join(f"openride: {fault}" for fault in faults), err=True)
+        sys.exit(2)
+
+
+def _hint(error: OpenRideError) -> str:
+    if not isinstance(error, BrokerUnavailable | StoreUnavailable):
+        return ""
+    from openride_stream.embedded.here import hint_when_away
+
+    return hint_when_away()
+
+
+def _faulty_settings(error: ValueError) -> list[str]:
+    from openride_stream.faulty_settings import refused
+
+    return refused(error)

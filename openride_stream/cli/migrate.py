@@ -6,6 +6,7 @@ import click
 
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.migrate import migrate
+from openride_stream.embedded.here import settings_here
 from openride_stream.kafka.topics import create_topics
 from openride_stream.metadata.migrate import upgrade
 from openride_stream.settings import Settings
@@ -13,8 +14,12 @@ from openride_stream.settings import Settings
 
 @click.command(name="migrate")
 def command() -> None:
-    """Create what is missing; safe to run again, and from several places at once."""
-    asyncio.run(_migrate(Settings()))
+    """Create what is missing; safe to run again, and from several places at once.
+
+    Where no address is set, the embedded stack that runs in OPENRIDE_DATA_DIR is meant.
+    """
+    settings, _ = settings_here()
+    asyncio.run(_migrate(settings))
 
 
 async def _migrate(settings: Settings) -> None:

@@ -10,6 +10,7 @@ import faust
 import uvloop
 
 from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.faulty_settings import unknown_settings
 from openride_stream.logs import configure
 from openride_stream.preflight import preflight
 from openride_stream.runtime import worker_name
@@ -49,6 +50,8 @@ def command() -> None:
     from openride_stream.worker import app
 
     configure(app.settings, worker_name())
+    for sentence in unknown_settings():
+        logging.getLogger(__name__).warning(sentence)
     # Before Faust: what is wrong with the surroundings is one line, not a crash of a dozen services.
     asyncio.run(_check(app.settings))
     uvloop.install()

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from openride_stream.embedded.folder import StackRecord, pii_key, read_stack
+from openride_stream.embedded.folder import StackRecord
+from openride_stream.embedded.here import settings_here
 from openride_stream.errors import OpenRideError
 from openride_stream.settings import Settings
 
@@ -36,28 +37,12 @@ Check = Callable[[Patient], Awaitable[Sequence[Finding]]]
 
 
 def admit(data_dir: Path | None) -> Patient:
-    """The settings of the environment, with the addresses of the stack that runs in the data folder.
+    """The settings of the environment, and the stack whose addresses they are (see `settings_here`).
 
     Raises:
         pydantic.ValidationError: a setting is not valid.
     """
-    settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
-    stack = read_stack(settings.data_dir)
-    if stack is None:
-        return Patient(settings, None)
-    folder = settings.data_dir.absolute()
-    addresses = {
-        "kafka_bootstrap_servers": stack.kafka,
-        "clickhouse_url": stack.clickhouse,
-        "clickhouse_user": "default",
-        "clickhouse_password": "",
-        "metadata_url": f"sqlite+aiosqlite:///{folder / 'metadata.db'}",
-        "redis_url": "",
-        "pii_key": settings.pii_key.get_secret_value() or pii_key(folder),
-        "data_dir": folder,
-    }
-    # Made anew rather than copied, so that every value is validated.
-    return Patient(Settings.model_validate(settings.model_dump() | addresses), stack)
+    return Patient(*settings_here(data_dir))
 
 
 async def examine(patient: Patient, checks: Sequence[tuple[str, Check]]) -> list[Finding]:
