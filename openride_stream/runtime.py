@@ -16,7 +16,7 @@ from openride_stream.clickhouse.reconcile import Reconciler
 from openride_stream.clickhouse.sink import Sink
 from openride_stream.clock import Clock, SystemClock
 from openride_stream.delivery import Ingest
-from openride_stream.errors import Fatal, Transient
+from openride_stream.errors import Fatal, Rejected, Transient
 from openride_stream.events.decode import DecodePolicy
 from openride_stream.kafka.admin import cluster_id
 from openride_stream.kafka.dead_letters import DeadLetters
@@ -33,7 +33,8 @@ from openride_stream.settings import Settings
 logger = logging.getLogger(__name__)
 
 JOB_PREAGGREGATION = "preaggregation"
-_LEASE_S = 300.0
+# What a worker that is killed in a round costs: nobody else begins one before its lease is over.
+_LEASE_S = 20.0
 
 
 def worker_name() -> str:
@@ -131,15 +132,16 @@ class Runtime:
             await asyncio.sleep(interval_s)
             try:
                 await self._preaggregate_once(runs, slot_of(self.clock.now_ms(), interval_s))
-            except Transient as error:
-                # Answers stay exact without pre-aggregations; they only take longer.
+            except (Transient, Rejected) as error:
+                # Not worth a worker: answers stay exact without pre-aggregations; they only take longer.
                 logger.warning("Pre-aggregation put off", extra={"error": str(error)})
 
     async def _preaggregate_once(self, runs: JobRuns, slot: str) -> None:
         if not await runs.claim(JOB_PREAGGREGATION, slot, self.worker, _LEASE_S, alone=True):
             return
         try:
-            await self.reconciler.run()
+            async with runs.kept(JOB_PREAGGREGATION, slot, self.worker, _LEASE_S):
+                await self.reconciler.run()
         except BaseException as error:
             await runs.finish(JOB_PREAGGREGATION, slot, self.worker, "failed", str(error))
             raise

@@ -4,6 +4,10 @@ Faust's timers fire on every worker, and its leader can change in the middle of 
 row (job, slot) decides: the worker that could write it runs the job, all others go on.
 """
 
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -12,10 +16,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from openride_stream.clock import Clock, utc_from_ms
+from openride_stream.errors import Transient
 from openride_stream.metadata.engine import Metadata
 from openride_stream.metadata.models import JobRun, Outcome
 
+logger = logging.getLogger(__name__)
+
 _ERROR_LENGTH: Final = 2_000
+_RENEWALS_A_LEASE: Final = 4
 _KEPT: Final = timedelta(days=30)
 
 
@@ -28,8 +36,8 @@ def slot_of(now_ms: int, interval_s: float) -> str:
 class JobRuns:
     """Claims on job slots. Every method raises `MetadataUnavailable` when the store is away.
 
-    Leases are compared by the caller's clock: give them minutes, so that workers whose clocks differ by
-    seconds agree.
+    Leases are compared by the caller's clock: make them longer than clocks of workers differ. A run that is
+    longer keeps its lease with `kept`, so that the slot of a worker that died is soon free.
     """
 
     def __init__(self, metadata: Metadata, clock: Clock) -> None:
@@ -43,11 +51,12 @@ class JobRuns:
         """True for exactly one caller a slot; a claim that outlived `lease_s` unfinished may be taken over.
 
         `worker` must be unique to the process start. With `alone`, also false while another slot of the
-        same job is running under a live lease, so that two runs of one job never overlap.
+        same job is running under a live lease, so that two runs of one job do not overlap. A lease that
+        ends later than any that could be given now is not live: whoever gave it had a clock that was ahead.
         """
         now = self._now()
         async with self._metadata.begin() as connection:
-            if alone and await self._other_slot_runs(connection, job, slot, now):
+            if alone and await self._other_slot_runs(connection, job, slot, now, lease_s):
                 return False
             claimed = await connection.execute(self._claim_statement(job, slot, worker, now, lease_s))
             return claimed.first() is not None
@@ -66,20 +75,39 @@ class JobRuns:
         async with self._metadata.begin() as connection:
             return (await connection.execute(statement.returning(JobRun.job))).first() is not None
 
+    @contextlib.asynccontextmanager
+    async def kept(self, job: str, slot: str, worker: str, lease_s: float) -> AsyncIterator[None]:
+        """Within the block the caller's lease is renewed, several times a lease."""
+        renewing = asyncio.create_task(self._renew(job, slot, worker, lease_s))
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+
+    async def _renew(self, job: str, slot: str, worker: str, lease_s: float) -> None:
+        while True:
+            await asyncio.sleep(lease_s / _RENEWALS_A_LEASE)
+            try:
+                await self.extend(job, slot, worker, lease_s)
+            except Transient as error:
+                logger.warning("Lease not renewed", extra={"job": job, "error": str(error)})
+
     async def prune(self, kept: timedelta = _KEPT) -> int:
         """Delete runs that started longer than `kept` ago; returns how many."""
         statement = delete(JobRun).where(JobRun.started_at < self._now() - kept)
         async with self._metadata.begin() as connection:
             return (await connection.execute(statement)).rowcount
 
-    async def _other_slot_runs(self, connection: AsyncConnection, job: str, slot: str, now: datetime) -> bool:
+    async def _other_slot_runs(
+        self, connection: AsyncConnection, job: str, slot: str, now: datetime, lease_s: float
+    ) -> bool:
         if self._metadata.dialect == "postgresql":
             # Two slots are two rows, which conflict with nothing: only this lock orders their claims.
             # SQLite's transactions are exclusive from their first statement.
             await connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(job))))
-        running = exists().where(
-            JobRun.job == job, JobRun.slot != slot, JobRun.finished_at.is_(None), JobRun.lease_until >= now
-        )
+        live = JobRun.lease_until.between(now, now + timedelta(seconds=2 * lease_s))
+        running = exists().where(JobRun.job == job, JobRun.slot != slot, JobRun.finished_at.is_(None), live)
         return bool((await connection.execute(select(running))).scalar_one())
 
     def _claim_statement(self, job: str, slot: str, worker: str, now: datetime, lease_s: float) -> Any:

@@ -91,10 +91,16 @@ class Cluster:
         self.clickhouse.start()
         asyncio.run(forget_topics(self.settings))
         subprocess.run(openride("migrate"), env=self.env, check=True, timeout=120)
-        for number in range(workers):
-            self.workers.append(Worker(self.folder, f"worker-{number}", self.env))
-            self.workers[-1].start()
+        self.add_workers(workers)
         self.wait_for(lambda: all(worker.ready() for worker in self.workers), "ready workers")
+
+    def new_worker(self, name: str) -> Worker:
+        return Worker(self.folder, name, self.env)
+
+    def add_workers(self, number: int) -> None:
+        for place in range(number):
+            self.workers.append(self.new_worker(f"worker-{place}"))
+            self.workers[-1].start()
 
     def stop(self) -> None:
         for worker in self.workers:

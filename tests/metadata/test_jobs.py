@@ -72,6 +72,32 @@ async def test_alone_waits_for_the_run_of_another_slot(runs: JobRuns, clock: Man
     )
 
 
+async def test_a_worker_whose_clock_was_ahead_does_not_hold_up_the_others(
+    metadata: Metadata, clock: ManualClock
+) -> None:
+    ahead = ManualClock(clock.ms + 3_600_000)
+    assert await JobRuns(metadata, ahead).claim("sweep", "s9", "w1", 60, alone=True)
+    assert await JobRuns(metadata, clock).claim("sweep", "s1", "w2", 60, alone=True)
+
+
+async def test_a_kept_lease_outlasts_its_length_and_ends_with_the_block(
+    runs: JobRuns, metadata: Metadata, clock: ManualClock
+) -> None:
+    async def lease_until_ms() -> float:
+        async with metadata.begin() as connection:
+            lease = (await connection.execute(select(JobRun.lease_until))).scalar_one()
+        return lease.timestamp() * 1000
+
+    assert await runs.claim("sweep", "s1", "w1", 0.1)
+    async with runs.kept("sweep", "s1", "w1", 0.1):
+        clock.advance(60)
+        async with asyncio.timeout(20):
+            while await lease_until_ms() < clock.ms:  # noqa: ASYNC110 - the store tells nobody
+                await asyncio.sleep(0.01)
+    clock.advance(60)
+    assert await runs.claim("sweep", "s1", "w2", 60), "nobody renews it any more"
+
+
 async def test_alone_admits_one_of_many_slots_at_once(metadata_url: str, clock: ManualClock) -> None:
     stores = [Metadata.open(metadata_url) for _ in range(4)]
     claims = await asyncio.gather(

@@ -1,0 +1,130 @@
+"""Playing a schedule: send the stream, let the faults strike, wait until all is read, judge."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from openride_stream.events.topics import TOPICS
+from openride_stream.replay.dressing import retention_by_table
+from openride_stream.replay.parcels import Parcel
+from openride_stream.replay.sender import Sender
+from tests.faults import verdict
+from tests.faults.expected import Expected
+from tests.faults.faults import strike
+from tests.faults.log import Log, Logged
+from tests.faults.schedule import Schedule, Step
+from tests.faults.stage import Stage
+from tests.faults.stream import identity_of, make_stream
+from tests.reference.moments import DAY_MS
+
+SETTLED_WITHIN_S = 150.0
+RECONCILED_WITHIN_S = 90.0
+TICKS_PER_S = 5
+REMEMBERED = 2_000
+
+
+@dataclass(slots=True)
+class Play:
+    """What one stage has seen; figures and tables are judged over everything that was ever sent to it."""
+
+    stage: Stage
+    sent: dict[tuple[str, bytes], str | None] = field(default_factory=dict)
+    earlier: list[Parcel] = field(default_factory=list)
+    expected: Expected = field(init=False)
+    events: Log = field(init=False)
+    letters: Log = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.expected = Expected(self._bad_class_of)
+        self.events = Log(self.stage.broker.bootstrap)
+        self.letters = Log(self.stage.broker.bootstrap)
+
+    def run(self, schedule: Schedule, stream: Sequence[Parcel] | None = None) -> list[str]:
+        """The differences after a schedule; none is the verdict that is wanted."""
+        now_ms = int(time.time() * 1000)
+        end_ms = now_ms // DAY_MS * DAY_MS - 3_600_000
+        retention_days = retention_by_table(self.stage.settings)
+        parcels = list(stream or make_stream(schedule.seed, end_ms, retention_days, self.earlier))
+        asyncio.run(self.perform(schedule, parcels))
+        return self.judge(now_ms)
+
+    async def perform(self, schedule: Schedule, parcels: Sequence[Parcel]) -> None:
+        """Send everything and return when all of it is committed, the faults over and the workers up."""
+        self._remember(parcels)
+        async with self.stage.supervised():
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._send(parcels, schedule.lasts_s))
+                for step in schedule.steps:
+                    tasks.create_task(self._strike(step))
+            await self._settled()
+        self.expected.add(await self._new_records())
+
+    def judge(self, now_ms: int) -> list[str]:
+        """Every difference between what is stored and told and what is right."""
+        self._await_reconciliation()
+        partitions = range(self.stage.settings.topic_partitions)
+        topics = [(topic.dead_letter_topic, number) for topic in TOPICS for number in partitions]
+        letters = asyncio.run(self.letters.read_until_quiet(topics))
+        return list(
+            chain(
+                verdict.tables(self.stage, self.expected),
+                verdict.dead_letters(letters, self.expected),
+                verdict.figures(self.stage, self.expected, now_ms),
+            )
+        )
+
+    def _bad_class_of(self, record: Logged) -> str | None:
+        parcel = Parcel(0, record.topic, None, record.value, None)
+        return self.sent[identity_of(parcel)]
+
+    def _remember(self, parcels: Sequence[Parcel]) -> None:
+        self.sent |= {identity_of(parcel): parcel.bad for parcel in parcels}
+        self.earlier = [*self.earlier, *parcels[:: max(1, len(parcels) // 300)]][-REMEMBERED:]
+
+    async def _strike(self, step: Step) -> None:
+        await asyncio.sleep(step.at_s)
+        await strike(self.stage, step)
+
+    async def _send(self, parcels: Sequence[Parcel], lasts_s: float) -> None:
+        """Evenly over the time; a broker that does not answer holds it up."""
+        sender = Sender(self.stage.broker.bootstrap, timeout_s=90)
+        await sender.start([topic.name for topic in TOPICS])
+        began_s = time.monotonic()
+        try:
+            done = 0
+            while done < len(parcels):
+                share = min(1.0, (time.monotonic() - began_s) / lasts_s)
+                due = max(done + 1, int(share * len(parcels)))
+                await sender.send(parcels[done:due], int(time.time() * 1000))
+                await sender.ship()
+                done = due
+                await asyncio.sleep(1 / TICKS_PER_S)
+            await sender.flush()
+        finally:
+            await sender.close()
+
+    async def _settled(self) -> None:
+        deadline_s = time.monotonic() + SETTLED_WITHIN_S
+        while behind := [part for part in await self.stage.lag() if part.lag]:
+            assert time.monotonic() < deadline_s, f"behind: {behind}\n{self.stage.autopsy()}"
+            await asyncio.sleep(0.3)
+        while not all([await asyncio.to_thread(worker.ready) for worker in self.stage.workers]):
+            assert time.monotonic() < deadline_s, f"workers are not ready\n{self.stage.autopsy()}"
+            await asyncio.sleep(0.2)
+
+    async def _new_records(self) -> list[Logged]:
+        known = len(self.events.records)
+        ends = {(part.topic, part.partition): part.end for part in await self.stage.lag()}
+        return (await self.events.read(ends))[known:]
+
+    def _await_reconciliation(self) -> None:
+        """Contents that lost are found by a round, which is not more than a moment after their arrival."""
+        deadline_s = time.monotonic() + RECONCILED_WITHIN_S
+        wanted = self.expected.superseded()
+        while set(verdict.superseded(self.stage)) != wanted and time.monotonic() < deadline_s:
+            time.sleep(0.3)
+        seen = self.stage.rounds()
+        while self.stage.rounds() == seen and time.monotonic() < deadline_s:
+            time.sleep(0.2)

@@ -1,0 +1,137 @@
+"""The comparison: every table, every dead letter, every figure, with a difference that can be read."""
+
+import json
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from openride_stream.clock import utc_from_ms
+from openride_stream.events.topics import EVENT_TABLES
+from tests.faults.expected import SCHEDULES, Content, Expected, Place, Table, is_payload_of
+from tests.faults.log import Logged
+from tests.faults.stage import Stage
+from tests.reference.moments import DAY_MS
+
+ENDPOINTS = ("users", "bookings", "payments", "trips")
+VARIANTS: tuple[dict[str, str], ...] = (
+    {},
+    {"city": "Manhattan"},
+    {"state": "NY"},
+    {"currency": "USD"},
+    {"granularity": "daily"},
+    {"granularity": "weekly", "city": "Brooklyn"},
+)
+SHOWN = 3
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+def tables(stage: Stage, expected: Expected) -> Iterator[str]:
+    """Differences of the stored rows, duplicates collapsed as every reader collapses them."""
+    for name in (*EVENT_TABLES, SCHEDULES):
+        yield from table_differences(name, _rows(stage, name), expected.tables[name])
+    found = Counter(superseded(stage))
+    yield from _difference("superseded_events", found, Counter(expected.superseded()))
+
+
+def superseded(stage: Stage) -> list[Content]:
+    """The contents that are on record as having lost."""
+    rows = _select(stage, "SELECT event_id, precedence FROM {database}.superseded_events FINAL")
+    return [(row["event_id"], row["precedence"]) for row in rows]
+
+
+def dead_letters(letters: Iterable[Logged], expected: Expected) -> Iterator[str]:
+    """Differences of the dead-letter topics. A letter may be there twice: they are at least once."""
+    found = {_origin(letter): letter for letter in letters}
+    yield from _difference("dead letters", Counter(found.keys()), Counter(expected.bad.keys()))
+    for place in found.keys() & expected.bad.keys():
+        error, record = expected.bad[place]
+        said = found[place].headers["dlq.error.class"].decode()
+        if said != error:
+            yield f"dead letter of {place}: {said}, not {error}"
+        if found[place].value != record.value:
+            yield f"dead letter of {place}: not the record's bytes"
+
+
+def figures(stage: Stage, expected: Expected, now_ms: int) -> Iterator[str]:
+    """Differences of the four metrics endpoints, over a month and over a range with odd ends."""
+    end_ms = now_ms // DAY_MS * DAY_MS + DAY_MS
+    month = end_ms - 45 * DAY_MS, end_ms
+    week = end_ms - 17 * DAY_MS + 4_321_000, end_ms - 9 * DAY_MS + 1_234_000
+    questions = [(*month, more) for more in VARIANTS]
+    questions += [(*week, more) for more in ({}, {"city": "Manhattan"}, {"granularity": "hourly"})]
+    for start_ms, last_ms, more in questions:
+        limits = {
+            "start_date": utc_from_ms(start_ms).isoformat(),
+            "end_date": utc_from_ms(last_ms).isoformat(),
+        }
+        for endpoint in ENDPOINTS:
+            given = stage.get(f"/v1/metrics/{endpoint}", **limits, **more)
+            right = getattr(expected.reference, endpoint)(start_ms, last_ms, **more)
+            yield from _figure(f"{endpoint} {limits['start_date']} {more}", given, right)
+
+
+def _figure(question: str, given: Mapping[str, Any], right: Mapping[str, Any]) -> Iterator[str]:
+    for name in right.keys() | given.keys():
+        if given.get(name) == right.get(name):
+            continue
+        if name != "time_series":
+            yield f"{question}: {name} is {given.get(name)}, not {right.get(name)}"
+            continue
+        pairs = zip(given[name], right[name], strict=False)
+        off = [(point, true["value"]) for point, true in pairs if point != true]
+        yield f"{question}: {len(off)} points of the time series are off, e.g. (given, right) {off[:SHOWN]}"
+
+
+def table_differences(name: str, rows: list[dict[str, Any]], expected: Table) -> Iterator[str]:
+    """Differences of one table's rows, `rows` being what a reader sees of it."""
+    stated_ids = {event_id for event_id, _ in expected.contents}
+    stated = Counter(_content(row) for row in rows if row["event_id"] in stated_ids)
+    others = Counter((_place(row), row["precedence"]) for row in rows if row["event_id"] not in stated_ids)
+    yield from _difference(name, stated, Counter(expected.contents.keys()), expected.contents)
+    yield from _difference(f"{name} (no event_id)", others, expected.anonymous)
+    for row in rows:
+        # The payload of a record without an id is right when its precedence, a hash, is.
+        record = expected.contents.get(_content(row))
+        if record is not None and not is_payload_of(row["payload"], record.value or b""):
+            yield f"{name}: the payload of {row['event_id']} is not what {record.place} says"
+
+
+def _rows(stage: Stage, table: str) -> list[dict[str, Any]]:
+    identity = "if(is_update, event_id, analytics_id)" if table == SCHEDULES else "event_id"
+    return _select(
+        stage,
+        f"SELECT {identity} AS event_id, precedence, topic, partition, offset, payload "
+        f"FROM {{database}}.{table} FINAL",
+    )
+
+
+def _select(stage: Stage, sql: str) -> list[dict[str, Any]]:
+    statement = sql.format(database=stage.settings.clickhouse_database) + " FORMAT JSONEachRow"
+    answer = stage.clickhouse.query(statement, output_format_json_quote_64bit_integers="0")
+    return [json.loads(line) for line in answer.splitlines()]
+
+
+def _content(row: Mapping[str, Any]) -> Content:
+    return row["event_id"], row["precedence"]
+
+
+def _place(row: Mapping[str, Any]) -> Place:
+    return row["topic"], row["partition"], row["offset"]
+
+
+def _origin(letter: Logged) -> Place:
+    header = letter.headers
+    return header["dlq.topic"].decode(), int(header["dlq.partition"]), int(header["dlq.offset"])
+
+
+def _difference(
+    what: str, found: Counter[Key], right: Counter[Key], records: Mapping[Key, Logged] | None = None
+) -> Iterator[str]:
+    groups = {"missing": right - found, "too many": found - right}
+    for group, keys in groups.items():
+        if keys:
+            shown = [
+                f"{key} of {records[key].place}" if records and key in records else f"{key}" for key in keys
+            ]
+            yield f"{what}: {keys.total()} of {right.total()} {group}: {', '.join(sorted(shown)[:SHOWN])}"
