@@ -73,12 +73,13 @@ class OpenRideApp(faust.App):
         ours = {tp for tp in consumer.assignment() if tp.topic in self.batch_topics}
         topics = sorted({tp.topic for tp in ours})
         lags = await group_lag(self.settings, topics, self.true_end_offsets is not None)
-        parking = self.running().ingest.parking
+        parking = self.runtime.ingest.parking if self.runtime else None
         # A partition that waits for an operator owes nothing; a restart would not help it.
         return {
             (lag.topic, lag.partition): Standing(lag.committed, lag.lag > 0 and consumer.owes(tp, lag.end))
             for lag in lags
-            if (tp := TP(lag.topic, lag.partition)) in ours and not parking.holds(lag.topic, lag.partition)
+            if (tp := TP(lag.topic, lag.partition)) in ours
+            and not (parking and parking.holds(lag.topic, lag.partition))
         }
 
     def places(self) -> Mapping[Partition, Place] | None:

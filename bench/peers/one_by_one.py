@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 
 from openride_stream.clock import SystemClock
 from openride_stream.events.completion import complete, defaults_of
-from openride_stream.events.examination import store_masked
+from openride_stream.events.examination import store_proven
 from openride_stream.events.frame import Frame
 from openride_stream.events.policy import DecodePolicy
 from openride_stream.events.registry import EVENT_SHAPES, VALIDATORS, Row
@@ -51,7 +51,7 @@ class OneByOne:
         row = {**defaults_of(row, source), **row}
         complete(row, record, record.value, frame)
         if "personal_" in row:
-            store_masked(row, record.value, frame)
+            store_proven(row, record.value, frame)
         else:
             row["payload"] = record.value.decode()
         return source.table, row

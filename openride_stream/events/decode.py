@@ -57,8 +57,11 @@ def decode(batch: RecordBatch, policy: DecodePolicy, now_ms: int) -> Decoded:
     frame = Frame(source, batch.partition, policy, policy.floor_ms(source.table, now_ms), now_ms)
     decoded = Decoded([], [])
     values = [record.value for record in batch.records]
-    plain = all_plain(values, policy.max_record_bytes)
-    validated = validate_joinable(source, values) if plain else _validated(values, frame)
+    plain = False
+    if all_plain(values, policy.max_record_bytes):
+        plain, validated = True, validate_joinable(source, values)
+    else:
+        validated = _validated(values, frame)
     if source.tier is None:
         _complete_usual(validated, batch.records, frame, plain)
     for record, row in zip(batch.records, validated, strict=True):

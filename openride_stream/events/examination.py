@@ -64,7 +64,7 @@ def _store_parts(row: Row, text: str, value: bytes, frame: Frame) -> bool:
     found = None if parts is None else quoted.masked(parts, frame.policy.pii_key)
     if parts is None or found is None:
         return False
-    objects = {name: quoted.object_text(parts, name) for name in OBJECT_FIELDS if name in row}
+    objects: Row = {name: quoted.object_text(parts, name) for name in OBJECT_FIELDS if name in row}
     personal = [name for name in PERSONAL_NAMES if name in row]
     if None in objects.values() or any(parts.count(name) > 1 for name in personal):
         return False
@@ -74,7 +74,7 @@ def _store_parts(row: Row, text: str, value: bytes, frame: Frame) -> bool:
         row["payload"] = '"'.join(parts)
         row["precedence"] = precedence(value)
         row.update((name, parts[parts.index(name) + 2]) for name in personal)
-    row.update(objects)
+    row |= objects
     return True
 
 

@@ -16,6 +16,7 @@ from faust.types import TP, ConsumerMessage, Message
 from faust.types.transports import TPorTopicSet
 
 from openride_stream.events.records import Record, RecordBatch
+from openride_stream.transport.fetched import Fetched
 from openride_stream.transport.ledger import Handout, Ledger
 
 EndOffsets = Callable[[Any, Mapping[TP, int]], Awaitable[Mapping[TP, int]]]
@@ -64,6 +65,12 @@ class BatchSchema(_Schema):
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """aiokafka's consumer in its thread, with end offsets that can be trusted."""
+
+    async def on_start(self) -> None:
+        """Connect; from then on batches are fetched without a copy of each record."""
+        await super().on_start()
+        consumer = self._ensure_consumer()
+        consumer._fetcher._records = Fetched(_batch_app(self.app).batch_topics)
 
     async def _highwaters(self, partitions: list[TP]) -> Mapping[TP, int]:
         ends = await super()._highwaters(partitions)

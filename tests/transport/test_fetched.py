@@ -1,0 +1,84 @@
+"""What a fetch brought: every record as it was sent, with any header name that a client can send."""
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.record.util import calc_crc32c
+
+from openride_stream.settings import Settings
+from tests.fixtures.broker import EmbeddedBroker
+from tests.fixtures.services import required_service
+from tests.transport.reading import ReaderApp, Taken, create_topic, reader_settings, running, until
+
+_CRC_AT, _AFTER_CRC = 17, 21
+_MARK = b"QZQZ"
+
+
+@pytest.fixture(params=["embedded", pytest.param("apache", marks=pytest.mark.kafka)])
+def bootstrap(request: pytest.FixtureRequest, start_broker: Callable[[], EmbeddedBroker]) -> str:
+    if request.param == "apache":
+        return required_service("OPENRIDE_TEST_KAFKA", "the host:port of an Apache Kafka")
+    return start_broker().bootstrap
+
+
+@pytest.fixture
+async def topic(bootstrap: str) -> str:
+    name = f"fetched-{uuid4().hex[:8]}"
+    await create_topic(bootstrap, name)
+    return name
+
+
+@pytest.fixture
+def settings(bootstrap: str, tmp_path: Path) -> Settings:
+    return reader_settings(bootstrap, f"group-{uuid4().hex[:8]}", tmp_path)
+
+
+async def send_named(producer: AIOKafkaProducer, topic: str, name: bytes) -> None:
+    """Three records in one batch, the middle one with a header of this name (four bytes)."""
+    batch = producer.create_batch()
+    for value in (b"one", b"two", b"three"):
+        headers = [(_MARK.decode(), b"kept")] if value == b"two" else []
+        batch.append(key=None, value=value, timestamp=1_790_000_000_000, headers=headers)
+    built = bytearray(batch._build().replace(_MARK, name))
+    struct.pack_into(">I", built, _CRC_AT, calc_crc32c(bytes(built[_AFTER_CRC:])))
+    batch._buffer = built
+    await (await producer.send_batch(batch, topic, partition=0))
+
+
+async def test_a_header_name_that_is_not_utf8_stops_nothing(
+    bootstrap: str, topic: str, settings: Settings
+) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all") as producer:
+        await send_named(producer, topic, b"fine")
+        await send_named(producer, topic, b"\xff\xfe\x00a")
+        await send_named(producer, topic, b"last")
+    taken = Taken()
+    async with running(ReaderApp(settings, topic, taken)):
+        await until(lambda: taken.count() == 9, "nine records")
+    records = [record for batch in taken.batches for record in batch.records]
+    assert [record.offset for record in records] == list(range(9))
+    assert [record.value for record in records] == [b"one", b"two", b"three"] * 3
+    assert [record.headers for record in records if record.headers] == [
+        [("fine", b"kept")],
+        [("\\xff\\xfe\0a", b"kept")],
+        [("last", b"kept")],
+    ]
+    assert {record.timestamp for record in records} == {1_790_000_000_000}
+
+
+async def test_a_batch_holds_what_was_unpacked_without_copies(
+    bootstrap: str, topic: str, settings: Settings
+) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all") as producer:
+        await producer.send_and_wait(topic, None, key=b"k", partition=1, headers=[("h", None)])
+        await producer.send_and_wait(topic, b"v", partition=1)
+    taken = Taken()
+    async with running(ReaderApp(settings, topic, taken)):
+        await until(lambda: taken.count() == 2, "two records")
+    first, second = (record for batch in taken.batches for record in batch.records)
+    assert (first.key, first.value, list(first.headers)) == (b"k", None, [("h", None)])
+    assert (second.key, second.value, list(second.headers)) == (None, b"v", [])
