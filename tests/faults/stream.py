@@ -14,6 +14,7 @@ import orjson
 from openride_stream.replay.dressing import Roughness, dressed
 from openride_stream.replay.lifecycle import Recipe, make_pass, shift_to_end
 from openride_stream.replay.parcels import Parcel
+from openride_stream.replay.story import Tariff
 from openride_stream.replay.trips import Trip, read_trips
 
 TRIPS = 90
@@ -33,7 +34,7 @@ def make_stream(
     """The records in the order of their sending; `bad` of each is the class it must be refused with."""
     dice = random.Random(f"stream {seed}")
     trips = sorted(dice.sample(all_trips(), TRIPS), key=lambda trip: trip.pickup_ms)
-    recipe = Recipe(seed, shift_to_end(trips, end_ms), 0, "NGN", 0.3, None)
+    recipe = Recipe(seed, shift_to_end(trips, end_ms), 0, Tariff("NGN", "NGN"), 0.3, None)
     rough = Roughness(seed=seed, **ROUGHNESS)
     told = [event for event in make_pass(trips, recipe).events() if _kept(event.topic, dice)]
     parcels = list(dressed(told, recipe.ids().scope, rough, retention_days))
