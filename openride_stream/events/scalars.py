@@ -42,6 +42,8 @@ MONEY_MESSAGE: Final = (
     "Input should be a decimal of at least 0 and below 1e16 with at most two places "
     "(as a string when it has decimals and is 1e13 or more)"
 )
+AMOUNT_MAX: Final = 1e9
+"""Largest duration, distance, speed or accuracy: millions of them add up without losing a hundredth."""
 _TIMESTAMP: Final = "timestamp"
 _STORED_UUID_PATTERN: Final = UUID_PATTERN.replace("a-fA-F", "a-f")
 _STORED_MONEY_PATTERN: Final = r"^(0|[1-9][0-9]{0,15})\.[0-9]{2}$"
@@ -229,7 +231,7 @@ Timestamp = Annotated[int, _Moment()]
 Money = Annotated[str, _Cash()]
 
 Flag = Annotated[bool, Field(strict=True)]
-Amount = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+Amount = Annotated[float, Field(strict=True, ge=0, le=AMOUNT_MAX, allow_inf_nan=False)]
 Latitude = Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False)]
 Bearing = Annotated[float, Field(strict=True, ge=0, lt=360, allow_inf_nan=False)]

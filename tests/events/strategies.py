@@ -58,9 +58,9 @@ def moneys() -> st.SearchStrategy[Any]:
     )
 
 
-def amounts(low: float = 0, high: float | None = None, **bounds: Any) -> st.SearchStrategy[Any]:
+def amounts(low: float = 0, high: float = 1e9, **bounds: Any) -> st.SearchStrategy[Any]:
     floats = st.floats(low, high, allow_nan=False, allow_infinity=False, **bounds)
-    return st.one_of(floats, st.integers(int(low), int(high if high is not None else 10**6) - 1))
+    return st.one_of(floats, st.integers(int(low), int(high) - 1))
 
 
 def wholes(low: int, high: int) -> st.SearchStrategy[Any]:
