@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from itertools import product
 from typing import Any
 
+import pytest
+
 from openride_stream.clock import SystemClock, utc_from_ms
 from openride_stream.events.example import example
 from tests.fixtures.web import Site, StartSite, fill
@@ -130,6 +132,23 @@ async def test_a_late_route_changes_a_placed_answer_that_was_kept(site: Site) ->
     await fill(site, [event("route.created", origin_city="Lekki")])
     outcome, answer = await ask(site, "bookings", city="Lekki")
     assert (outcome, answer["bookings_created"]) == ("miss", 1)
+
+
+@pytest.mark.parametrize(("name", "figure"), [("users", "dau"), ("payments", "payments_initiated")])
+async def test_a_booking_and_a_route_of_after_the_end_change_a_placed_answer_that_was_kept(
+    site: Site, name: str, figure: str
+) -> None:
+    before_ms, after_ms = TEN_MS - 2 * DAY_MS, TEN_MS
+    asked = {"city": "Lekki", "start_date": iso(TEN_MS - 3 * DAY_MS), "end_date": iso(TEN_MS - DAY_MS)}
+    nowhere = {"city": None, "state": None}
+    await fill(site, [event("payment.initiated", before_ms, **nowhere)])
+    assert (await ask(site, name, **asked))[1][figure] == 0
+    await fill(site, [event("route.created", after_ms, origin_city="Lekki", **nowhere)])
+    outcome, answer = await ask(site, name, **asked)
+    assert (outcome, answer[figure]) == ("miss", 0)
+    await fill(site, [event("booking.created", after_ms, **nowhere)])
+    outcome, answer = await ask(site, name, **asked)
+    assert (outcome, answer[figure]) == ("miss", 1)
 
 
 async def test_a_question_is_never_answered_with_another_ones_answer(site: Site) -> None:

@@ -28,7 +28,9 @@ _ALL_SOURCES: Final = (
 
 async def _users(context: Context, query: MetricsQuery) -> Reply:
     question = question_of(query, context)
-    return await answered(context, question, users, sources=_ALL_SOURCES, since_ms=0, whole=())
+    # Users of payments are placed by their booking's route; either may have a time after the end.
+    whole = ("route_events", "booking_events") if question.placed else ()
+    return await answered(context, question, users, sources=_ALL_SOURCES, since_ms=0, whole=whole)
 
 
 async def _bookings(context: Context, query: MetricsQuery) -> Reply:
