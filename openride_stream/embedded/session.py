@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from openride_stream.clock import Clock, utc_from_ms
+from openride_stream.embedded.addresses import Addresses
 from openride_stream.embedded.folder import StackRecord, remove_stack, write_stack
 from openride_stream.embedded.keeper import News
-from openride_stream.embedded.stack import Addresses
 from openride_stream.embedded.supervisor import Stages, Supervisor
 
 Tell = Callable[[News], None]

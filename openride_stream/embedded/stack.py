@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from openride_stream.embedded.addresses import Addresses
 from openride_stream.embedded.broker import broker_argv
 from openride_stream.embedded.folder import pii_key
 from openride_stream.embedded.keeper import ChildSpec
 from openride_stream.embedded.leash import leashed
-from openride_stream.embedded.ports import LOOPBACK, free_port, require_free
+from openride_stream.embedded.ports import LOOPBACK
 from openride_stream.embedded.probes import broker_ready, http_ok
 from openride_stream.settings import Settings
 
@@ -35,50 +36,15 @@ _OTHER_DEFAULTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """What the user of `openride up` chooses. `port` is the first worker's."""
+    """What the user of `openride up` chooses.
+
+    `currency` is that of amounts that name none, unless the settings say; None leaves it to them.
+    """
 
     data_dir: Path
-    port: int
     workers: int
     replay: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """Loopback ports of the stack's servers, fixed for its life so that a restart changes none."""
-
-    kafka_port: int
-    clickhouse_port: int
-    web_ports: tuple[int, ...]
-
-    @property
-    def kafka(self) -> str:
-        """Bootstrap servers."""
-        return f"{LOOPBACK}:{self.kafka_port}"
-
-    @property
-    def clickhouse(self) -> str:
-        """URL of ClickHouse's HTTP interface."""
-        return f"http://{LOOPBACK}:{self.clickhouse_port}"
-
-    @property
-    def web(self) -> tuple[str, ...]:
-        """URL of each worker."""
-        return tuple(f"http://{LOOPBACK}:{port}" for port in self.web_ports)
-
-
-def choose_addresses(port: int, workers: int) -> Addresses:
-    """Free ports for everything but the first worker, which gets `port`.
-
-    Raises:
-        ConfigurationError: `port` is taken.
-    """
-    require_free(port, "--port")
-    chosen = [port]
-    while len(chosen) < workers + 2:
-        chosen.append(free_port(avoid=frozenset(chosen)))
-    web_ports, (kafka_port, clickhouse_port) = chosen[:workers], chosen[workers:]
-    return Addresses(kafka_port, clickhouse_port, tuple(web_ports))
+    currency: str | None = None
 
 
 def child_env(options: StackOptions, addresses: Addresses, settings: Settings) -> dict[str, str]:
@@ -87,9 +53,10 @@ def child_env(options: StackOptions, addresses: Addresses, settings: Settings) -
     `settings` are the user's own, of which only those that are no addresses are kept.
     """
     data_dir = options.data_dir.absolute()
+    defaults = _OTHER_DEFAULTS | ({"currency": options.currency} if options.currency else {})
     others = {
         f"OPENRIDE_{name.upper()}": value
-        for name, value in _OTHER_DEFAULTS.items()
+        for name, value in defaults.items()
         if name not in settings.model_fields_set
     }
     return others | {

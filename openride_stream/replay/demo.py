@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 import orjson
 
@@ -40,6 +40,8 @@ class Diary:
     The month ends at `end_ms`; everything due before `sent_until_ms` has been acknowledged (0: not all
     of the month; `begin_ms`: nothing live). Live rides are those that begin at `begin_ms` or later.
     """
+
+    FILE: ClassVar[str] = "replay.json"
 
     seed: int
     end_ms: int
@@ -91,7 +93,7 @@ class Demo:
         self._roughness = roughness
         self._reminder_share = reminder_share
         self._left = max_records
-        self._path = settings.data_dir / "replay.json"
+        self._path = settings.data_dir / Diary.FILE
         self.sent = 0
 
     async def run(self) -> None:

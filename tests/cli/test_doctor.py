@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from openride_stream.cli.doctor import command
-from openride_stream.embedded.folder import StackRecord, locked_folder, write_stack
+from openride_stream.embedded.folder import StackRecord, locked_folder, pii_key, write_stack
 from openride_stream.embedded.ports import LOOPBACK, free_port
 from openride_stream.kafka import codecs
 
@@ -103,3 +103,48 @@ def test_a_running_stack_s_addresses_are_used(tmp_path: Path, fresh_kafka: str) 
         result = run("--json", "--data-dir", str(data_dir))
     assert states(result)["kafka"] == "ok"
     assert states(result)["worker"] == "fail", "a worker of a stack has to answer"
+
+
+class TestWithoutAddresses:
+    """Nothing is set: what is meant is the stack of the data folder."""
+
+    @pytest.fixture(autouse=True)
+    def _nothing_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("KAFKA_BOOTSTRAP_SERVERS", "CLICKHOUSE_URL", "METADATA_URL", "PII_KEY"):
+            monkeypatch.delenv(f"OPENRIDE_{name}")
+
+    def first(self) -> dict[str, str]:
+        result = run("--json")
+        assert result.exit_code == 1
+        assert states(result) == {
+            "stack": "fail",
+            "broker": "ok",
+            "settings": "ok",
+            "codecs": "ok",
+            "disk": "ok",
+        }
+        found: dict[str, str] = json.loads(result.output)[0]
+        assert "`openride up`" in found["advice"]
+        return found
+
+    def test_a_stack_that_never_ran_is_offered(self) -> None:
+        found = self.first()
+        assert "no embedded stack has run in .openride" in found["message"]
+        assert "OPENRIDE_KAFKA_BOOTSTRAP_SERVERS" in found["advice"]
+
+    def test_a_stack_that_is_down_is_said_to_be(self) -> None:
+        Path(".openride").mkdir()
+        pii_key(Path(".openride"))
+        assert self.first()["message"] == "no embedded stack runs in .openride"
+
+    def test_a_stack_that_was_killed_is_said_to_be(self) -> None:
+        with locked_folder(Path(".openride")):
+            record = StackRecord("127.0.0.1:1", "http://127.0.0.1:2", (), {"supervisor": 4711}, "")
+            write_stack(Path(".openride"), record)
+        assert "was killed: its supervisor (pid 4711) has gone" in self.first()["message"]
+
+
+def test_a_misspelt_setting_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENRIDE_KAFKA_BOOTSTRAP_SERVER", "x")
+    assert "did you mean OPENRIDE_KAFKA_BOOTSTRAP_SERVERS?" in run().output
+    assert states(run("--json"))["settings"] == "warn"

@@ -1,15 +1,33 @@
+import os
 import socket
 import subprocess
 import threading
+from pathlib import Path
 
-from openride_stream.embedded.broker import broker_answers, broker_argv
+import pytest
+
+from openride_stream.embedded.broker import broker_answers, broker_argv, broker_binary
 from openride_stream.embedded.ports import LOOPBACK, free_port
+from openride_stream.errors import ConfigurationError
 
 
 def test_each_start_has_a_cluster_id_of_its_own() -> None:
     first, second = broker_argv(20_000), broker_argv(20_000)
     assert [a for a in first if a not in second] != []
     assert broker_argv(20_000, "fixed") == broker_argv(20_000, "fixed")
+
+
+def test_the_broker_runs_where_it_was_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("CALF_TANSU_BIN", raising=False)
+    assert os.access(broker_binary(), os.X_OK)
+    assert list(tmp_path.iterdir()) == [], "nothing is put into the home folder"
+
+
+def test_a_broker_of_the_user_s_own_that_cannot_run_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALF_TANSU_BIN", "/nonexistent")
+    with pytest.raises(ConfigurationError, match="/nonexistent"):
+        broker_binary()
 
 
 def test_only_the_loopback_interface_is_bound_and_advertised() -> None:

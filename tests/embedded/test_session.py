@@ -15,6 +15,7 @@ from tests.embedded.processes import is_running, wait_until
 SESSION = """
 import asyncio, pathlib, sys
 from openride_stream.clock import SystemClock
+from openride_stream.embedded.addresses import WantedPorts, choose_addresses
 from openride_stream.embedded.broker import broker_argv
 from openride_stream.embedded.folder import locked_folder
 from openride_stream.embedded.keeper import ChildSpec
@@ -23,10 +24,9 @@ from openride_stream.embedded.ports import free_port
 from openride_stream.embedded.probes import broker_ready
 from openride_stream.embedded.progress import open_progress
 from openride_stream.embedded.session import run_stack
-from openride_stream.embedded.stack import choose_addresses
 
 data_dir = pathlib.Path(sys.argv[1])
-addresses = choose_addresses(free_port(), 1)
+addresses = choose_addresses(WantedPorts(free_port()), 1)
 port = addresses.kafka_port
 broker = ChildSpec("broker", lambda: leashed(broker_argv(port)), is_ready=broker_ready(port))
 code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"

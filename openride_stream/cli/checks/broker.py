@@ -21,7 +21,7 @@ async def check_broker(patient: Patient) -> Sequence[Finding]:
     try:
         cluster = await cluster_id(settings)
     except BrokerUnavailable as error:
-        advice = "start the broker, or point OPENRIDE_KAFKA_BOOTSTRAP_SERVERS at one that runs"
+        advice = "start it, or point OPENRIDE_KAFKA_BOOTSTRAP_SERVERS at one that runs"
         return [Finding("kafka", "fail", str(error), advice)]
     reachable = Finding("kafka", "ok", f"cluster {cluster} at {settings.kafka_bootstrap_servers}")
     topics = await _topics(settings)

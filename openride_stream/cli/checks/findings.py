@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from openride_stream.embedded.folder import StackRecord
-from openride_stream.embedded.here import settings_here
+from openride_stream.embedded.folder import STACK_FILE, StackRecord, has_pii_key
+from openride_stream.embedded.here import names_services, settings_here
 from openride_stream.errors import OpenRideError
 from openride_stream.settings import Settings
 
@@ -27,10 +27,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """What is examined: the settings, and the embedded stack when one runs in the data folder."""
+    """What is examined: the settings, and the embedded stack when one runs in the data folder.
+
+    `dormant` when there are no services to look at: no address is set, and no stack runs.
+    """
 
     settings: Settings
     stack: StackRecord | None
+    dormant: bool = False
 
 
 Check = Callable[[Patient], Awaitable[Sequence[Finding]]]
@@ -42,7 +46,11 @@ def admit(data_dir: Path | None) -> Patient:
     Raises:
         pydantic.ValidationError: a setting is not valid.
     """
-    return Patient(*settings_here(data_dir))
+    settings, stack = settings_here(data_dir)
+    folder = settings.data_dir
+    left_behind = (folder / STACK_FILE).exists() or has_pii_key(folder)
+    unset = not names_services(settings) and (left_behind or not settings.pii_key.get_secret_value())
+    return Patient(settings, stack, dormant=stack is None and (unset or data_dir is not None))
 
 
 async def examine(patient: Patient, checks: Sequence[tuple[str, Check]]) -> list[Finding]:

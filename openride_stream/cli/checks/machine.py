@@ -10,6 +10,7 @@ import aiohttp
 
 from openride_stream.cli.checks.findings import Finding, Patient
 from openride_stream.errors import ConfigurationError
+from openride_stream.faulty_settings import unknown_settings
 from openride_stream.kafka.codecs import CODECS, missing_codecs
 from openride_stream.settings import Settings
 from web.auth import check_binding
@@ -25,8 +26,9 @@ _HEARTBEATS_IN_SESSION: Final = 3
 async def check_settings(patient: Patient) -> Sequence[Finding]:
     """What no single setting's own rule can say."""
     settings = patient.settings
-    found: list[Finding] = []
-    if not settings.pii_key.get_secret_value():
+    found = [Finding("settings", "warn", sentence, "correct or remove it") for sentence in unknown_settings()]
+    # An embedded stack makes its own key.
+    if not settings.pii_key.get_secret_value() and not patient.dormant:
         advice = "set OPENRIDE_PII_KEY to a long random text and keep it (openssl rand -hex 32)"
         found.append(Finding("settings", "fail", "OPENRIDE_PII_KEY is not set", advice))
     if settings.broker_heartbeat_interval_s * _HEARTBEATS_IN_SESSION > settings.broker_session_timeout_s:
