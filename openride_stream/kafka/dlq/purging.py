@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
-from aiokafka.errors import KafkaError, PolicyViolationError
+from aiokafka.admin import RecordsToDelete
+from aiokafka.errors import IncompatibleBrokerVersion, KafkaConnectionError, PolicyViolationError
 
 from openride_stream.errors import OpenRideError
 from openride_stream.events.letters import Letter
@@ -15,7 +15,10 @@ from openride_stream.kafka.dlq.reading import Extent, Reader
 from openride_stream.kafka.dlq.redriving import SLICE_LETTERS, Ledger, slices
 from openride_stream.settings import Settings
 
-_DELETE_RECORDS: Final = 21  # the API key of the Kafka protocol
+_CANNOT: Final = (
+    "this broker cannot delete records (the embedded broker cannot): dead letters go with the retention of "
+    "their topics, or when the broker ends"
+)
 
 
 class PurgeRefused(OpenRideError):
@@ -73,27 +76,16 @@ async def purge(settings: Settings, cuts: Sequence[Cut]) -> Mapping[TopicPartiti
     if not targets:
         return {}
     async with open_admin(settings.kafka_bootstrap_servers) as admin:
-        if not await _can_delete(admin):
-            message = (
-                "this broker cannot delete records (it does not offer DeleteRecords; the embedded broker "
-                "does not): dead letters go with the retention of their topics, or when the broker ends"
-            )
-            raise PurgeRefused(message)
         try:
             answered: Mapping[TopicPartition, int] = await admin.delete_records(targets)
         except PolicyViolationError as error:
             message = f"the topic's cleanup.policy forbids deleting records: {error}"
             raise PurgeRefused(message) from error
+        except (IncompatibleBrokerVersion, KafkaConnectionError) as error:
+            # The embedded broker hangs up on DeleteRecords. A broker that is away fails here instead.
+            await admin.describe_cluster()
+            raise PurgeRefused(_CANNOT) from error
         return answered
-
-
-async def _can_delete(admin: AIOKafkaAdminClient) -> bool:
-    client = admin._client
-    connection = await client._get_conn(client.get_random_node())
-    if connection is None:
-        message = "no connection"
-        raise KafkaError(message)
-    return _DELETE_RECORDS in connection._versions
 
 
 def _going(run: Sequence[Letter], before_ms: int | None) -> Sequence[Letter]:
