@@ -64,7 +64,7 @@ class OpenRideApp(faust.App):
             return "partitions are being assigned or recovered"
         if not self.running().sink.available:
             return "ClickHouse is away"
-        return None
+        return self.running().contact.trouble
 
     async def standings(self) -> Mapping[Partition, Standing]:
         """Where each batch partition of ours stands, asked over a connection that is not the consumer's."""

@@ -91,11 +91,12 @@ class Ingest:
         if (trip := self.parking.circuit.judge(batch, decoded.rejects)) is not None:
             return trip
         self.metrics.decode_seconds.observe(self.clock.monotonic_s() - started_s)
+        self.metrics.batch_records.observe(len(batch))
         self.metrics.records_read_total.labels(batch.topic).inc(len(batch))
         self.metrics.events_accepted_total.labels(batch.topic).inc(len(decoded.rows))
         for apply in self.live:
             apply(batch, decoded.rows)
-        owed = Owed(ack)
+        owed = Owed(lambda: self._durable(started_s, ack))
         handed_over = owed.debt()
         if letters := await self._reject(batch, decoded.rejects):
             await self._keep(letters, owed.debt())
@@ -103,6 +104,10 @@ class Ingest:
             await self._store(batch, decoded.rows, owed, now_ms)
         handed_over()
         return None
+
+    def _durable(self, started_s: float, ack: Callable[[], object]) -> None:
+        self.metrics.batch_durable_seconds.observe(self.clock.monotonic_s() - started_s)
+        ack()
 
     async def _store(self, batch: RecordBatch, rows: Rows, owed: Owed, now_ms: int) -> None:
         table = BY_NAME[batch.topic].table

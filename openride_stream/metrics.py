@@ -5,6 +5,7 @@
 error classes), never taken from an event.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -23,7 +24,19 @@ PREFIX: Final = "openride_"
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
 Kind = Literal["counter", "gauge", "histogram"]
-Unit = Literal["records", "events", "rows", "requests", "retries", "seconds", "days", "partitions", "boolean"]
+Unit = Literal[
+    "records",
+    "bytes",
+    "keys",
+    "events",
+    "rows",
+    "requests",
+    "retries",
+    "seconds",
+    "days",
+    "partitions",
+    "boolean",
+]
 
 _FAST_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _SLOW_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -87,6 +100,17 @@ SPECS: Final[tuple[MetricSpec, ...]] = (
         _SLOW_S,
     ),
     MetricSpec("flush_rows", "histogram", "rows", "Rows of one flush.", ("table",), _BATCH_ROWS),
+    MetricSpec(
+        "batch_records", "histogram", "records", "Records of one batch, as read from Kafka.", (), _BATCH_ROWS
+    ),
+    MetricSpec(
+        "batch_durable_seconds",
+        "histogram",
+        "seconds",
+        "Time from reading a record batch until all of it is durable and its offset may be committed.",
+        (),
+        _SLOW_S,
+    ),
     MetricSpec("decode_seconds", "histogram", "seconds", "Time to decode one record batch.", (), _FAST_S),
     MetricSpec(
         "store_retries_total",
@@ -98,6 +122,7 @@ SPECS: Final[tuple[MetricSpec, ...]] = (
     MetricSpec(
         "store_available", "gauge", "boolean", "1 when the last call to ClickHouse was answered, else 0."
     ),
+    MetricSpec("broker_available", "gauge", "boolean", "1 while Kafka answers this worker, else 0."),
     MetricSpec("unacked_rows", "gauge", "rows", "Rows read from Kafka that are not durable yet."),
     MetricSpec(
         "consumer_lag_records",
@@ -116,16 +141,33 @@ SPECS: Final[tuple[MetricSpec, ...]] = (
         "watermark_timestamp_seconds",
         "gauge",
         "seconds",
-        "Event time, in seconds since the epoch, before which input is presumed complete.",
+        "Event time, in seconds since the epoch, before which this worker's input is presumed complete.",
         ("topic",),
     ),
     MetricSpec(
         "lateness_seconds",
         "histogram",
         "seconds",
-        "How far an event's time lies behind the newest event time seen.",
-        (),
+        "How far an event's time lies behind the newest event time that this worker saw of its topic.",
+        ("topic",),
         _LATENESS_S,
+    ),
+    MetricSpec(
+        "table_rows",
+        "gauge",
+        "rows",
+        "Rows of a ClickHouse table, those that merges will yet collapse too; the same from every worker.",
+        ("table",),
+    ),
+    MetricSpec(
+        "table_bytes",
+        "gauge",
+        "bytes",
+        "Size of a ClickHouse table on its disk, compressed; the same from every worker.",
+        ("table",),
+    ),
+    MetricSpec(
+        "live_table_keys", "gauge", "keys", "Keys of a live table that this worker holds.", ("table",)
     ),
     MetricSpec(
         "http_request_duration_seconds",
@@ -168,14 +210,20 @@ class Metrics:
     rows_inserted_total: Counter
     flush_duration_seconds: Histogram
     flush_rows: Histogram
+    batch_records: Histogram
+    batch_durable_seconds: Histogram
     decode_seconds: Histogram
     store_retries_total: Counter
     store_available: Gauge
+    broker_available: Gauge
     unacked_rows: Gauge
     consumer_lag_records: Gauge
     last_commit_age_seconds: Gauge
     watermark_timestamp_seconds: Gauge
     lateness_seconds: Histogram
+    table_rows: Gauge
+    table_bytes: Gauge
+    live_table_keys: Gauge
     http_request_duration_seconds: Histogram
     preaggregation_duration_seconds: Histogram
     dirty_days: Gauge
@@ -200,6 +248,26 @@ def _build(spec: MetricSpec, registry: CollectorRegistry) -> Counter | Gauge | H
     if spec.kind == "gauge":
         return Gauge(spec.full_name, spec.help, spec.labels, registry=registry)
     return Histogram(spec.full_name, spec.help, spec.labels, registry=registry, buckets=spec.buckets)
+
+
+def bounds_of(name: str) -> tuple[float, ...]:
+    """Upper bounds of the buckets of the histogram `name`, in its unit, but for the one of all the rest."""
+    return next(spec.buckets for spec in SPECS if spec.name == name)
+
+
+def observe_many(histogram: Histogram, counts: Sequence[int], total: float) -> None:
+    """Add many observations at once, as `observe` would one by one.
+
+    Args:
+        histogram: a child without labels left to give.
+        counts: observations in each bucket, from the first on; where they end, the others have none.
+        total: their sum, in the histogram's unit.
+    """
+    # prometheus-client has no public way; a test compares with `observe`.
+    for bucket, count in zip(histogram._buckets, counts, strict=False):
+        if count:
+            bucket.inc(count)
+    histogram._sum.inc(total)
 
 
 def _reference_row(spec: MetricSpec) -> str:

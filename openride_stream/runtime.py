@@ -19,9 +19,11 @@ from openride_stream.delivery import Ingest
 from openride_stream.errors import Fatal, Rejected, Transient
 from openride_stream.events.decode import DecodePolicy
 from openride_stream.kafka.admin import cluster_id
+from openride_stream.kafka.contact import BrokerContact
 from openride_stream.kafka.dead_letters import DeadLetters
 from openride_stream.kafka.dlq.acceptance import accepted_until
 from openride_stream.kafka.end_offsets import broker_misreports_end
+from openride_stream.lateness import Lateness
 from openride_stream.metadata.engine import Metadata
 from openride_stream.metadata.jobs import JobRuns, slot_of
 from openride_stream.metadata.workers import Workers
@@ -54,6 +56,7 @@ class Runtime:
     metadata: Metadata
     workers: Workers
     cache: Cache
+    contact: BrokerContact
     dead_letters: DeadLetters
     sink: Sink
     ingest: Ingest
@@ -74,11 +77,13 @@ class Runtime:
             await metadata.close()
             await store.close()
             raise
+        metrics.store_available.set(1)  # it has just answered; the sink will not ask before it has rows
         cluster = await cluster_id(settings)
         dead_letters = await DeadLetters.open(settings, worker, metrics, clock)
         sink = Sink(store, settings, metrics, clock)
         policy = DecodePolicy.from_settings(settings, cluster)
         circuit = Circuit(CircuitPolicy.from_settings(settings))
+        lateness = Lateness(metrics, clock)
         parking = Parking(circuit, partial(accepted_until, settings), metrics)
         misreports = settings.kafka_end_offset_probe and await broker_misreports_end(
             settings.kafka_bootstrap_servers, settings.topic_replication
@@ -92,9 +97,10 @@ class Runtime:
             metadata=metadata,
             workers=Workers(metadata, settings.consumer_group),
             cache=open_cache(settings, metrics, clock),
+            contact=BrokerContact(settings, metrics),
             dead_letters=dead_letters,
             sink=sink,
-            ingest=Ingest(policy, sink, dead_letters, metrics, clock, parking),
+            ingest=Ingest(policy, sink, dead_letters, metrics, clock, parking, live=(lateness.apply,)),
             reconciler=Reconciler(store, metrics, clock, settings),
             misreports_end=misreports,
         )
@@ -104,7 +110,7 @@ class Runtime:
     ) -> None:
         """Start the flush loop, the jobs and `more`; one that fails crashes the worker, to be restarted."""
         releasing = self.ingest.parking.run(self.ingest.take)
-        for work in (self.sink.run(), releasing, self._preaggregate(), *more):
+        for work in (self.sink.run(), releasing, self._preaggregate(), self.contact.run(), *more):
             task = asyncio.create_task(work)
             task.add_done_callback(lambda done: _crash_on_error(done, crash))
             self.tasks.append(task)

@@ -27,6 +27,15 @@ class SinkState(Protocol):
         ...
 
 
+class BrokerState(Protocol):
+    """Whether Kafka answers."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it is taken to be away; None while it answers."""
+        ...
+
+
 class LiveWorkers(Protocol):
     """The workers of the consumer group."""
 
@@ -64,6 +73,11 @@ class WebRuntime(Protocol):
         ...
 
     @property
+    def contact(self) -> BrokerState:
+        """The way to Kafka."""
+        ...
+
+    @property
     def sink(self) -> SinkState:
         """The way into ClickHouse."""
         ...
@@ -76,10 +90,11 @@ class WebRuntime(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where this worker stands in its partitions; `lag_records` by (topic, partition)."""
+    """Where this worker stands: `lag_records` by (topic, partition), `live_table_keys` by live table."""
 
     lag_records: Mapping[tuple[str, int], int] = field(default_factory=dict)
     last_commit_age_s: float | None = None
+    live_table_keys: Mapping[str, int] = field(default_factory=dict)
 
 
 class GroupMember(Protocol):

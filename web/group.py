@@ -30,4 +30,5 @@ class FaustGroup:
         return Progress(
             {(tp.topic, tp.partition): lag for tp, lag in consumer.lag_records().items()},
             consumer.last_commit_age_s(),
+            {name: len(table) for name, table in self.app.tables.items()},
         )

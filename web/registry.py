@@ -9,7 +9,7 @@ def all_endpoints() -> tuple[Endpoint, ...]:
     return (
         *metrics.ENDPOINTS,
         *health.endpoints(),
-        *prometheus.ENDPOINTS,
+        *prometheus.endpoints(),
         *workers.ENDPOINTS,
         *dead_letters.ENDPOINTS,
         *page.ENDPOINTS,

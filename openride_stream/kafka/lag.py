@@ -42,27 +42,30 @@ async def group_lag(settings: Settings, topics: Sequence[str], mend_ends: bool =
     Raises:
         BrokerUnavailable: no broker answered, or not within 20 s.
     """
+    try:
+        # aiokafka asks a coordinator that does not answer again and again, for ever.
+        async with asyncio.timeout(_DEADLINE_S):
+            return await _group_lag(settings, topics, mend_ends)
+    except (KafkaError, TimeoutError, OSError) as error:
+        message = f"Kafka at {settings.kafka_bootstrap_servers}: {error or type(error).__name__}"
+        raise BrokerUnavailable(message) from error
+
+
+async def _group_lag(settings: Settings, topics: Sequence[str], mend_ends: bool) -> list[PartitionLag]:
     async with open_admin(settings.kafka_bootstrap_servers) as admin:
         counts = await partition_counts(admin)
     partitions = [TopicPartition(topic, number) for topic in topics for number in range(counts.get(topic, 0))]
     if not partitions:
         return []
-    consumer = AIOKafkaConsumer(
+    async with AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
         group_id=settings.consumer_group,
         enable_auto_commit=False,
         request_timeout_ms=REQUEST_TIMEOUT_MS,
-    )
-    try:
-        # aiokafka asks a coordinator that does not answer again and again, for ever.
-        async with asyncio.timeout(_DEADLINE_S), consumer:
-            ends = await consumer.end_offsets(partitions)
-            if mend_ends:
-                ends = await true_end_offsets(consumer, ends)
-            return [
-                PartitionLag(tp.topic, tp.partition, ends[tp], await consumer.committed(tp))
-                for tp in partitions
-            ]
-    except (KafkaError, TimeoutError, OSError) as error:
-        message = f"Kafka at {settings.kafka_bootstrap_servers}: {error or type(error).__name__}"
-        raise BrokerUnavailable(message) from error
+    ) as consumer:
+        ends = await consumer.end_offsets(partitions)
+        if mend_ends:
+            ends = await true_end_offsets(consumer, ends)
+        return [
+            PartitionLag(tp.topic, tp.partition, ends[tp], await consumer.committed(tp)) for tp in partitions
+        ]

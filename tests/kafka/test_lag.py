@@ -1,13 +1,17 @@
+import asyncio
 import os
+from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewTopic
 
+from openride_stream.errors import BrokerUnavailable
 from openride_stream.kafka.admin import open_admin
 from openride_stream.kafka.lag import group_lag
 from openride_stream.settings import Settings
+from tests.fixtures.broker import EmbeddedBroker
 
 
 async def some_lag(bootstrap: str, mend_ends: bool) -> list[tuple[int, int, int | None, int]]:
@@ -40,6 +44,19 @@ async def test_lag_is_end_minus_committed_on_each_partition(fresh_kafka: str) ->
 
 async def test_topics_that_do_not_exist_have_no_lag(fresh_kafka: str) -> None:
     assert await group_lag(Settings(kafka_bootstrap_servers=fresh_kafka), ["openride.no.such.topic"]) == []
+
+
+async def test_a_broker_that_freezes_in_between_is_waited_for_so_long_and_no_longer(
+    start_broker: Callable[[], EmbeddedBroker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = start_broker()
+    await some_lag(broker.bootstrap, mend_ends=True)
+    monkeypatch.setattr("openride_stream.kafka.lag._DEADLINE_S", 0.5)
+    settings = Settings(kafka_bootstrap_servers=broker.bootstrap)
+    with broker.frozen():
+        async with asyncio.timeout(30):
+            with pytest.raises(BrokerUnavailable):
+                await group_lag(settings, ["openride.no.such.topic"])
 
 
 @pytest.mark.kafka

@@ -29,6 +29,13 @@ async def test_a_well_worker_is_ready(site: Site) -> None:
     assert all(health["checks"].values())
 
 
+async def test_a_broker_that_does_not_answer_is_not_ready_and_says_why(site: Site) -> None:
+    site.runtime.contact.trouble = "Kafka at broker:9092 does not answer"
+    assert (await site.get("/health/ready", 503))["reasons"] == ["Kafka at broker:9092 does not answer"]
+    health = await site.get("/health", 503)
+    assert [check for check, well in health["checks"].items() if not well] == ["broker"]
+
+
 async def test_a_paused_ingest_is_not_ready_and_says_why(site: Site) -> None:
     site.runtime.sink.available = False
     site.runtime.sink.last_error = "connection refused"
@@ -117,6 +124,28 @@ async def test_prometheus_reads_lag_and_commit_age_as_of_the_scrape(bare_site: S
     samples = await metrics_of(bare_site)
     assert ("openride_consumer_lag_records", (("partition", "0"), ("topic", "t"))) not in samples
     assert samples["openride_consumer_lag_records", (("partition", "1"), ("topic", "t"))] == 3
+
+
+async def test_prometheus_reads_table_sizes_and_no_more_often_than_they_change(
+    start_site: StartSite, store: ClickHouse
+) -> None:
+    counting = CountingStore(store._session, store._settings)
+    site = await start_site(counting)
+    site.group.now = Progress(live_table_keys={"rides": 7})
+    for _ in range(3):
+        samples = await metrics_of(site)
+    assert counting.asked == 1
+    assert samples["openride_table_rows", (("table", "trip_events"),)] == 0
+    assert samples["openride_table_bytes", (("table", "trip_events"),)] == 0
+    assert samples["openride_live_table_keys", (("table", "rides"),)] == 7
+
+
+async def test_a_store_that_hangs_does_not_hold_up_prometheus(
+    start_site: StartSite, bare_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.views.prometheus._SIZES_TIMEOUT_S", 0.05)
+    site = await start_site(SilentStore(bare_site.runtime.store._session, bare_site.settings))
+    assert not [name for name, _ in await metrics_of(site) if name == "openride_table_rows"]
 
 
 async def test_requests_are_timed_by_declared_route_and_never_by_what_clients_invent(bare_site: Site) -> None:

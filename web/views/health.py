@@ -53,6 +53,7 @@ class Readiness:
             return {"worker": "the worker is starting or stopping"}
         return {
             "worker": None,
+            "broker": runtime.contact.trouble,
             "partitions": context.group.trouble(),
             "ingest": _ingest_trouble(runtime),
             "circuit": "; ".join(runtime.paused) or None,
@@ -114,7 +115,8 @@ def endpoints() -> tuple[Endpoint, ...]:
         )
 
     all_well: dict[str, Any] = {"status": "ready", "reasons": []}
-    checks = {"worker": True, "partitions": True, "ingest": True, "circuit": True, "store": True}
+    named = ("worker", "broker", "partitions", "ingest", "circuit", "store")
+    checks = dict.fromkeys(named, True)
     whole = {**all_well, "version": __version__, "worker": "host:4711", "checks": checks}
     return (
         Endpoint(
