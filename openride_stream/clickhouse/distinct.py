@@ -4,6 +4,11 @@ A redelivered event collapses under FINAL; of several contents of one event_id a
 are listed in `superseded_events`.
 """
 
+from typing import Final
+
+NO_ROUTE: Final = "toUUID('00000000-0000-0000-0000-000000000000')"
+"""SQL of the route of an event that has none: the nil UUID, which names nothing (RFC 9562 section 5.9)."""
+
 
 def counted(database: str) -> str:
     """The condition that keeps the contents that count; for rows with `event_id` and `precedence`."""

@@ -7,9 +7,7 @@ depend on which path it took.
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
-from openride_stream.clickhouse.distinct import booking_routes, distinct_events
-
-_NO_ROUTE: Final = "toUUID('00000000-0000-0000-0000-000000000000')"
+from openride_stream.clickhouse.distinct import NO_ROUTE, booking_routes, distinct_events
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +135,12 @@ def _active(source: str, ids: str, route: str) -> PreAggregation:
 
 # One for each source: sources expire at different ages, and a day is recomputed only from its own.
 ACTIVE_USERS: Final = (
-    _active("user_events", "user_id", _NO_ROUTE),
+    _active("user_events", "user_id", NO_ROUTE),
     _active("booking_events", "rider_id, driver_id", "e.route_id"),
-    _active("payment_events", "rider_id", _NO_ROUTE),
+    _active("payment_events", "rider_id", NO_ROUTE),
     _active("trip_events", "rider_id, driver_id", "e.route_id"),
     _active("route_events", "driver_id", "e.route_id"),
-    _active("location_events", "driver_id", _NO_ROUTE),
+    _active("location_events", "driver_id", NO_ROUTE),
 )
 
 

@@ -13,6 +13,7 @@ from tests.reference.moments import event_ms
 
 Place = tuple[str | None, str | None]
 NOWHERE: Place = (None, None)
+NIL = "00000000-0000-0000-0000-000000000000"
 ACTIVE_FIELDS = ("user_id", "rider_id", "driver_id")
 
 
@@ -93,6 +94,8 @@ class World:
                 self.verified_ms.setdefault(event.of("user_id"), event.ms)
             case "route.created":
                 self.first_route_ms.setdefault(event.of("driver_id"), event.ms)
+                if event.of("route_id") == NIL:  # it names no route, so nothing is placed by it
+                    return
                 origin = body["origin_city"] or None, body["origin_state"] or None
                 self.route_origin.setdefault(event.of("route_id"), origin)
             case name if name.startswith("booking."):

@@ -151,6 +151,22 @@ async def test_a_booking_and_a_route_of_after_the_end_change_a_placed_answer_tha
     assert (outcome, answer[figure]) == ("miss", 1)
 
 
+async def test_a_route_without_an_identity_gives_its_place_to_nothing(site: Site) -> None:
+    nil, nowhere = "00000000-0000-0000-0000-000000000000", {"city": None, "state": None}
+    names = ("user.activity", "payment.initiated", "driver.location.updated")
+    unplaced = [event(name, **nowhere) for name in names]
+    with_nil = [
+        event("booking.created", route_id=nil, **nowhere),
+        event("trip.started", route_id=nil, **nowhere),
+    ]
+    origin = {"origin_city": "Lekki", "origin_state": "LA"}
+    await fill(site, [event("route.created", route_id=nil, **origin, **nowhere), *unplaced, *with_nil])
+    for place in ({"city": "Lekki"}, {"state": "LA"}):
+        for name, figure in FIRST_FIGURES.items():
+            answer = await site.get(f"/v1/metrics/{name}", **RANGE, **place)
+            assert answer["mau" if name == "users" else figure] == 0, name
+
+
 async def test_a_question_is_never_answered_with_another_ones_answer(site: Site) -> None:
     await fill(site, [event("booking.confirmed", city="Lagos")])
     everywhere = await ask(site, "bookings")

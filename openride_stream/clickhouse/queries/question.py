@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from openride_stream.clickhouse.client import Param
-from openride_stream.clickhouse.distinct import routes
+from openride_stream.clickhouse.distinct import NO_ROUTE, routes
 
 Granularity = Literal["hourly", "daily", "weekly", "monthly"]
 
@@ -50,4 +50,6 @@ class Question:
         """`rows` (a subquery) as `t`, with their routes as `r` where a place filter needs them."""
         if not self.placed:
             return f"({rows}) AS t"
-        return f"({rows}) AS t LEFT JOIN {routes(database)} AS r ON t.route_id = r.route_id"
+        # The nil id stands for no route in `t`: a route that somebody gave it is nobody's place.
+        named = f"(SELECT * FROM {routes(database)} WHERE route_id != {NO_ROUTE})"
+        return f"({rows}) AS t LEFT JOIN {named} AS r ON t.route_id = r.route_id"
