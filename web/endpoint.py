@@ -43,7 +43,8 @@ class Endpoint:
     """Method, path, who may call it, what it takes and gives.
 
     `role` None means that no token is needed, ever. `request` holds query and path parameters and forbids
-    others. `response` is None where the answer is no JSON; then `content_type` says what it is.
+    others. `response` is None where the answer has no model of its own; then `content_type` says what it is.
+    `others` are further statuses that it gives on purpose, with the same kind of body or none, and when.
     """
 
     method: Method
@@ -55,3 +56,4 @@ class Endpoint:
     response: type[BaseModel] | None = None
     example: Mapping[str, Any] | None = None
     content_type: str = JSON
+    others: Mapping[int, str] = field(default_factory=dict)

@@ -1,12 +1,12 @@
 """Every endpoint of the application, listed explicitly."""
 
 from web.endpoint import Endpoint
-from web.views import dead_letters, health, metrics, page, prometheus, workers
+from web.views import dead_letters, health, metrics, openapi, page, prometheus, workers
 
 
 def all_endpoints() -> tuple[Endpoint, ...]:
     """The declarations, in the order of the documentation."""
-    return (
+    declared = (
         *metrics.ENDPOINTS,
         *health.endpoints(),
         *prometheus.endpoints(),
@@ -14,3 +14,4 @@ def all_endpoints() -> tuple[Endpoint, ...]:
         *dead_letters.ENDPOINTS,
         *page.ENDPOINTS,
     )
+    return openapi.described(declared)

@@ -50,23 +50,25 @@ class DeadLetterSeen(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    topic: str
-    partition: int
-    offset: int
-    dead_lettered_at: AwareDatetime
-    first_seen: AwareDatetime
-    first_partition: int
-    first_offset: int
-    first_timestamp: AwareDatetime | None
-    error: str
-    message: str
-    attempts: int
-    worker: str
-    event_type: str | None
-    value_bytes: int
-    value_sha256: str
-    fields: dict[str, Any] | None
-    redriven_at: AwareDatetime | None
+    topic: str = Field(description="The topic that it was refused on.")
+    partition: int = Field(description="Partition of the dead-letter topic.")
+    offset: int = Field(description="Offset in the dead-letter topic.")
+    dead_lettered_at: AwareDatetime = Field(description="When it was put there.")
+    first_seen: AwareDatetime = Field(description="When it was refused for the first time.")
+    first_partition: int = Field(description="Where the record first stood.")
+    first_offset: int = Field(description="Where the record first stood.")
+    first_timestamp: AwareDatetime | None = Field(description="The record's own Kafka timestamp.")
+    error: str = Field(description="Error class.")
+    message: str = Field(description="Names the field and the rule.")
+    attempts: int = Field(description="How often it has been refused.")
+    worker: str = Field(description="Who refused it.")
+    event_type: str | None = Field(description="As far as it can be read.")
+    value_bytes: int = Field(description="Length of the record's value.")
+    value_sha256: str = Field(description="Hex digest of the record's value.")
+    fields: dict[str, Any] | None = Field(
+        description="The record's own fields, personal data replaced; null when they cannot be read."
+    )
+    redriven_at: AwareDatetime | None = Field(description="When it was last sent again.")
 
 
 class DeadLettersPage(BaseModel):
@@ -74,10 +76,10 @@ class DeadLettersPage(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    total: int
-    limit: int
-    offset: int
-    dead_letters: list[DeadLetterSeen]
+    total: int = Field(description="All that the filters let through.")
+    limit: int = Field(description="As asked.")
+    offset: int = Field(description="As asked.")
+    dead_letters: list[DeadLetterSeen] = Field(description="Newest first.")
 
 
 async def _dead_letters(context: Context, query: DeadLettersQuery) -> dict[str, Any]:

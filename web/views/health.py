@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from openride_stream import __version__
 from openride_stream.clickhouse.migrate import current_version
@@ -15,27 +15,28 @@ from web.problems import RETRY_AFTER_S
 
 _STORE_TIMEOUT_S: Final = 2.0
 _FRESH_S: Final = 1.0
+_NOT_READY: Final = {503: "Not ready: the same body, with `reasons`."}
 
 
 class Live(BaseModel):
     """The process runs and its event loop turns."""
 
-    status: Literal["alive"]
+    status: Literal["alive"] = Field(description="Always that.")
 
 
 class Ready(BaseModel):
     """Whether the worker reads events and answers; `reasons` says why not."""
 
-    status: Literal["ready", "not_ready"]
-    reasons: list[str]
+    status: Literal["ready", "not_ready"] = Field(description="Whether the worker reads events and answers.")
+    reasons: list[str] = Field(description="Why it does not; empty when it does.")
 
 
 class Health(Ready):
     """`Ready`, and who answers."""
 
-    version: str
-    worker: str | None
-    checks: dict[str, bool]
+    version: str = Field(description="The program's version.")
+    worker: str | None = Field(description="Host and pid; null while it starts or stops.")
+    checks: dict[str, bool] = Field(description="Whether each check is passed, by its name.")
 
 
 class Readiness:
@@ -127,6 +128,7 @@ def endpoints() -> tuple[Endpoint, ...]:
             health,
             response=Health,
             example=whole,
+            others=_NOT_READY,
         ),
         Endpoint(
             "GET",
@@ -145,6 +147,7 @@ def endpoints() -> tuple[Endpoint, ...]:
             ready,
             response=Ready,
             example=all_well,
+            others=_NOT_READY,
         ),
     )
 

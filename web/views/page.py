@@ -43,6 +43,14 @@ def _serve(name: str, content_type: str) -> Answer:
 
 
 ENDPOINTS: Final = tuple(
-    Endpoint("GET", path, None, summary, _serve(name, content_type), content_type=content_type)
+    Endpoint(
+        "GET",
+        path,
+        None,
+        summary,
+        _serve(name, content_type),
+        content_type=content_type,
+        others={304: "The client has it (`If-None-Match`)."},
+    )
     for path, name, content_type, summary in _ASSETS
 )

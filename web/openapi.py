@@ -1,0 +1,142 @@
+"""The OpenAPI 3.1 document of the endpoints, made from their declarations."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from pydantic.json_schema import models_json_schema
+
+from openride_stream import __version__
+from web.endpoint import Endpoint
+from web.problems import CONTENT_TYPE
+
+Document = dict[str, Any]
+
+_REF: Final = "#/components/schemas/{model}"
+_FAILURES: Final = {
+    400: "A parameter is unknown, repeated, missing, or cannot be read.",
+    401: "No token, or one that is not known.",
+    403: "The token's role is too low.",
+    422: "A value is out of range or not one of the choices.",
+    500: "Our fault; the worker's log has the reason.",
+    503: "A store is away or the worker is starting; ask again after `Retry-After` seconds.",
+}
+_PROBLEM: Final[Document] = {
+    "type": "object",
+    "description": "RFC 9457.",
+    "required": ["type", "title", "status", "detail", "instance"],
+    "properties": {
+        "type": {"type": "string", "description": "`about:blank` where the status says it all."},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "For people."},
+        "instance": {"type": "string", "description": "The path that was asked."},
+        "errors": {
+            "type": "array",
+            "description": "Every faulty parameter.",
+            "items": {
+                "type": "object",
+                "required": ["parameter", "detail"],
+                "properties": {"parameter": {"type": "string"}, "detail": {"type": "string"}},
+            },
+        },
+    },
+}
+
+
+def openapi(endpoints: Iterable[Endpoint]) -> Document:
+    """The document; `paths` holds every endpoint under its path and method."""
+    declared = list(endpoints)
+    paths: dict[str, Document] = {}
+    for endpoint in declared:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "OpenRide Stream",
+            "version": __version__,
+            "description": "Exact figures of a ride-hailing platform. Times are RFC 3339 UTC, money is "
+            "decimal strings, failures are problem documents.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": {"Problem": _PROBLEM, **_schemas(declared)},
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def parameters_of(endpoint: Endpoint) -> list[Document]:
+    """The endpoint's parameters as OpenAPI's Parameter Objects, in the order of its request model."""
+    schema = endpoint.request.model_json_schema()
+    required = schema.get("required", ())
+    found = []
+    for name, described in schema.get("properties", {}).items():
+        in_path = f"{{{name}}}" in endpoint.path
+        found.append(
+            {
+                "name": name,
+                "in": "path" if in_path else "query",
+                "required": in_path or name in required,
+                "description": described["description"],
+                "schema": _given(described),
+            }
+        )
+    return found
+
+
+def failures_of(endpoint: Endpoint) -> Mapping[int, str]:
+    """The statuses of problem documents that the endpoint can answer with, and when."""
+    possible = {400, 500}
+    if endpoint.request.model_fields:
+        possible.add(422)
+    if endpoint.role is not None:
+        possible |= {401, 403, 503}
+    return {status: text for status, text in _FAILURES.items() if status in possible - set(endpoint.others)}
+
+
+def _given(described: Mapping[str, Any]) -> Document:
+    """The schema of a value that is given: a parameter that may be left out is never null."""
+    kept = {key: value for key, value in described.items() if key not in {"title", "description"}}
+    if kept.get("default", 0) is None:
+        del kept["default"]
+    if "anyOf" in kept:
+        choices = [choice for choice in kept.pop("anyOf") if choice != {"type": "null"}]
+        kept |= choices[0] if len(choices) == 1 else {"anyOf": choices}
+    return kept
+
+
+def _operation(endpoint: Endpoint) -> Document:
+    answer: Document = {}
+    if endpoint.response is not None:
+        answer["schema"] = {"$ref": _REF.format(model=endpoint.response.__name__)}
+        answer["example"] = endpoint.example
+    content = {endpoint.content_type.partition(";")[0]: answer}
+    responses: Document = {"200": {"description": endpoint.summary, "content": content}}
+    for status, text in endpoint.others.items():
+        has_body = status >= 400
+        responses[str(status)] = {"description": text, **({"content": content} if has_body else {})}
+    problem = {CONTENT_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}}}
+    for status, text in failures_of(endpoint).items():
+        responses[str(status)] = {"description": text, "content": problem}
+    return {
+        "operationId": _operation_id(endpoint),
+        "summary": endpoint.summary,
+        "parameters": parameters_of(endpoint),
+        "responses": responses,
+        # In OpenAPI 3.1 the list may name the roles that are needed.
+        "security": [] if endpoint.role is None else [{"bearer": [endpoint.role]}],
+    }
+
+
+def _operation_id(endpoint: Endpoint) -> str:
+    words = endpoint.path.replace("{", "").replace("}", "").replace(".", "/").replace("-", "/").split("/")
+    return "_".join([endpoint.method.lower(), *(word for word in words if word)])
+
+
+def _schemas(endpoints: Iterable[Endpoint]) -> Document:
+    models = [endpoint.response for endpoint in endpoints if endpoint.response is not None]
+    _, schema = models_json_schema([(model, "serialization") for model in models], ref_template=_REF)
+    found: Document = schema.get("$defs", {})
+    return found
