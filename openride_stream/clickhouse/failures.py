@@ -22,7 +22,13 @@ ROW_FAULTS = frozenset(
 BUSY = frozenset(
     {3, 159, 160, 202, 203, 209, 210, 225, 236, 241, 242, 243, 252, 279, 285, 286, 319, 394, 425, 439}
     | {745, 999}
+    # The server itself is in trouble: its files, its memory, its logic, the unknown.
+    | {49, 74, 75, 76, 173, 1000, 1001, 1002}
 )
+
+# A view behind the table failed, not the rows: they are in the table already, and mending the view lets the
+# retry through.
+_BEHIND = "while pushing to view"
 
 
 def error_code(text: str) -> int:
@@ -42,7 +48,7 @@ def query_failure(text: str) -> OpenRideError:
 def insert_failure(text: str) -> OpenRideError:
     """The error to raise for a failed insert, from the answer's text."""
     code = error_code(text)
-    if code in ROW_FAULTS:
+    if code in ROW_FAULTS and _BEHIND not in text:
         return StoreRefused(_first_line(text), code, _column(text))
     return StoreUnavailable(_first_line(text))
 

@@ -41,6 +41,11 @@ class Play:
         self.events = Log(self.stage.broker.bootstrap)
         self.letters = Log(self.stage.broker.bootstrap)
 
+    def new_log(self) -> None:
+        """The topics hold nothing of what they held: read them from their beginning again."""
+        self.events, self.letters = Log(self.stage.broker.bootstrap), Log(self.stage.broker.bootstrap)
+        self.expected.bad.clear()
+
     def run(self, schedule: Schedule, stream: Sequence[Parcel] | None = None) -> list[str]:
         """The differences after a schedule; none is the verdict that is wanted."""
         now_ms = int(time.time() * 1000)
@@ -71,6 +76,7 @@ class Play:
             chain(
                 verdict.tables(self.stage, self.expected),
                 verdict.dead_letters(letters, self.expected),
+                verdict.dead_letter_rows(self.stage, self.expected),
                 verdict.figures(self.stage, self.expected, now_ms),
             )
         )

@@ -1,5 +1,6 @@
 """The comparison: every table, every dead letter, every figure, with a difference that can be read."""
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping
@@ -43,7 +44,10 @@ def superseded(stage: Stage) -> list[Content]:
 def dead_letters(letters: Iterable[Logged], expected: Expected) -> Iterator[str]:
     """Differences of the dead-letter topics. A letter may be there twice: they are at least once."""
     found = {_origin(letter): letter for letter in letters}
-    yield from _difference("dead letters", Counter(found.keys()), Counter(expected.bad.keys()))
+    yield from _difference("dead-letter topics", Counter(found.keys()), Counter(expected.bad.keys()))
+    good = found.keys() - expected.bad.keys()
+    reasons = Counter(found[place].headers["dlq.error.message"] for place in good)
+    yield from (f"good records are dead letters: {n}, as {why!r}" for why, n in reasons.most_common(SHOWN))
     for place in found.keys() & expected.bad.keys():
         error, record = expected.bad[place]
         said = found[place].headers["dlq.error.class"].decode()
@@ -51,6 +55,18 @@ def dead_letters(letters: Iterable[Logged], expected: Expected) -> Iterator[str]
             yield f"dead letter of {place}: {said}, not {error}"
         if found[place].value != record.value:
             yield f"dead letter of {place}: not the record's bytes"
+
+
+def dead_letter_rows(stage: Stage, expected: Expected) -> Iterator[str]:
+    """Differences of the table of dead letters: one row for each, however often it was published."""
+    columns = "topic, partition, offset, error, value_sha256"
+    rows = _select(stage, f"SELECT {columns} FROM {{database}}.dead_letters FINAL")
+    found = Counter((_place(row), row["error"], row["value_sha256"]) for row in rows)
+    right = Counter(
+        (place, error, hashlib.sha256(record.value or b"").hexdigest())
+        for place, (error, record) in expected.bad.items()
+    )
+    yield from _difference("dead_letters", found, right)
 
 
 def figures(stage: Stage, expected: Expected, now_ms: int) -> Iterator[str]:
