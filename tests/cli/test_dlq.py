@@ -1,0 +1,92 @@
+"""`openride dlq` where it talks to people; tests/e2e/test_dead_letters.py has the whole story."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+
+import pytest
+from click.testing import CliRunner, Result
+
+from openride_stream.cli.main import cli
+from openride_stream.clock import SystemClock
+from openride_stream.events.rejects import Reject
+from openride_stream.kafka.dead_letters import DeadLetters
+from openride_stream.kafka.topics import create_topics
+from openride_stream.metrics import Metrics
+from openride_stream.settings import Settings
+from tests.events.batches import FakeRecord
+
+TOPIC = "openride.events.trip"
+PHONE = "+2348012345678"
+HOSTILE = b'{"event_type":"trip.started","phone":"%b","note":"\\u001b[2J\xc2\x9b[31m[red]"}' % PHONE.encode()
+
+
+@pytest.fixture(autouse=True)
+def logs_come_back() -> Iterator[None]:
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.fixture
+def bootstrap(fresh_kafka: str) -> str:
+    """A broker with two dead letters: one that can be parsed, one that cannot."""
+
+    async def fill() -> None:
+        settings = Settings(_env_file=None, kafka_bootstrap_servers=fresh_kafka, topic_partitions=2)
+        await create_topics(settings)
+        letters = await DeadLetters.open(settings, "worker-1", Metrics(), SystemClock())
+        for offset, value in enumerate([HOSTILE, PHONE.encode()]):
+            record = FakeRecord(value, offset, SystemClock().now_ms(), PHONE.encode())
+            await letters.publish(TOPIC, 1, [Reject(record, "InvalidField", "trip_id: \x1b[31mwrong")])
+        await letters.close()
+
+    asyncio.run(fill())
+    return fresh_kafka
+
+
+def dlq(bootstrap: str, *arguments: str, **given: str) -> Result:
+    env = {
+        "OPENRIDE_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+        "OPENRIDE_PII_KEY": "a key for tests",
+        "OPENRIDE_CLICKHOUSE_URL": "http://127.0.0.1:1",
+        "OPENRIDE_DATA_DIR": "/nonexistent",
+        "COLUMNS": "300",
+    } | given
+    return CliRunner().invoke(cli, ["dlq", *arguments], env=env)
+
+
+def test_a_list_for_people_is_masked_tame_and_there_without_clickhouse(bootstrap: str) -> None:
+    listed = dlq(bootstrap, "list")
+    assert listed.exit_code == 0, listed.output
+    assert "what was redriven is not known" in listed.stderr
+    first, second = listed.stdout.splitlines()[1:]
+    assert "(not parsed)" in first, "newest first"
+    assert "unknown" in second
+    assert "trip.started" in second
+    shown = dlq(bootstrap, "show", TOPIC, "1", "0")
+    for text in (listed.output, shown.output, dlq(bootstrap, "stats").output):
+        assert PHONE not in text
+        assert not {"\x1b", "\x9b"} & set(text)
+
+
+def test_what_is_not_there_is_said(bootstrap: str) -> None:
+    missing = dlq(bootstrap, "show", TOPIC, "1", "99")
+    assert "there is no dead letter 99" in str(missing.exception)
+    nowhere = dlq(bootstrap, "accept", TOPIC, "--partition", "7")
+    assert "no partition 7" in str(nowhere.exception)
+
+
+def test_nothing_is_redriven_while_the_ledger_is_away(bootstrap: str) -> None:
+    assert "ClickHouse did not answer" in str(dlq(bootstrap, "redrive").exception)
+
+
+def test_without_a_key_nothing_is_shown(bootstrap: str) -> None:
+    refused = dlq(bootstrap, "list", OPENRIDE_PII_KEY="")
+    assert "OPENRIDE_PII_KEY is not set" in str(refused.exception)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--all", "--before", "2026-01-01")])
+def test_a_purge_says_what_goes(arguments: tuple[str, ...]) -> None:
+    outcome = dlq("127.0.0.1:1", "purge", *arguments)
+    assert outcome.exit_code == 2
+    assert "either --before TIME or --all" in outcome.output
