@@ -7,9 +7,10 @@ number of columns, the number of rows, then for each column its name, its type a
 
 import sys
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain
+from operator import itemgetter
 from typing import Any, Final
 
 from openride_stream.clickhouse.client import ClickHouse, Row
@@ -19,6 +20,7 @@ _Encode = Callable[[Values], bytes]
 
 _NO_UUID: Final = "00000000-0000-0000-0000-000000000000"
 _COMPUTED: Final = object()
+_LARGE_ROWS: Final = 400
 _LOW: Final = "LowCardinality(String)"
 
 
@@ -45,14 +47,17 @@ def _numbers(code: str) -> _Encode:
 
 
 def _strings(values: Values) -> bytes:
-    encoded = [value.encode() for value in values]
-    return b"".join(
-        [
-            part
-            for text in encoded
-            for part in ((_SHORT[len(text)] if len(text) < len(_SHORT) else _varint(len(text))), text)
-        ]
-    )
+    encoded = [*map(str.encode, values)]
+    sizes = [*map(len, encoded)]
+    short = max(sizes, default=0) < len(_SHORT)
+    heads = map(_SHORT.__getitem__ if short else _varint, sizes)
+    return b"".join(chain.from_iterable(zip(heads, encoded, strict=True)))
+
+
+def _repeated_strings(values: Values) -> bytes:
+    """Strings of which most occur again and again."""
+    encoded = {value: _text(value) for value in set(values)}
+    return b"".join([encoded[value] for value in values])
 
 
 def _uuids(values: Values) -> bytes:
@@ -111,6 +116,8 @@ class Column:
             KeyError: a type that is not written here.
         """
         encode, zero = _KINDS[_base(kind)]
+        if kind == _LOW:
+            encode = _repeated_strings
         nullable = kind.startswith("Nullable(")
         return cls(name, kind.replace(_LOW, "String"), encode, _literal(default, zero), nullable)
 
@@ -142,15 +149,39 @@ class Layout:
         Raises:
             KeyError: a row has a key that is no column.
         """
+        if len(rows) >= _LARGE_ROWS and len(types := {row.get("event_type") for row in rows}) > 1:
+            # Rows of one type have the same columns, and few of the table's.
+            return b"".join(
+                [self._block([row for row in rows if row.get("event_type") == name]) for name in types]
+            )
+        return self._block(rows)
+
+    def _block(self, rows: Sequence[Row]) -> bytes:
         names = set().union(*rows)
         for name in names & self._computed:
             without = [row for row in rows if name not in row]
             if without:
-                return self.blocks(without) + self.blocks([row for row in rows if name in row])
+                return self._block(without) + self._block([row for row in rows if name in row])
         if not names:
             return b""
-        parts = [self._columns[name].block([row.get(name) for row in rows]) for name in names]
+        parts = [self._columns[name].block(values) for name, values in _columns(rows, names)]
         return _varint(len(parts)) + _varint(len(rows)) + b"".join(parts)
+
+
+def _columns(rows: Sequence[Row], names: set[str]) -> Iterator[tuple[str, Values]]:
+    """The values of each column, None where a row has none."""
+    in_all = [name for name in rows[0] if name in names]
+    while len(in_all) > 1:
+        try:
+            yield from zip(in_all, zip(*map(itemgetter(*in_all), rows), strict=True), strict=True)
+        except KeyError as error:
+            in_all.remove(error.args[0])
+            continue
+        break
+    else:
+        in_all = []
+    for name in names.difference(in_all):
+        yield name, [row.get(name) for row in rows]
 
 
 async def layout_of(store: ClickHouse, table: str) -> Layout:
@@ -173,7 +204,8 @@ def _base(kind: str) -> str:
 
 
 def _text(text: str) -> bytes:
-    return _varint(len(text)) + text.encode()
+    encoded = text.encode()
+    return _varint(len(encoded)) + encoded
 
 
 def _literal(default: str, zero: Any) -> Any:

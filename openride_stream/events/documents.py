@@ -29,16 +29,22 @@ def loads(text: str) -> Any:
         raise Rejection(RejectClass.MALFORMED_JSON, message) from None
 
 
-def has_repeated_names(text: str) -> bool:
-    """Whether an object in a text that `loads` reads names a field twice, so that the document lacks one."""
+def names_of(text: str) -> tuple[set[str], bool]:
+    """Every name of a field in a text that `loads` reads, and whether an object names one twice.
+
+    Of a field that is named twice the document holds the last value only.
+    """
+    names: set[str] = set()
     repeated = False
 
     def members(pairs: list[tuple[str, Any]]) -> None:
         nonlocal repeated
-        repeated = repeated or len({name for name, _ in pairs}) < len(pairs)
+        own = {name for name, _ in pairs}
+        names.update(own)
+        repeated = repeated or len(own) < len(pairs)
 
     json.JSONDecoder(object_pairs_hook=members, parse_int=str, parse_float=str).decode(text)
-    return repeated
+    return names, repeated
 
 
 def dumps(document: Any) -> str:

@@ -12,7 +12,7 @@ from openride_stream.events import documents, quoted
 from openride_stream.events.completion import complete, defaults_of, without_nulls
 from openride_stream.events.frame import Frame
 from openride_stream.events.identity import precedence
-from openride_stream.events.masking import mask
+from openride_stream.events.masking import hides_personal_values, mask
 from openride_stream.events.records import Record
 from openride_stream.events.registry import (
     DOMAIN_OF,
@@ -54,26 +54,24 @@ def examine(record: Record, frame: Frame) -> Row:
 def store_proven(row: Row, value: bytes, frame: Frame) -> None:
     """Give a row that a join has proven valid its payload and its columns, without personal values."""
     text = value.decode()
-    if not _store_parts(row, text, value, frame):
+    if not _store_text(row, text, value, frame):
         _store(row, documents.loads(text), text, value, frame)
 
 
-def _store_parts(row: Row, text: str, value: bytes, frame: Frame) -> bool:
+def _store_text(row: Row, text: str, value: bytes, frame: Frame) -> bool:
     """As `_store`, for the usual text; False when only a parsed document will do."""
-    parts = quoted.split(text)
-    found = None if parts is None else quoted.masked(parts, frame.policy.pii_key)
-    if parts is None or found is None:
+    masked = quoted.with_pseudonyms(text, frame.policy.pii_key)
+    if masked is None:
         return False
-    objects: Row = {name: quoted.object_text(parts, name) for name in OBJECT_FIELDS if name in row}
-    personal = [name for name in PERSONAL_NAMES if name in row]
-    if None in objects.values() or any(parts.count(name) > 1 for name in personal):
+    payload, pseudonyms = masked
+    objects: Row = {name: quoted.object_text(payload, name) for name in OBJECT_FIELDS if name in row}
+    if None in objects.values():
         return False
     row.pop("personal_", None)
-    row["payload"] = text
-    if found:
-        row["payload"] = '"'.join(parts)
+    row["payload"] = payload
+    if pseudonyms:
         row["precedence"] = precedence(value)
-        row.update((name, parts[parts.index(name) + 2]) for name in personal)
+        row |= {name: pseudonym for name, pseudonym in pseudonyms.items() if name in row}
     row |= objects
     return True
 
@@ -131,7 +129,7 @@ def _store(row: Row, document: Any, text: str, value: bytes, frame: Frame) -> No
     row.pop("personal_", None)
     row["payload"] = text
     # Of a field that is named twice the document holds only the last value: the text may hold more.
-    if mask(document, frame.policy.pii_key) or documents.has_repeated_names(text):
+    if mask(document, frame.policy.pii_key) or hides_personal_values(text):
         row["payload"] = documents.dumps(document)
         row["precedence"] = precedence(value)
         row.update((name, document[name]) for name in PERSONAL_NAMES if name in row)

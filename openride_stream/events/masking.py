@@ -7,7 +7,7 @@ share one. Normal form of a string: Unicode NFC, without white space at either e
 text and is replaced whole. `null` holds nothing and stays.
 """
 
-import hmac
+import hashlib
 import unicodedata
 from functools import lru_cache
 from typing import Any, Final
@@ -16,14 +16,17 @@ from openride_stream.events import documents
 from openride_stream.events.rejects import Rejection
 from openride_stream.events.types_common import PERSONAL_NAMES
 
-PERSONAL: Final = frozenset(PERSONAL_NAMES)
+_PERSONAL: Final = frozenset(PERSONAL_NAMES)
+_BLOCK_BYTES: Final = 64
 _CASELESS: Final = frozenset({"email", "ip_address"})
 
 
 @lru_cache(maxsize=4)
-def _keyed(key: bytes) -> hmac.HMAC:
-    """The HMAC before its message; hashing the key anew would double the cost of a pseudonym."""
-    return hmac.new(key, digestmod="sha256")
+def _pads(key: bytes) -> tuple["hashlib._Hash", "hashlib._Hash"]:
+    """HMAC's two hashes with the key taken in (RFC 2104): the standard library takes it in anew."""
+    padded = (hashlib.sha256(key).digest() if len(key) > _BLOCK_BYTES else key).ljust(_BLOCK_BYTES, b"\0")
+    inner, outer = (bytes(byte ^ mask for byte in padded) for mask in (0x36, 0x5C))
+    return hashlib.sha256(inner), hashlib.sha256(outer)
 
 
 def pseudonym(name: str, value: Any, key: bytes) -> str:
@@ -33,9 +36,10 @@ def pseudonym(name: str, value: Any, key: bytes) -> str:
         text = text.lower() if name in _CASELESS else text
     else:
         text = documents.dumps(value)
-    digest = _keyed(key).copy()
-    digest.update(f"{name}\0{text}".encode())
-    return digest.hexdigest()
+    inner, outer = (pad.copy() for pad in _pads(key))
+    inner.update(f"{name}\0{text}".encode())
+    outer.update(inner.digest())
+    return outer.hexdigest()
 
 
 def mask(document: Any, key: bytes) -> bool:
@@ -52,12 +56,20 @@ def mask(document: Any, key: bytes) -> bool:
             waiting.extend(item for item in node if isinstance(item, dict | list))
         elif isinstance(node, dict):
             for name, value in node.items():
-                if name in PERSONAL and value is not None:
+                if name in _PERSONAL and value is not None:
                     node[name] = pseudonym(name, value, key)
                     found = True
                 elif isinstance(value, dict | list):
                     waiting.append(value)
     return found
+
+
+def hides_personal_values(text: str) -> bool:
+    """Whether a document's text may hold a personal value that the document lacks, since a later one took
+    its place.
+    """
+    names, repeated = documents.names_of(text)
+    return repeated and not names.isdisjoint(_PERSONAL)
 
 
 def masked_text(value: bytes, key: bytes) -> str | None:

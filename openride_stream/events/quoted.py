@@ -1,20 +1,20 @@
-"""JSON text without escapes, split at its quotation marks: cheap to look into without parsing it.
+"""JSON text without escapes: cheap to look into without parsing it.
 
-Where no backslash stands, every quotation mark opens or closes a string. Split at them, the parts with odd
-index are the strings and the others what stands between: brackets, colons, commas, numbers. That is enough
-to prove that a text can be joined with others (`joining.py`), to put another string in the place of a
-personal one, and to cut out a nested object, without changing anything else.
+Where no backslash stands, every quotation mark opens or closes a string. That is enough to prove that a text
+can be joined with others (`joining.py`), to put another string in the place of a personal one, and to cut
+out a nested object, without changing anything else. What is not as simple as it usually is gets None, and
+is parsed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
-from openride_stream.events.masking import PERSONAL, pseudonym
+from openride_stream.events.masking import pseudonym
+from openride_stream.events.types_common import PERSONAL_NAMES
 
-_OTHERS: Final = bytes(set(range(256)) - set(b"{}[]"))
-_OPENING: Final = frozenset("{[")
-_CLOSING: Final = frozenset("}]")
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"{}[]"))
+_PERSONAL: Final = tuple((name, f'"{name}"') for name in PERSONAL_NAMES)
 
 
 def is_closed(value: bytes) -> bool:
@@ -25,65 +25,57 @@ def is_closed(value: bytes) -> bool:
     if b"\\" in value or not value.startswith(b"{"):
         return False
     parts = value.split(b'"')
-    return len(parts) % 2 == 1 and _is_one_group(b"".join(parts[::2]).translate(None, _OTHERS))
+    return len(parts) % 2 == 1 and _is_one_group(b"".join(parts[::2]).translate(None, _NO_BRACKETS))
 
 
 @lru_cache(maxsize=4096)
 def _is_one_group(brackets: bytes) -> bool:
     """Whether the first bracket is closed by the last one, and no sooner."""
-    depths = list(_depths(brackets.decode()))
+    depths = list(_depths(brackets))
     return bool(depths) and depths[-1] == 0 and min(depths[:-1], default=0) > 0
 
 
-def _depths(structure: str) -> Iterator[int]:
+def _depths(brackets: bytes) -> Iterator[int]:
     """The depth after each bracket."""
     depth = 0
-    for character in structure:
-        depth += (character in _OPENING) - (character in _CLOSING)
+    for bracket in brackets:
+        depth += 1 if bracket in b"{[" else -1
         yield depth
 
 
-def split(text: str) -> list[str] | None:
-    """The parts of a JSON document's text; None when there are escapes."""
-    return None if "\\" in text else text.split('"')
+def with_pseudonyms(text: str, key: bytes) -> tuple[str, dict[str, str]] | None:
+    """A JSON document's text with a pseudonym for each personal string, and the pseudonyms by field.
 
-
-def masked(parts: list[str], key: bytes) -> bool | None:
-    """Replace, in place, every personal string.
-
-    Returns:
-        Whether there was one; None when a personal value is no string, and `parts` is of no use any more.
+    None when there are escapes, when a personal value is no string, or a field's name occurs twice.
     """
-    present = PERSONAL.intersection(parts)
-    if not present:
-        return False
-    found = False
-    for index in range(1, len(parts) - 1, 2):
-        if parts[index] in present and parts[index + 1].lstrip().startswith(":"):
-            if parts[index + 1].strip() != ":":
-                return None
-            parts[index + 2] = pseudonym(parts[index], parts[index + 2], key)
-            found = True
-    return found
+    if "\\" in text:
+        return None
+    found: dict[str, str] = {}
+    for name, quoted in _PERSONAL:
+        at = text.find(quoted)
+        if at < 0:
+            continue
+        opening = text.find('"', at + len(quoted))
+        closing = text.find('"', opening + 1)
+        if text[at + len(quoted) : opening].strip() != ":" or text.find(quoted, closing) >= 0:
+            return None
+        found[name] = pseudonym(name, text[opening + 1 : closing], key)
+        text = f"{text[: opening + 1]}{found[name]}{text[closing:]}"
+    return text, found
 
 
-def object_text(parts: Sequence[str], name: str) -> str | None:
+def object_text(text: str, name: str) -> str | None:
     """The text of the object that is the value of the top-level field `name`, which the document has.
 
-    None when the name occurs more than once.
+    None when the name occurs more than once, or the object is not plain.
     """
-    if parts.count(name) != 1:
+    quoted = f'"{name}"'
+    at = text.find(quoted)
+    opening = text.find("{", at)
+    end = text.find("}", opening) + 1
+    inside = text[opening + 1 : end]
+    # An odd number of quotation marks: the bracket that was found stands in a string.
+    nested = "{" in inside or "[" in inside or inside.count('"') % 2
+    if nested or text[at + len(quoted) : opening].strip() != ":" or text.find(quoted, end) >= 0:
         return None
-    index = parts.index(name) + 1
-    opening = parts[index].partition(":")[2].lstrip()
-    pieces, depth = [], 0
-    for place in range(index, len(parts)):
-        piece = opening if place == index else parts[place]
-        if place % 2 == 0:
-            for end, character in enumerate(piece, start=1):
-                depth += (character in _OPENING) - (character in _CLOSING)
-                if not depth:
-                    pieces.append(piece[:end])
-                    return '"'.join(pieces)
-        pieces.append(piece)
-    return None
+    return text[opening:end]

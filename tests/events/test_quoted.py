@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openride_stream.events.example import example
-from openride_stream.events.quoted import is_closed, object_text, split
+from openride_stream.events.quoted import is_closed, object_text
 from tests.events.batches import decode_values
 
 USER = "openride.events.user"
@@ -75,8 +75,18 @@ def test_records_crafted_to_misalign_a_join_of_nested_ones_are_each_refused(craf
     assert len(decoded.rejects) == len(crafted)
 
 
-def test_an_object_is_cut_out_as_it_was_written():
-    parts = split('{"x": 1, "location" : { "a":[{"b":"}"}] }, "y":2}')
-    assert parts is not None
-    assert object_text(parts, "location") == '{ "a":[{"b":"}"}] }'
-    assert object_text([*parts, "location"], "location") is None
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"x": 1, "location" : { "a":"{", "b":1 }, "y":2}', None),
+        ('{"x": 1, "location" : { "a":"é,:", "b":1 }, "y":{}}', '{ "a":"é,:", "b":1 }'),
+        ('{"location":{}}', "{}"),
+        ('{"location":{"a":"}"}}', None),
+        ('{"location":{"a":{}}}', None),
+        ('{"location":{"a":[1]}}', None),
+        ('{"location":{"a":1},"x":{"location":2}}', None),
+        ('{"x":"location","location":{"a":1}}', None),
+    ],
+)
+def test_a_plain_object_is_cut_out_as_it_was_written(text, found):
+    assert object_text(text, "location") == found
