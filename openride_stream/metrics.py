@@ -79,6 +79,13 @@ SPECS: Final[tuple[MetricSpec, ...]] = (
         ("topic",),
     ),
     MetricSpec(
+        "dead_letters_left_out_total",
+        "counter",
+        "records",
+        "Dead letters whose value the broker refused as too large: their length and hash were kept.",
+        ("topic",),
+    ),
+    MetricSpec(
         "paused_partitions",
         "gauge",
         "partitions",
@@ -206,6 +213,7 @@ class Metrics:
     events_accepted_total: Counter
     rejects_total: Counter
     dead_letters_published_total: Counter
+    dead_letters_left_out_total: Counter
     paused_partitions: Gauge
     rows_inserted_total: Counter
     flush_duration_seconds: Histogram

@@ -6,8 +6,9 @@ out, and neither gives away a key, a value or a header of the producer's.
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -24,11 +25,20 @@ Headers = list[tuple[str, bytes]]
 MAX_ATTEMPTS: Final = 999_999_999
 """Attempts are counted up to here; a header that claims more is not believed."""
 
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _MAX_UINT64: Final = 2**64 - 1
 _MAX_TEXT: Final = 2_000
 _MAX_EVENT_TYPE: Final = 100
 # A table is for analysis: what is longer is in the dead-letter topic, and `openride dlq show` shows it.
 _MAX_ROW_FIELDS: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What remains of a value that no dead-letter topic takes: its length and its hex SHA-256."""
+
+    size_bytes: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +57,9 @@ class Letter:
         message: names the field and the rule, and no value.
         worker: who refused it.
         key: the record's key.
-        value: the record's bytes.
+        value: the record's bytes; None when it had none, and when they were left out.
         headers: the record's own headers, without those of dead letters.
+        left_out: of the value, where it was too large to be kept.
     """
 
     topic: str
@@ -64,6 +75,7 @@ class Letter:
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]]
+    left_out: LeftOut | None = None
 
     @classmethod
     def of(cls, topic: str, partition: int, reject: Reject, worker: str, now_ms: int) -> "Letter":
@@ -106,7 +118,16 @@ class Letter:
             key=record.key,
             value=record.value,
             headers=_own(record),
+            left_out=_left_out(record, headers),
         )
+
+    def smaller(self) -> "Letter | None":
+        """The letter without its value; then without its key and its own headers; None after that."""
+        if self.left_out is None:
+            return replace(self, value=None, left_out=LeftOut(self.size_bytes, self.sha256()))
+        if self.key is not None or self.headers:
+            return replace(self, key=None, headers=())
+        return None
 
     def dead_letter_headers(self) -> Headers:
         """The contract's `dlq.*` headers after the record's own; times are milliseconds since the epoch."""
@@ -116,6 +137,9 @@ class Letter:
             "dlq.attempts": str(self.attempts),
             "dlq.worker": self.worker,
         }
+        if self.left_out is not None:
+            reason["dlq.value.bytes"] = str(self.left_out.size_bytes)
+            reason["dlq.value.sha256"] = self.left_out.sha256
         return [*self._origin(), *((name, text.encode()) for name, text in reason.items())]
 
     def redrive_headers(self) -> Headers:
@@ -125,8 +149,15 @@ class Letter:
         """
         return [*self._origin(), ("dlq.attempts", b"%d" % self.attempts)]
 
+    @property
+    def size_bytes(self) -> int:
+        """Length of the record's value."""
+        return len(self.value or b"") if self.left_out is None else self.left_out.size_bytes
+
     def sha256(self) -> str:
-        """Hex SHA-256 of the value; of no bytes when there is none."""
+        """Hex SHA-256 of the record's value; of no bytes when there is none."""
+        if self.left_out is not None:
+            return self.left_out.sha256
         return hashlib.sha256(self.value or b"").hexdigest()
 
     def _origin(self) -> Headers:
@@ -186,7 +217,7 @@ def shown(letter: Letter, key: bytes, max_bytes: int) -> dict[str, Any]:
         "attempts": letter.attempts,
         "worker": letter.worker,
         "event_type": event_type_of(fields),
-        "value_bytes": len(letter.value or b""),
+        "value_bytes": letter.size_bytes,
         "value_sha256": letter.sha256(),
         "fields": None if fields is None else orjson.Fragment(fields),
     }
@@ -218,13 +249,20 @@ def letter_row(letter: Letter, key: bytes, max_bytes: int) -> dict[str, Any]:
         "message": letter.message,
         "worker": letter.worker,
         "event_type": event_type_of(fields),
-        "value_bytes": len(letter.value or b""),
+        "value_bytes": letter.size_bytes,
         "fields": kept,
     }
 
 
 def _own(record: Record) -> Headers:
     return [(name, value) for name, value in record.headers if not name.startswith("dlq.")]
+
+
+def _left_out(record: Record, headers: Mapping[str, bytes | None]) -> LeftOut | None:
+    sha256 = _text(headers, "dlq.value.sha256")
+    if record.value is not None or not _SHA256.fullmatch(sha256):
+        return None
+    return LeftOut(_number(headers, "dlq.value.bytes", 0), sha256)
 
 
 def _number(headers: Mapping[str, bytes | None], name: str, default: int) -> int:

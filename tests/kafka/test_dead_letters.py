@@ -1,21 +1,32 @@
 """Dead letters on a real broker: the record's own bytes, with a reason, whatever happens to the broker."""
 
 import asyncio
+import random
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import NewTopic
 from prometheus_client import CollectorRegistry
 
+from openride_stream.clock import SystemClock
+from openride_stream.events import topics
 from openride_stream.events.records import Record
 from openride_stream.events.rejects import Reject
+from openride_stream.events.topics import SourceTopic
+from openride_stream.kafka import dead_letters as module
+from openride_stream.kafka.admin import open_admin
 from openride_stream.kafka.dead_letters import DeadLetters, dead_letter_headers
-from openride_stream.kafka.topics import create_topics
+from openride_stream.kafka.dlq.reading import open_reader
+from openride_stream.kafka.topics import DEAD_LETTER_MAX_MESSAGE_BYTES, create_topics
 from openride_stream.metrics import Metrics
 from openride_stream.settings import Settings
 from tests.fixtures.broker import EmbeddedBroker
 from tests.fixtures.clock import ManualClock
+from tests.fixtures.services import required_service
 
 TOPIC = "openride.events.trip"
 PARTITION = 2
@@ -183,6 +194,75 @@ async def test_only_what_was_acknowledged_is_counted(
     await opened.publish(TOPIC, PARTITION, [reject(Sent(b"1")), reject(Sent(b"2"))])
     await opened.close()
     assert published(metrics.registry) == 2
+
+
+@pytest.fixture
+def own_topic(monkeypatch: pytest.MonkeyPatch) -> SourceTopic:
+    """A topic that no other test of a shared Kafka knows."""
+    topic = replace(topics.BY_NAME[TOPIC], name=f"test.{uuid.uuid4()}")
+    monkeypatch.setitem(topics.BY_NAME, topic.name, topic)
+    return topic
+
+
+@pytest.mark.kafka
+async def test_what_kafka_finds_too_large_goes_without_its_value_and_blocks_nobody(
+    own_topic: SourceTopic, clock: ManualClock
+) -> None:
+    bootstrap = required_service("OPENRIDE_TEST_KAFKA", "the host:port of an Apache Kafka")
+    settings = Settings(_env_file=None, kafka_bootstrap_servers=bootstrap)
+    clock.ms = SystemClock().now_ms()
+    limit = {"max.message.bytes": str(DEAD_LETTER_MAX_MESSAGE_BYTES)}
+    async with open_admin(bootstrap) as admin:
+        await admin.create_topics([NewTopic(own_topic.dead_letter_topic, 1, 1, topic_configs=limit)])
+    noise = random.Random(7).randbytes(5_000_000)
+    records = [
+        Sent(b"before"),
+        Sent(b" " * 30_000_000),  # came in compressed to a few kilobytes, and goes out so
+        Sent(noise, b"key", headers=[("trace", b"1")]),
+        Sent(b"large headers too", headers=[("noise", noise)]),
+        Sent(b"after"),
+    ]
+    metrics = Metrics()
+    try:
+        opened = await DeadLetters.open(settings, "worker-1", metrics, clock)
+        async with asyncio.timeout(DEADLINE_S):
+            told = await opened.publish(own_topic.name, 0, [reject(record) for record in records])
+        await opened.close()
+        async with open_reader(settings, [own_topic.name]) as reader:
+            found = [letter async for run in reader.runs() for letter in run]
+    finally:
+        async with open_admin(bootstrap) as admin:
+            await admin.delete_topics([own_topic.dead_letter_topic])
+    assert [letter.value for letter in found] == [b"before", records[1].value, None, None, b"after"]
+    assert [letter.offset for letter in told] == [0, 1, 2, 3, 4]
+    assert (found[2].size_bytes, found[2].sha256()) == (5_000_000, sha256(noise).hexdigest())
+    assert (found[2].key, found[2].headers, found[2].error) == (b"key", [("trace", b"1")], "InvalidField")
+    assert (found[3].size_bytes, found[3].headers) == (17, [])
+    left_out = metrics.registry.get_sample_value(
+        "openride_dead_letters_left_out_total", {"topic": own_topic.name}
+    )
+    assert left_out == 2
+
+
+async def test_a_value_that_no_broker_would_take_is_not_tried(
+    letters: DeadLetters, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LONGEST_VALUE_BYTES", 1000)
+    values = [b"before", b"x" * 1001, b"after"]
+    await letters.publish(TOPIC, PARTITION, [reject(Sent(value)) for value in values])
+    found = await read(settings, 3)
+    assert [record.value for record in found] == [b"before", None, b"after"]
+    headers = dict(found[1].headers)
+    assert (headers["dlq.value.bytes"], headers["dlq.offset"]) == (b"1001", b"41")
+    assert headers["dlq.value.sha256"] == sha256(values[1]).hexdigest().encode()
+
+
+async def test_many_batches_follow_each_other_without_a_pause(
+    letters: DeadLetters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(letters, "_first_pause_s", DEADLINE_S)
+    async with asyncio.timeout(DEADLINE_S / 2):
+        await letters.publish(TOPIC, PARTITION, [reject(Sent(b"z" * 200_000))] * 10)
 
 
 def published(registry: CollectorRegistry) -> float | None:

@@ -65,7 +65,7 @@ async def _count(settings: Settings, wanted: Wanted) -> Groups:
                     event_type = event_type_of(masked_fields(letter, key, settings.max_record_bytes))
                     group = groups.setdefault((letter.topic, letter.error, event_type), Group())
                     group.states[state] += 1
-                    group.value_bytes += len(letter.value or b"")
+                    group.value_bytes += letter.size_bytes
                     group.oldest_ms = min(group.oldest_ms, letter.timestamp_ms)
                     group.newest_ms = max(group.newest_ms, letter.timestamp_ms)
                 meter.show(reader.read_offsets)

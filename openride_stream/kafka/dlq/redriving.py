@@ -119,8 +119,11 @@ class Redrive:
         known = await self.ledger.redriven(letters)
         fresh = [letter for letter, redriven in zip(letters, known, strict=True) if not redriven]
         self.tally.already += len(letters) - len(fresh)
-        due = [letter for letter in fresh if letter.attempts < self.plan.max_attempts]
-        self.tally.given_up += len(fresh) - len(due)
+        # Without its value it is no record any more: only its producer can send it again.
+        whole = [letter for letter in fresh if letter.left_out is None]
+        self.tally.refused += len(fresh) - len(whole)
+        due = [letter for letter in whole if letter.attempts < self.plan.max_attempts]
+        self.tally.given_up += len(whole) - len(due)
         if self.plan.limit is not None:
             due = due[: self.plan.limit - self.tally.sent]
         sent = await self.sender.send(due) if self.sender is not None and due else due

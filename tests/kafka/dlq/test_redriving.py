@@ -14,6 +14,7 @@ from openride_stream.events.identity import Position, derived_id
 from openride_stream.events.letters import Letter
 from openride_stream.events.records import RecordBatch
 from openride_stream.events.rejects import Reject
+from openride_stream.kafka import dead_letters
 from openride_stream.kafka.dead_letters import DeadLetters
 from openride_stream.kafka.dlq.reading import open_reader
 from openride_stream.kafka.dlq.redriving import FrontDoor, Plan, Redrive, Tally
@@ -119,6 +120,16 @@ async def test_what_was_redriven_is_not_sent_again_until_it_has_failed_again(
     assert dict(records[-1].headers)["dlq.attempts"] == b"2"
     old, new = (letter for letter in await read(settings) if letter.value == b"2")
     assert (new.attempts, new.first, new.first_seen_ms) == (2, old.first, old.first_seen_ms)
+
+
+async def test_a_letter_without_its_value_is_left_to_its_producer(
+    settings: Settings, letters: DeadLetters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letters, "LONGEST_VALUE_BYTES", 5)
+    await letters.publish(TOPIC, PARTITION, rejects(b"1", b"longer", None))
+    tally = await redrive(settings, Memory())
+    assert (tally.sent, tally.refused) == (2, 1)
+    assert [record.value for record in await source(settings, 2)] == [b"1", None]
 
 
 async def test_it_gives_up_after_so_many_attempts(settings: Settings, letters: DeadLetters) -> None:
