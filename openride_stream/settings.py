@@ -119,7 +119,7 @@ class Settings(BaseSettings):
     )
 
     # Sink
-    flush_rows: int = Field(20_000, ge=1, description="Flush when this many rows are waiting.")
+    flush_rows: int = Field(50_000, ge=1, description="Flush when this many rows are waiting.")
     flush_interval_ms: int = Field(500, ge=1, description="Flush when the oldest waiting row is this old.")
     unacked_rows_limit: int = Field(
         200_000,
