@@ -76,7 +76,8 @@ class Settings(BaseSettings):
     max_ahead_s: int = Field(
         86_400,
         ge=0,
-        description="An event_timestamp this far ahead of its record's Kafka timestamp is rejected.",
+        description="An event_timestamp this far ahead of its record's Kafka timestamp, or of now, is "
+        "rejected.",
     )
     # ClickHouse counts expiry in 32-bit seconds: what would expire after 2106 would expire at once.
     retention_events_days: int = Field(

@@ -48,7 +48,7 @@ def decode(batch: RecordBatch, policy: DecodePolicy, now_ms: int) -> Decoded:
     Args:
         batch: records of one partition of one of the nine source topics.
         policy: limits, defaults and keys.
-        now_ms: wall-clock time in milliseconds since the epoch, for `too_late`.
+        now_ms: wall-clock time in milliseconds since the epoch, for what is too late or too far ahead.
 
     Raises:
         KeyError: the topic is not one of the nine.
@@ -84,7 +84,7 @@ def _complete_usual(
     counts, every line of it: it is done to every event.
     """
     topic, partition, floor_ms = frame.source.name, frame.partition, frame.floor_ms
-    ahead_ms = frame.policy.max_ahead_ms
+    ahead_ms, ceiling_ms = frame.policy.max_ahead_ms, frame.ceiling_ms
     for row, record in zip(rows, records, strict=True):
         if row is None or "event_id" not in row or "personal_" in row:
             continue
@@ -94,7 +94,7 @@ def _complete_usual(
             event_timestamp_ms = epoch_ms(row["event_timestamp"])
         except ValueError:
             continue
-        if floor_ms <= event_timestamp_ms <= record.timestamp + ahead_ms:
+        if floor_ms <= event_timestamp_ms <= ceiling_ms and event_timestamp_ms <= record.timestamp + ahead_ms:
             row["event_timestamp"] = event_timestamp_ms
             row["topic"] = topic
             row["partition"] = partition

@@ -20,7 +20,8 @@ class DecodePolicy:
         currency: currency of an amount that names none.
         pii_key: key of the HMAC that replaces personal values.
         max_record_bytes: a longer value is rejected unread.
-        max_ahead_ms: how far an event_timestamp may lie ahead of its record's Kafka timestamp.
+        max_ahead_ms: how far an event_timestamp may lie ahead of its record's Kafka timestamp
+            (and of the clock, see `Frame.ceiling_ms`).
         retention_days: days of event time that each ClickHouse table keeps, by table name.
     """
 

@@ -25,8 +25,8 @@ _NAIVE_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  # UTC; arithmetic wi
 _MOMENTS: Final = 100_000
 FIRST_TIMESTAMP_MS: Final = 946_684_800_000
 """2000-01-01, the contract's first event time."""
-END_TIMESTAMP_MS: Final = 7_258_118_400_000
-"""2200-01-01, exclusive: ClickHouse's DateTime64 holds any later use of it with room for a zone."""
+END_TIMESTAMP_MS: Final = 4_102_444_800_000
+"""2100-01-01, exclusive: ClickHouse's 32-bit seconds, by which rows expire, end in 2106, its days in 2149."""
 
 UUID_PATTERN: Final = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 UUID_MESSAGE: Final = "Input should be a UUID of 32 hexadecimal digits in groups of 8-4-4-4-12"
@@ -34,7 +34,7 @@ TIMESTAMP_PATTERN: Final = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
     r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?$"
 )
-TIMESTAMP_MESSAGE: Final = "Input should be an RFC 3339 time from 2000-01-01 to before 2200-01-01"
+TIMESTAMP_MESSAGE: Final = "Input should be an RFC 3339 time from 2000-01-01 to before 2100-01-01"
 MONEY_PATTERN: Final = r"^[0-9]{1,16}(\.[0-9]{1,2})?$"
 MONEY_NUMBER_END: Final = 1e13
 """Above this, exclusive, a double cannot hold two decimals, so that the amount has to come as a string."""
@@ -96,7 +96,7 @@ def epoch_ms(text: str) -> int:
     never moves into the next second.
 
     Raises:
-        ValueError: no such day, or outside 2000-01-01 (inclusive) to 2200-01-01 (exclusive).
+        ValueError: no such day, or outside 2000-01-01 (inclusive) to 2100-01-01 (exclusive).
     """
     ms = _MINUTES[text[:17]] + _RESTS[text[17:]]
     if not FIRST_TIMESTAMP_MS <= ms < END_TIMESTAMP_MS:

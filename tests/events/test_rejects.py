@@ -1,16 +1,36 @@
 """Why records are refused: every class, the field that the message names, and no value in it."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
 
+from openride_stream.clock import utc_from_ms
+from openride_stream.events.decode import decode
 from openride_stream.events.example import EXECUTION_NAME, example
+from openride_stream.events.frame import CLOCK_SKEW_MS
+from openride_stream.events.letters import Letter
+from openride_stream.events.records import RecordBatch
 from openride_stream.events.registry import EVENT_SHAPES, EXECUTION
 from openride_stream.events.rejects import RejectClass
-from tests.events.batches import DAY_MS, NOW_MS, POLICY, accepted, refused, topic_of
+from tests.events.batches import (
+    DAY_MS,
+    NOW_MS,
+    POLICY,
+    FakeRecord,
+    accepted,
+    decode_record,
+    refused,
+    topic_of,
+)
 
 LOCATION = topic_of("driver.location.updated")
 PING = example("driver.location.updated")
 ALL = [*EVENT_SHAPES, EXECUTION_NAME]
+
+
+def rfc3339(ms):
+    return utc_from_ms(ms).isoformat(timespec="milliseconds")
 
 
 def required_fields():
@@ -76,7 +96,7 @@ def test_no_field_takes_a_value_of_another_kind(name, field):
         ("route.cancelled", "active_bookings_count", [0, 2**32 - 1], [2**32, -1]),
         ("booking.completed", "duration_minutes", [0, 1, 1.5, 10**9], [-0.5, "1", 1e19, 10**9 + 1]),
         ("trip.completed", "distance_km", [0, 1e9], [1e308]),
-        ("booking.completed", "actual_arrival", ["2199-12-31T23:59:59.999Z"], ["2200-01-01T00:00:00Z", 0]),
+        ("booking.completed", "actual_arrival", ["2099-12-31T23:59:59.999Z"], ["2100-01-01T00:00:00Z", 0]),
         ("payment.success", "processing_time_ms", [0, 2**32 - 1, 812.0], [-1, 2**32, 0.5]),
         ("payment.success", "card_last4", ["0000"], ["000", "12345", "12a4", 1234]),
         ("payment.success", "currency", ["USD"], ["usd", "US", "DOLLAR"]),
@@ -223,6 +243,29 @@ def test_event_time_may_lie_a_day_ahead_of_the_record(ahead_ms, fine):
         reject = refused(LOCATION, event, timestamp=sent_ms)
         assert reject.error == "TimestampTooFarAhead"
         assert reject.message.startswith("event_timestamp: ")
+
+
+@pytest.mark.parametrize(("ahead_ms", "fine"), [(DAY_MS, True), (DAY_MS + CLOCK_SKEW_MS + 1, False)])
+@pytest.mark.parametrize("name", ["driver.location.updated", "user.registered", EXECUTION_NAME])
+def test_a_record_stamped_with_the_future_does_not_carry_its_event_there(name, ahead_ms, fine):
+    time_field = "started_processing_at" if name == EXECUTION_NAME else "event_timestamp"
+    event = {**example(name), time_field: rfc3339(NOW_MS + ahead_ms)}
+    if fine:
+        assert accepted(topic_of(name), event, timestamp=NOW_MS + ahead_ms)
+    else:
+        reject = refused(topic_of(name), event, timestamp=NOW_MS + ahead_ms)
+        assert (reject.error, reject.message[:16]) == ("TimestampTooFarAhead", "event_timestamp:")
+
+
+def test_what_was_too_far_ahead_is_the_same_event_once_it_no_longer_is():
+    anonymous = {name: value for name, value in PING.items() if name != "event_id"}
+    event = {**anonymous, "event_timestamp": rfc3339(NOW_MS + 30 * DAY_MS)}
+    record = FakeRecord(orjson.dumps(event), timestamp=NOW_MS + 30 * DAY_MS)
+    letter = Letter.of(LOCATION, 3, decode_record(LOCATION, record).rejects[0], "w", NOW_MS)
+    later_ms = NOW_MS + 29 * DAY_MS
+    again = replace(record, offset=9, timestamp=later_ms, headers=letter.redrive_headers())
+    rows = [decode(RecordBatch(LOCATION, 3, [each]), POLICY, later_ms).rows[0] for each in (record, again)]
+    assert rows[0]["event_id"] == rows[1]["event_id"]
 
 
 def test_a_record_without_a_timestamp_is_compared_with_the_clock():
