@@ -187,17 +187,23 @@ const chosen = { range: "today", city: "" };
 
 function readAddress() {
   const given = new URLSearchParams(location.hash.slice(1));
-  chosen.range = given.get("range") in RANGES ? given.get("range") : "today";
+  chosen.range = Object.hasOwn(RANGES, given.get("range")) ? given.get("range") : "today";
   chosen.city = (given.get("city") ?? "").slice(0, 200);
+  // An address that asks for what there is not is put right, so that a copied link says what is shown.
+  if (location.hash) writeAddress();
   document.querySelector(`input[name="range"][value="${chosen.range}"]`).checked = true;
   $("city").value = chosen.city;
 }
 
-function choose(change) {
-  Object.assign(chosen, change);
+function writeAddress() {
   const address = new URLSearchParams({ range: chosen.range });
   if (chosen.city) address.set("city", chosen.city);
-  history.replaceState(null, "", `#${address}`);
+  if (location.hash !== `#${address}`) history.replaceState(null, "", `#${address}`);
+}
+
+function choose(change) {
+  Object.assign(chosen, change);
+  writeAddress();
   readAddress();
   document.body.dataset.empty = "false";
   $("figures").setAttribute("aria-busy", "true");
@@ -419,7 +425,7 @@ function showIngest([readyNow, text]) {
 function ingestState(lag) {
   if (ready.reasons.length) return ready.reasons.join("; ");
   // Some records are always between being read and being committed.
-  return lag > SETTLED_LAG ? "Catching up with the topics" : "Up to date with the topics";
+  return lag > SETTLED_LAG ? "Catching up with the topics" : "Up to date: records are stored within a second or two";
 }
 
 function showEmpty() {
@@ -454,11 +460,13 @@ function presentState() {
     card.dataset.stale = String(needed.some((name) => names.has(name)));
     card.dataset.pending = String(needed.some((name) => name !== "ingest" && !answers[name]));
   }
-  const oldest = Math.min(...sources.map((source) => source.answeredAt));
-  if (oldest > 0) {
+  const answered = sources.filter((source) => source.answeredAt > 0);
+  const oldest = Math.min(...answered.map((source) => source.answeredAt));
+  $("since").hidden = answered.length === 0;
+  if (answered.length) {
     $("as-of").textContent = `${clockFace.format(oldest)} UTC`;
     $("as-of").dateTime = new Date(oldest).toISOString();
-    $("figures").setAttribute("aria-busy", "false");
+    $("figures").setAttribute("aria-busy", String(answered.length < sources.length));
   }
   $("note").hidden = failed.length === 0 || locked();
   $("forget").hidden = token === "" || locked();
@@ -468,7 +476,9 @@ function presentState() {
   $("gate").hidden = true;
   if (failed.length) presentFailure(failed);
   else if (ready && ready.status !== "ready") setState("troubled", "Degraded");
-  else if (oldest > 0) setState("live", "Live");
+  else if (answered.length === sources.length) setState("live", "Live");
+  // Some cards are there, and one is still being computed.
+  else if (answered.length) setState("loading", "Loading");
 }
 
 function presentFailure(failed) {
