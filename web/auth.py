@@ -74,7 +74,8 @@ def authorise(request: web.Request, endpoint: Endpoint, settings: Settings) -> C
         return None
     entries = configured(settings)
     if not entries:
-        # `check_binding` has seen to it that only this machine can ask.
+        # `check_binding` has seen to it that only this machine can ask: by a name of its own.
+        _check_name(request)
         return LOCAL
     caller = caller_of(_bearer(request), entries)
     if caller is None:
@@ -85,6 +86,22 @@ def authorise(request: web.Request, endpoint: Endpoint, settings: Settings) -> C
         challenge = f'{_CHALLENGE}, error="insufficient_scope", scope="{endpoint.role}"'
         raise Problem(403, detail, headers={"WWW-Authenticate": challenge})
     return caller
+
+
+def _check_name(request: web.Request) -> None:
+    """Refuse a name of somebody else's: a page of theirs may have had it resolved to the loopback.
+
+    Raises:
+        Problem: 421.
+    """
+    name = request.headers.get("Host", "localhost")
+    host = name if name.endswith("]") else name.rpartition(":")[0] or name
+    if not is_loopback(host):
+        detail = (
+            "without OPENRIDE_API_TOKENS only this machine is answered, under 127.0.0.1, [::1] or localhost; "
+            "behind a proxy, set tokens or have it send one of these as Host"
+        )
+        raise Problem(421, detail)
 
 
 def _bearer(request: web.Request) -> str:

@@ -20,7 +20,8 @@ def moment_ms(text: object) -> int:
     Raises:
         PydanticCustomError: `malformed`, or `out_of_range` before 2000 or after 2099.
     """
-    if not isinstance(text, str):
+    # `fromisoformat` takes any one character between date and time, and stops reading at a NUL.
+    if not isinstance(text, str) or not (text.isascii() and text.isprintable()):
         raise _malformed()
     try:
         moment = datetime.fromisoformat(text)

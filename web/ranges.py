@@ -16,7 +16,8 @@ MAX_HOURLY_DAYS: Final = 62
 _DAY_MS: Final = 86_400_000
 _MINUTE_MS: Final = 60_000
 
-Place = Annotated[str, Field(min_length=1, max_length=200)]
+# No longest one: events may name any, and a URL ends at 8 KiB anyway.
+Place = Annotated[str, Field(min_length=1)]
 
 
 class MetricsQuery(BaseModel):

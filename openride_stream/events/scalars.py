@@ -15,7 +15,6 @@ from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic import StringConstraints as Chars
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-UINT16_MAX: Final = 2**16 - 1
 INT32_MAX: Final = 2**31 - 1
 UINT32_MAX: Final = 2**32 - 1
 SAFE_INTEGER_MAX: Final = 2**53 - 1
@@ -236,7 +235,6 @@ Latitude = Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=Fals
 Longitude = Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False)]
 Bearing = Annotated[float, Field(strict=True, ge=0, lt=360, allow_inf_nan=False)]
 Seats = Annotated[int, Whole(1, 8)]
-UInt16 = Annotated[int, Whole(0, UINT16_MAX)]
 UInt32 = Annotated[int, Whole(0, UINT32_MAX)]
 Partition = Annotated[int, Whole(0, INT32_MAX)]
 UInt53 = Annotated[int, Whole(0, SAFE_INTEGER_MAX)]

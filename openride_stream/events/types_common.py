@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, NotRequired
 from pydantic import AliasChoices, Field
 from typing_extensions import TypedDict
 
-from openride_stream.events.scalars import Id, Text, TimestampText, UInt16
+from openride_stream.events.scalars import Id, Text, TimestampText, UInt32
 
 PERSONAL_NAMES: Final = ("phone", "email", "full_name", "ip_address")
 """The fields that are never stored or logged in clear."""
@@ -26,6 +26,6 @@ class Event(Guarded):
 
     event_timestamp: TimestampText
     event_id: NotRequired[Id | None]
-    schema_version: NotRequired[Annotated[UInt16 | None, Field(default=1)]]
+    schema_version: NotRequired[Annotated[UInt32 | None, Field(default=1)]]
     city: NotRequired[Text | None]
     state: NotRequired[Text | None]

@@ -11,7 +11,6 @@ from openride_stream.events.scalars import (
     Money,
     Seats,
     Text,
-    UInt16,
     UInt32,
     Weekday,
 )
@@ -34,7 +33,7 @@ class RouteCreated(Route):
     destination_city: Text
     origin_state: Text
     destination_state: Text
-    stops_count: UInt16
+    stops_count: UInt32
     seats_total: Seats
     base_price: Money
     departure_time: ClockTime

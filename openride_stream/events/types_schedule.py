@@ -10,7 +10,6 @@ from openride_stream.events.scalars import (
     Partition,
     Text,
     Timestamp,
-    UInt16,
     UInt32,
     UInt53,
 )
@@ -56,7 +55,7 @@ class ScheduleExecution(ScheduleFields):
     started_processing_at: Timestamp
     analytics_id: NotRequired[Id | None]
     execution_result: NotRequired[Annotated[Result | None, Field(default="success")]]
-    schema_version: NotRequired[Annotated[UInt16 | None, Field(default=1)]]
+    schema_version: NotRequired[Annotated[UInt32 | None, Field(default=1)]]
     city: NotRequired[Text | None]
     state: NotRequired[Text | None]
     update: NotRequired[Literal[False] | None]

@@ -57,6 +57,12 @@ async def test_none_or_a_wrong_token_is_401_everywhere(
         assert said in (await response.json(content_type=None))["detail"]
 
 
+async def test_a_token_is_good_under_any_name_of_the_host(bare_site: Site) -> None:
+    headers = {"Host": "figures.example.org", "Authorization": f"Bearer {TOKENS['viewer']}"}
+    async with bare_site.client.get("/metrics", headers=headers) as response:
+        assert response.status == 200
+
+
 async def test_two_tokens_at_once_are_none(bare_site: Site) -> None:
     twice = [("Authorization", f"Bearer {TOKENS[role]}") for role in ("viewer", "admin")]
     async with bare_site.client.get("/v1/metrics/users", headers=twice) as response:

@@ -83,8 +83,8 @@ def _json_objects() -> st.SearchStrategy[Any]:
 
 _ROLES = st.sampled_from(["RIDER", "DRIVER", "ADMIN"])
 _COUNTS = {
-    "schema_version": 2**16 - 1,
-    "stops_count": 2**16 - 1,
+    "schema_version": 2**32 - 1,
+    "stops_count": 2**32 - 1,
     "active_bookings_count": 2**32 - 1,
     "retry_count": 2**32 - 1,
     "processing_time_ms": 2**32 - 1,

@@ -89,7 +89,9 @@ def test_no_field_takes_a_value_of_another_kind(name, field):
         ("booking.confirmed", "seats_booked", [1, 8], [0, 9]),
         ("trip.started", "passengers_count", [1, 8], [0, 9]),
         ("route.created", "seats_total", [1, 8], [0, 9]),
-        ("route.created", "stops_count", [0, 65_535], [-1, 65_536]),
+        ("route.created", "stops_count", [0, 70_000, 2**32 - 1], [-1, 2**32]),
+        ("user.activity", "schema_version", [0, 70_000, 2**32 - 1], [-1, 2**32, "1"]),
+        (EXECUTION_NAME, "schema_version", [70_000], [-1]),
         ("route.created", "departure_time", ["00:00:00", "23:59:59"], ["24:00:00", "7:00:00", "07:00"]),
         ("route.created", "active_days", [[], ["SUN"]], [["mon"], ["MON", 1], "MON", [None]]),
         ("route.updated", "updated_fields", [[], ["a", ""]], [[1], {}, "a"]),
@@ -224,6 +226,23 @@ def test_classes(value, error):
 def test_lone_surrogates_cannot_be_stored():
     value = orjson.dumps({**PING, "note": "?"}).replace(b"?", b"\\ud800")
     assert refused(LOCATION, value).error == RejectClass.MALFORMED_JSON
+
+
+@pytest.mark.parametrize(
+    "number", ["9" * 5000, "-" + "9" * 5000, "9" * 5000 + ".5", "0." + "9" * 5000, "1e" + "9" * 5000]
+)
+def test_a_number_of_any_length_may_stand_in_a_field_that_nobody_declared(number):
+    digits = "7" * 5000
+    text = orjson.dumps({**PING, "city": digits, "note": "?"}).decode().replace('"?"', number)
+    row = accepted(LOCATION, text.encode())
+    assert (row["payload"], row["city"]) == (text, digits)
+
+
+@pytest.mark.parametrize("field", ["lat", "schema_version", "city"])
+def test_a_number_of_any_length_is_refused_in_a_field_that_cannot_hold_it(field):
+    text = orjson.dumps({**PING, field: "?"}).decode().replace('"?"', "9" * 5000)
+    reject = refused(LOCATION, text.encode())
+    assert (reject.error, reject.message.split(":")[0]) == ("InvalidField", field)
 
 
 def test_a_record_over_the_limit_is_refused_unread():

@@ -6,7 +6,7 @@ from pydantic import SecretStr
 from openride_stream.app import create_app
 from openride_stream.errors import ConfigurationError
 from openride_stream.settings import Settings
-from tests.fixtures.web import StartSite
+from tests.fixtures.web import Site, StartSite
 from web import register
 from web.auth import is_loopback, warn_open
 from web.registry import all_endpoints
@@ -56,6 +56,31 @@ def test_tokens_that_cannot_be_read_are_refused_at_start_and_not_repeated() -> N
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])
 def test_loopback_is_open(host: str) -> None:
     assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:8097", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:8097", 200),
+        ("LOCALHOST", 200),
+        ("attacker.example", 421),
+        ("attacker.example:8097", 421),
+        ("127.0.0.1.attacker.example", 421),
+        ("192.168.1.5:8097", 421),
+        ("", 421),
+    ],
+)
+async def test_without_tokens_only_a_name_of_this_machine_is_answered(
+    bare_site: Site, host: str, status: int
+) -> None:
+    async with bare_site.client.get("/metrics", headers={"Host": host}) as response:
+        assert response.status == status
+        if status != 200:
+            assert "OPENRIDE_API_TOKENS" in (await response.json(content_type=None))["detail"]
+    async with bare_site.client.get("/health/live", headers={"Host": host}) as response:
+        assert response.status == 200
 
 
 async def test_the_open_api_is_said_once_in_the_log(

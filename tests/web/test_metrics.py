@@ -92,15 +92,21 @@ async def test_place_and_currency_narrow_the_answer(site: Site) -> None:
     lagos = event("booking.confirmed", city="Lagos", state="LA")
     # Text that would end a literal, a parameter or a statement reaches the store as text.
     odd = "O'Hara\\ {x} \t; DROP--é🚕"
+    long = "x" * 5000
     other = "11111111-2222-4333-8444-555555555555"
-    await fill(site, [lagos, event("booking.confirmed", city=odd, booking_id=other, currency="USD")])
+    ids = {odd: other, long: "21111111-2222-4333-8444-555555555555"}
+    elsewhere = [
+        event("booking.confirmed", city=city, booking_id=ids[city], currency="USD") for city in (odd, long)
+    ]
+    await fill(site, [lagos, *elsewhere])
     for parameters, confirmed, value in (
         ({"city": "Lagos"}, 1, "4500.00"),
         ({"state": "LA"}, 1, "4500.00"),
         ({"city": odd}, 1, "0.00"),
         ({"city": odd, "currency": "USD"}, 1, "4500.00"),
         ({"city": "lagos"}, 0, "0.00"),
-        ({}, 2, "4500.00"),
+        ({"city": long}, 1, "0.00"),
+        ({}, 3, "4500.00"),
     ):
         answer = await site.get("/v1/metrics/bookings", **RANGE, **parameters)
         assert (answer["bookings_confirmed"], answer["total_booking_value"]) == (confirmed, value)
