@@ -17,9 +17,9 @@ from rich.table import Table
 
 from openride_stream.audit.account import FATES, Account, Fate, totals
 from openride_stream.audit.run import Auditor
-from openride_stream.cli.checks.findings import admit
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clock import SystemClock
+from openride_stream.embedded.here import settings_here
 from openride_stream.events.topics import BY_NAME
 from openride_stream.settings import Settings
 
@@ -58,7 +58,7 @@ def command(topics: tuple[str, ...], deep: bool, as_json: bool, data_dir: Path |
     missing is named. Reads only, and while workers run. Exit code 1 when anything is missing.
     """
     logging.disable(logging.CRITICAL)  # what client libraries log is said by the error
-    settings = admit(data_dir).settings
+    settings, _ = settings_here(data_dir)
     accounts = asyncio.run(_audit(settings, topics or tuple(BY_NAME), deep, quiet=as_json))
     if as_json:
         click.echo(json.dumps(_as_json(accounts, settings), indent=2))

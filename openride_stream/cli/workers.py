@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -14,14 +14,16 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
+from sqlalchemy import make_url
 
-from openride_stream.cli.checks.findings import admit
 from openride_stream.clock import SystemClock
-from openride_stream.errors import BrokerUnavailable
+from openride_stream.embedded.here import settings_here
+from openride_stream.errors import BrokerUnavailable, ConfigurationError
 from openride_stream.fleet import Fleet, lag_of, rate_of
 from openride_stream.kafka.end_offsets import broker_misreports_end
 from openride_stream.kafka.lag import group_lag
 from openride_stream.metadata.engine import Metadata
+from openride_stream.metadata.migrate import current, head
 from openride_stream.metadata.workers import Holding, LiveWorker, Workers
 from openride_stream.settings import Settings
 from openride_stream.stall import Partition
@@ -43,17 +45,14 @@ def command(as_json: bool, watch: bool, data_dir: Path | None) -> None:
     A worker that died disappears within the session time-out (OPENRIDE_BROKER_SESSION_TIMEOUT_S).
     """
     logging.disable(logging.CRITICAL)  # what a client library logs about a broker that is away is said here
-    settings = admit(data_dir).settings
+    settings, _ = settings_here(data_dir)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_watch(settings, as_json) if watch else _once(settings, as_json))
 
 
 async def _once(settings: Settings, as_json: bool) -> None:
-    metadata = Metadata.open(settings.metadata_url)
-    try:
+    async with _open(settings) as metadata:
         look = await _Look.at(metadata, settings)
-    finally:
-        await metadata.close()
     if as_json:
         click.echo(json.dumps(look.as_json(), indent=2))
     else:
@@ -61,10 +60,8 @@ async def _once(settings: Settings, as_json: bool) -> None:
 
 
 async def _watch(settings: Settings, as_json: bool) -> None:
-    metadata = Metadata.open(settings.metadata_url)
-    try:
-        with contextlib.ExitStack() as stack:
-            live = None if as_json else stack.enter_context(Live(auto_refresh=False))
+    async with _open(settings) as metadata:
+        with contextlib.nullcontext() if as_json else Live(auto_refresh=False) as live:
             while True:
                 look = await _Look.at(metadata, settings)
                 if live is None:
@@ -72,8 +69,32 @@ async def _watch(settings: Settings, as_json: bool) -> None:
                 else:
                     live.update(look.as_table(), refresh=True)
                 await asyncio.sleep(_WATCH_INTERVAL_S)
+
+
+@contextlib.asynccontextmanager
+async def _open(settings: Settings) -> AsyncIterator[Metadata]:
+    """The metadata store, which workers report to.
+
+    Raises:
+        ConfigurationError: there is none yet, or it is an older one.
+    """
+    _require_file(settings.metadata_url)
+    if await current(settings.metadata_url) != head():
+        message = "the metadata store has not been migrated to this version: run `openride migrate`"
+        raise ConfigurationError(message)
+    metadata = Metadata.open(settings.metadata_url)
+    try:
+        yield metadata
     finally:
         await metadata.close()
+
+
+def _require_file(metadata_url: str) -> None:
+    """To ask SQLite for a file that is not there would make it."""
+    parsed = make_url(metadata_url)
+    if parsed.drivername.startswith("sqlite") and not Path(parsed.database or "").exists():
+        message = f"no metadata store at {parsed.database}: run `openride migrate`, or give --data-dir"
+        raise ConfigurationError(message)
 
 
 class _Look:

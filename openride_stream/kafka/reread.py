@@ -18,6 +18,7 @@ from openride_stream.settings import Settings
 _RUN_RECORDS: Final = 5_000
 # Reading on over what nobody asked for is quicker than a new fetch, up to about so many records.
 _WORTH_A_SEEK: Final = 10_000
+_FETCH_WAIT_MS: Final = 10
 _WAIT_MS: Final = 2_000
 _QUIET_WAITS: Final = 5
 
@@ -47,6 +48,8 @@ async def open_reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         request_timeout_ms=REQUEST_TIMEOUT_MS,
+        # A fetch that waits for new records at the end of one partition holds up the next partition's.
+        fetch_max_wait_ms=_FETCH_WAIT_MS,
     )
     try:
         await reader.start()

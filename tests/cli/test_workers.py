@@ -20,7 +20,7 @@ from openride_stream.metadata.workers import Holding, Seat, Workers
 GROUP = "cli-workers"
 
 
-def run(tmp_path: Path, *arguments: str) -> str:
+def run(tmp_path: Path, *arguments: str, code: int = 0) -> str:
     env = os.environ | {
         "OPENRIDE_METADATA_URL": url(tmp_path),
         "OPENRIDE_CONSUMER_GROUP": GROUP,
@@ -32,8 +32,8 @@ def run(tmp_path: Path, *arguments: str) -> str:
     }
     command = [sys.executable, "-m", "openride_stream", "workers", *arguments]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert done.returncode == code, done.stderr
+    return done.stderr if code else done.stdout
 
 
 def url(tmp_path: Path) -> str:
@@ -64,6 +64,11 @@ def test_it_shows_who_holds_what_and_what_nobody_holds(tmp_path: Path) -> None:
     answer = json.loads(run(tmp_path, "--json"))
     assert answer["workers"][0]["lag"] == 17_000
     assert answer["unheld"] == [{"topic": "openride.schedules.redis", "partition": 1, "lag": None}]
+
+
+def test_without_a_metadata_store_it_says_so_and_makes_none(tmp_path: Path) -> None:
+    assert "no metadata store" in run(tmp_path, code=2)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
