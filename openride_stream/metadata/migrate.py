@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from alembic import command
 from alembic.config import Config
@@ -17,8 +18,8 @@ _SCRIPTS: Final = Path(__file__).parent / "alembic"
 # Any number, the same in every release: whoever holds it on PostgreSQL is migrating.
 _ADVISORY_LOCK: Final = 7_269_812_046_115_043
 _LOCK_TIMEOUT_S: Final = 60.0
-# Alembic keeps the environment of a running migration in a module global.
-_one_at_a_time = asyncio.Lock()
+# Alembic keeps the environment of a running migration in a module global. A lock serves one event loop only.
+_locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 
 async def upgrade(url: str) -> str:
@@ -30,7 +31,7 @@ async def upgrade(url: str) -> str:
     """
     engine = create_engine(url, lock_timeout_s=_LOCK_TIMEOUT_S, command_timeout_s=None)
     try:
-        async with _one_at_a_time:
+        async with _locks.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
             with translated():
                 async with engine.begin() as connection:
                     if engine.dialect.name == "postgresql":
