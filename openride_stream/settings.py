@@ -7,7 +7,7 @@ from this file by `openride doctor --env-example` and a test keeps the two equal
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -167,3 +167,12 @@ class Settings(BaseSettings):
     log_format: Literal["json", "text"] = Field(
         "json", description="One JSON object a line, or text for people."
     )
+
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _named(cls, folder: object) -> object:
+        # As a path it would be the present folder.
+        if folder == "":
+            message = "a folder is needed"
+            raise ValueError(message)
+        return folder

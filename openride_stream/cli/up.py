@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from openride_stream.clock import SystemClock
 from openride_stream.embedded.addresses import WantedPorts, choose_addresses, remember, remembered
+from openride_stream.embedded.fitness import require_fit, require_plain_name
 from openride_stream.embedded.folder import is_locked, locked_folder
 from openride_stream.embedded.ports import LOOPBACK
 from openride_stream.embedded.progress import Progress, open_progress
@@ -26,6 +27,16 @@ _NOT_HEEDED: Final = ("kafka_bootstrap_servers", "clickhouse_url", "metadata_url
 _PORT: Final = click.IntRange(1, 65_535)
 
 
+class _Folder(click.Path):
+    """A folder's path; "" is none, although it would be read as the present folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            message = "--data-dir is empty"
+            raise ConfigurationError(message)
+        return super().convert(value, param, ctx)
+
+
 @click.command()
 @click.option(
     "--workers", default=1, show_default=True, type=click.IntRange(min=1), help="Number of workers."
@@ -35,7 +46,7 @@ _PORT: Final = click.IntRange(1, 65_535)
 @click.option("--clickhouse-port", type=_PORT, help="Port of ClickHouse.  [default: the last one, or any]")
 @click.option(
     "--data-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=_Folder(file_okay=False, path_type=Path),
     help="Folder of tables, logs, addresses and pids; it survives a restart.  [default: .openride]",
 )
 @click.option("--no-replay", is_flag=True, help="Start without the demo's trips.")
@@ -58,6 +69,7 @@ def command(
     settings = Settings()
     _check(settings, workers)
     folder = data_dir or settings.data_dir
+    require_plain_name(folder)
     wanted = WantedPorts(port or settings.web_port, kafka_port, clickhouse_port)
     # A refusal leaves no folder behind; where a stack runs already, its folder says more than its port.
     if not is_locked(folder):
@@ -65,6 +77,7 @@ def command(
     has_demo = not no_replay or Diary.read(folder / Diary.FILE) is not None
     options = StackOptions(folder, workers, replay=not no_replay, currency=CURRENCY if has_demo else None)
     with locked_folder(folder), open_progress() as progress:
+        require_fit(folder)
         for sentence in (*unknown_settings(), *_not_heeded(settings)):
             progress.warn(sentence)
         asyncio.run(_run(options, wanted, settings, progress))

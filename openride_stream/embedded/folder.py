@@ -81,11 +81,23 @@ def is_locked(data_dir: Path) -> bool:
 
 
 def pii_key(data_dir: Path) -> str:
-    """The folder's own key of personal data's HMAC: made once, readable by its owner only."""
+    """The folder's own key of personal data's HMAC: made once, readable by its owner only.
+
+    Raises:
+        ConfigurationError: there is one that is empty or cannot be read.
+    """
     path = data_dir / _PII_KEY_FILE
     if not path.exists():
         write_atomically(path, secrets.token_hex(32))
-    return path.read_text().strip()
+    try:
+        key = path.read_text().strip()
+    except (OSError, ValueError) as error:
+        message = f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}"
+        raise ConfigurationError(message) from error
+    if not key:
+        message = f"{path} is empty: restore it, or remove it for a new key, which makes new pseudonyms"
+        raise ConfigurationError(message)
+    return key
 
 
 def has_pii_key(data_dir: Path) -> bool:
