@@ -8,11 +8,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from openride_stream.embedded.clickhouse.lifetime import UNSAFE_IN_ADDRESS
 from openride_stream.errors import ConfigurationError
 
 METADATA_FILE: Final = "metadata.db"
-# The folder's path stands in URLs, in ClickHouse's configuration and in the engine's arguments.
-_MEANINGFUL: Final = frozenset("?#%&'\"\\")
 _FOLDERS: Final = ("clickhouse", "faust", "logs")
 _FILES: Final = (METADATA_FILE, "pii.key", "ports.json", "replay.json", "stack.json")
 
@@ -21,10 +20,12 @@ def require_plain_name(data_dir: Path) -> None:
     """Check that the folder's whole path can be passed on to every part of the stack.
 
     Raises:
-        ConfigurationError: it holds a character that means something to one of them.
+        ConfigurationError: it holds a character that means something in the address of ClickHouse.
     """
     path = str(data_dir.absolute())
-    odd = sorted({character for character in path if character in _MEANINGFUL or not character.isprintable()})
+    odd = sorted(
+        {character for character in path if character in UNSAFE_IN_ADDRESS or not character.isprintable()}
+    )
     if odd:
         shown = " ".join(ascii(character)[1:-1] for character in odd)
         message = (

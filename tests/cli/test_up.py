@@ -57,7 +57,7 @@ def test_an_empty_name_is_no_folder(tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["a?b=c", "a&b", "50%", "a#b", "o'hara", 'a"b', "a\\b", "a\nb"])
+@pytest.mark.parametrize("name", ["a?b=c", "a&b", "50%", "a#b", "o'hara", "a\\b", "a\nb"])
 def test_a_name_that_means_something_elsewhere_is_refused_and_not_made(tmp_path: Path, name: str) -> None:
     assert "choose one without" in refusal(tmp_path / name)
     assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Final
 
 _PARENT_POLL_S: Final = 0.5
-_UNSAFE_IN_ADDRESS: Final = frozenset("?&#%'\\\n")
+UNSAFE_IN_ADDRESS: Final = frozenset("?&#%'\\\n")
 
 
 class StartError(Exception):
@@ -26,7 +26,7 @@ def claim_folder(folder: Path) -> IO[str]:
     Raises:
         StartError: another process has the folder, or it cannot be written.
     """
-    if _UNSAFE_IN_ADDRESS & set(str(folder)):
+    if UNSAFE_IN_ADDRESS & set(str(folder)):
         msg = f"the folder's name may not contain any of ?&#%'\\: {folder}"
         raise StartError(msg)
     try:
