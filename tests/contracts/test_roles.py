@@ -40,9 +40,9 @@ async def ask(client: Client, endpoint: Endpoint, authorization: str | None) -> 
         ("Bearer", "a token is needed"),
         ("Bearer ", "a token is needed"),
         ("Basic dXNlcjpwYXNz", "a token is needed"),
-        (TOKENS["admin"], "a token is needed"),
-        (f"Bearer {new_token()}", "not known"),
-        (f"Bearer {TOKENS['admin']}x", "not known"),
+        pytest.param(TOKENS["admin"], "a token is needed", id="without Bearer"),
+        pytest.param(f"Bearer {new_token()}", "not known", id="nobody's"),
+        pytest.param(f"Bearer {TOKENS['admin']}x", "not known", id="with a letter more"),
         ("Bearer some-admin", "not known"),
     ],
 )
