@@ -11,7 +11,7 @@ from faust.types import TP
 from openride_stream.events.topics import TOPICS
 from openride_stream.holdings import Place
 from openride_stream.kafka.end_offsets import true_end_offsets
-from openride_stream.kafka.lag import group_lag
+from openride_stream.kafka.lag import PartitionLag, group_lag
 from openride_stream.logs import logging_config
 from openride_stream.metrics import Metrics
 from openride_stream.presence import Presence
@@ -76,7 +76,9 @@ class OpenRideApp(faust.App):
         parking = self.runtime.ingest.parking if self.runtime else None
         # A partition that waits for an operator owes nothing; a restart would not help it.
         return {
-            (lag.topic, lag.partition): Standing(lag.committed, lag.lag > 0 and consumer.owes(tp, lag.end))
+            (lag.topic, lag.partition): Standing(
+                lag.committed, lag.lag > 0 and (consumer.owes(tp, lag.end) or _commit_gone(consumer, lag))
+            )
             for lag in lags
             if (tp := TP(lag.topic, lag.partition)) in ours
             and not (parking and parking.holds(lag.topic, lag.partition))
@@ -129,6 +131,16 @@ class OpenRideApp(faust.App):
 def create_app(settings: Settings) -> OpenRideApp:
     """The application without agents, tables and views: `openride_stream.worker` adds those."""
     return OpenRideApp(settings)
+
+
+def _commit_gone(consumer: Consumer, lag: PartitionLag) -> bool:
+    """Whether the group has forgotten what we committed: the topic was deleted and made again.
+
+    Our position is then one in a log that is no more, perhaps at the very end of the new one; only a restart
+    reads that from its beginning.
+    """
+    ours = consumer.ledger.committable(TP(lag.topic, lag.partition))
+    return ours is not None and (lag.committed or 0) < ours
 
 
 def batch_topic(app: OpenRideApp, name: str) -> Any:

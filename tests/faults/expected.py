@@ -21,6 +21,7 @@ LOWEST_FIRST = 0xFFFF_FFFF_FFFF_FFFF
 Place = tuple[str, int, int]
 Content = tuple[str, int]
 Anonymous = tuple[Place, int]
+Buried = tuple[Place, str, str]
 
 
 def table_of(topic: str) -> str:
@@ -45,12 +46,16 @@ class Table:
 
 @dataclass(slots=True)
 class Expected:
-    """Fed with every record of the log, once."""
+    """Fed with every record of the log, once.
+
+    `bad` is what the dead-letter topics hold; `buried` what their table does, also of topics that are gone.
+    """
 
     bad_class_of: Callable[[Logged], str | None]
     reference: Reference = field(default_factory=lambda: Reference("NGN"))
     tables: defaultdict[str, Table] = field(default_factory=lambda: defaultdict(Table))
     bad: dict[Place, tuple[str, Logged]] = field(default_factory=dict)
+    buried: Counter[Buried] = field(default_factory=Counter)
     _contents_of: defaultdict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
 
     def add(self, records: Iterable[Logged]) -> None:
@@ -60,6 +65,7 @@ class Expected:
                 self._accept(record)
             else:
                 self.bad[record.place] = error, record
+                self.buried[record.place, error, hashlib.sha256(record.value or b"").hexdigest()] += 1
 
     def superseded(self) -> set[Content]:
         """Contents that lost to another content of their event_id."""

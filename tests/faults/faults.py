@@ -102,8 +102,12 @@ def _store(mode: str) -> Fault:
 
 async def broker_away(stage: Stage, step: Step) -> None:
     async with stage.alone_with("broker"):
-        with stage.broker.away(step.target):
+        away = stage.broker.away(step.target)
+        await asyncio.to_thread(away.__enter__)
+        try:
             await asyncio.sleep(step.for_s)
+        finally:
+            await asyncio.to_thread(away.__exit__, None, None, None)
 
 
 FAULTS: dict[str, Fault] = {

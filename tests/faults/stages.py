@@ -8,7 +8,7 @@ from tests.faults.play import Play
 from tests.faults.stage import WORKERS, OneBroker, Stage
 from tests.fixtures.broker import EmbeddedBroker
 
-SCHEDULES_A_STAGE = 6
+SCHEDULES_A_STAGE = 12
 
 
 class Stages:
