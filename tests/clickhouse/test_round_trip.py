@@ -18,10 +18,12 @@ from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.deliveries import Format
 from openride_stream.clickhouse.native import layout_of
 from openride_stream.events.decode import decode
+from openride_stream.events.example import EXECUTION_NAME, example
 from openride_stream.events.records import RecordBatch
+from openride_stream.events.registry import EVENT_SHAPES
 from openride_stream.events.topics import BY_NAME, TOPICS
 from openride_stream.settings import Settings
-from tests.events.batches import NOW_MS, POLICY, FakeRecord
+from tests.events.batches import NOW_MS, POLICY, FakeRecord, topic_of
 from tests.events.strategies import Event, as_bytes, executions, mutated, topic_values
 from tests.fixtures.store import settings_for
 
@@ -64,10 +66,24 @@ def records(draw: st.DrawFn) -> tuple[str, bytes]:
 
 
 def drawn_rows() -> dict[str, list[Row]]:
-    """Accepted rows of `EXAMPLES` drawn records, by table, each with an offset and an identity of its own."""
+    """Accepted rows, by table, each with an offset and an identity of its own: of `EXAMPLES` drawn records,
+    and of one of each type, since a draw need not hit every table.
+    """
     by_table: dict[str, list[Row]] = defaultdict(list)
     identities: set[str] = set()
     offset = 0
+
+    def keep(topic: str, value: bytes) -> None:
+        nonlocal offset
+        offset += 1
+        batch = RecordBatch(topic, 3, [FakeRecord(value, offset, NOW_MS)])
+        for row in decode(batch, POLICY, NOW_MS).rows:
+            if row["event_id"] not in identities:  # a table keeps one row of each
+                identities.add(row["event_id"])
+                by_table[BY_NAME[topic].table].append(row)
+
+    for name in (*EVENT_SHAPES, EXECUTION_NAME):
+        keep(topic_of(name), orjson.dumps(example(name)))
 
     @seed(20260302)  # found once, found always; tests/events searches further
     @hypothesis.settings(
@@ -79,14 +95,7 @@ def drawn_rows() -> dict[str, list[Row]]:
     )
     @given(records())
     def collect(record: tuple[str, bytes]) -> None:
-        nonlocal offset
-        topic, value = record
-        offset += 1
-        batch = RecordBatch(topic, 3, [FakeRecord(value, offset, NOW_MS)])
-        for row in decode(batch, POLICY, NOW_MS).rows:
-            if row["event_id"] not in identities:  # a table keeps one row of each
-                identities.add(row["event_id"])
-                by_table[BY_NAME[topic].table].append(row)
+        keep(*record)
 
     collect()
     return by_table
