@@ -8,13 +8,13 @@ import random
 from dataclasses import dataclass
 from typing import Self
 
-SHORTEST_S = 8.0
-USUAL_S = 9.0
+SHORTEST_S = 7.0
+USUAL_S = 8.0
 LONGEST_S = 20.0
 MOST_STEPS = 7
 
-# How long a fault lasts, in seconds. A worker that is frozen must outlast the session time-out of 6 s to
-# become a zombie: one that thinks it owns partitions which others have taken over.
+# How long a fault lasts, in seconds. A worker that is frozen must outlast the session time-out (6 s at most)
+# to become a zombie: one that thinks it owns partitions which others have taken over.
 LASTS_S: dict[str, tuple[float, float]] = {
     "worker killed": (0.0, 3.0),
     "worker stopped": (0.0, 2.0),

@@ -111,26 +111,53 @@ def audited(play: Play) -> int:
     return int(json.loads(done.stdout)["missing"])
 
 
-# A worker that goes on stands in a log that is no more, and has to notice (after its stall time-out).
-@pytest.mark.parametrize(
-    "living",
-    [pytest.param(True, marks=LONG, id="workers go on"), pytest.param(False, id="workers start anew")],
-)
-def test_a_topic_that_is_deleted_and_made_again_repeats_no_identity(play: Play, living: bool) -> None:
+def test_neither_a_topic_made_again_nor_an_empty_broker_repeats_an_identity(
+    play: Play, broker: EmbeddedBroker
+) -> None:
     play.stage.start(workers=2)
     events = anonymous(12)
     assert play.run(QUIET, events) == []
-    if not living:
-        for worker in play.stage.workers:
-            worker.end(signal.SIGKILL)
+
+    end_all(play)
     asyncio.run(made_again(play, BOOKINGS))
-    if not living:
-        for worker in play.stage.workers:
-            worker.start()
+    start_all(play)
+    assert play.run(QUIET, events) == []
+
+    # As the supervisor of the embedded stack does: who depends on a broker that died starts anew with it.
+    end_all(play)
+    broker.restart()
+    subprocess.run(openride("migrate"), env=play.stage.env, check=True, timeout=120)
+    start_all(play)
+    assert play.run(QUIET, [*events, *stream(13)[:300]]) == []
+    assert identities(play) >= 36
+
+
+@LONG
+def test_a_worker_whose_topic_is_made_again_reads_it_from_its_beginning(play: Play) -> None:
+    """It stands in a log that is no more, and notices after its stall time-out."""
+    play.stage.start(workers=2)
+    events = anonymous(12)
+    assert play.run(QUIET, events) == []
+    asyncio.run(made_again(play, BOOKINGS))
     play.new_log()
     assert play.run(QUIET, events) == []
-    (row,) = asked(play, "SELECT uniqExact(event_id), count() FROM {database}.booking_events FINAL")
-    assert [int(number) for number in row] == [24, 24]
+    assert identities(play) == 24
+
+
+def end_all(play: Play) -> None:
+    for worker in play.stage.workers:
+        worker.end(signal.SIGKILL)
+
+
+def start_all(play: Play) -> None:
+    for worker in play.stage.workers:
+        worker.start()
+    play.new_log()
+
+
+def identities(play: Play) -> int:
+    ((count,),) = asked(play, "SELECT uniqExact(event_id) FROM {database}.booking_events FINAL")
+    return int(count)
 
 
 async def made_again(play: Play, topic: str) -> None:
@@ -147,21 +174,6 @@ async def made_again(play: Play, topic: str) -> None:
         await admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=limits)])
     finally:
         await admin.close()
-
-
-def test_a_broker_replaced_by_an_empty_one_repeats_no_identity(play: Play, broker: EmbeddedBroker) -> None:
-    play.stage.start(workers=2)
-    events = [*anonymous(12), *stream(13)[:400]]
-    assert play.run(QUIET, events) == []
-    # As the supervisor of the embedded stack does: who depends on a broker that died starts anew with it.
-    for worker in play.stage.workers:
-        worker.end(signal.SIGKILL)
-    broker.restart()
-    subprocess.run(openride("migrate"), env=play.stage.env, check=True, timeout=120)
-    for worker in play.stage.workers:
-        worker.start()
-    play.new_log()
-    assert play.run(QUIET, events) == []
 
 
 def test_a_stop_under_load_is_quick_and_leaves_nothing_to_be_read_again(play: Play) -> None:
