@@ -17,6 +17,7 @@ from rich.table import Table
 
 from openride_stream.audit.account import FATES, Account, Fate, totals
 from openride_stream.audit.run import Auditor
+from openride_stream.cli.tables import print_table
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clock import SystemClock
 from openride_stream.embedded.here import settings_here
@@ -32,6 +33,8 @@ _COLUMNS: Final[tuple[tuple[Fate, str], ...]] = (
     ("unchecked", "cannot be checked"),
     ("missing", "missing"),
 )
+# The others have a column when there are any.
+_ALWAYS: Final[frozenset[Fate]] = frozenset({"stored", "dead_lettered", "duplicate", "missing"})
 # More are in --json.
 _SHOWN_GAPS: Final = 50
 
@@ -90,23 +93,27 @@ def _as_json(accounts: Sequence[Account], settings: Settings) -> dict[str, objec
 
 
 def _print_table(accounts: Sequence[Account]) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    counts = totals(accounts)
+    columns = [(fate, name) for fate, name in _COLUMNS if counts[fate] or fate in _ALWAYS]
     table = Table(box=None, pad_edge=False)
     table.add_column("topic")
-    for name in ("consumed", *(name for _, name in _COLUMNS)):
+    for name in ("consumed", *(name for _, name in columns)):
         table.add_column(name, justify="right")
     for topic, group in groupby(accounts, key=lambda account: account.topic):
-        _add_row(table, topic, list(group))
-    _add_row(table, "all", accounts)
-    console.print(table)
+        _add_row(table, topic, list(group), columns)
+    _add_row(table, "all", accounts, columns)
+    print_table(table)
+    console = Console(highlight=False, soft_wrap=True)
     for line in _gaps(accounts):
         console.print(f"[red]missing[/] {escape(line)}")
 
 
-def _add_row(table: Table, name: str, accounts: Sequence[Account]) -> None:
+def _add_row(
+    table: Table, name: str, accounts: Sequence[Account], columns: Sequence[tuple[Fate, str]]
+) -> None:
     counts = totals(accounts)
     consumed = sum(account.consumed for account in accounts)
-    table.add_row(name, f"{consumed:,}", *(f"{counts[fate]:,}" for fate, _ in _COLUMNS))
+    table.add_row(name, f"{consumed:,}", *(f"{counts[fate]:,}" for fate, _ in columns))
 
 
 def _gaps(accounts: Sequence[Account]) -> list[str]:

@@ -16,7 +16,7 @@ import orjson
 from aiochclient import ChClient, ChClientError
 
 from openride_stream.clickhouse.failures import insert_failure, query_failure
-from openride_stream.errors import StoreUnavailable
+from openride_stream.errors import StoreRefused, StoreUnavailable
 from openride_stream.settings import Settings
 
 Param = str | int | float | datetime | date | list[str] | list[int]
@@ -148,10 +148,14 @@ class ClickHouse:
     async def _settings_of_inserts(self) -> dict[str, str]:
         """Rows carry times as milliseconds; newer servers read a bare number as seconds unless told."""
         if self._insert_settings is None:
-            known = await self.select(
-                "SELECT count() AS known FROM system.settings WHERE name = {name:String}",
-                {"name": _RAW_TIMES},
-            )
+            try:
+                known = await self.select(
+                    "SELECT count() AS known FROM system.settings WHERE name = {name:String}",
+                    {"name": _RAW_TIMES},
+                )
+            except StoreRefused as error:
+                # Said of this question, not of the rows, which the sink would take for bad.
+                raise StoreUnavailable(str(error)) from error
             self._insert_settings = _INSERT_SETTINGS | ({_RAW_TIMES: "1"} if known[0]["known"] else {})
         return self._insert_settings
 

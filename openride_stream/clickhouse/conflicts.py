@@ -11,6 +11,7 @@ from openride_stream.clickhouse.client import ClickHouse, Row
 from openride_stream.clickhouse.days import DAY_MS, iso_day
 
 _OVERLAP_S = 180
+_DAY_S = 86_400
 # Ids looked up at once: their set takes about 50 bytes each in the store.
 _SLICE_IDS = 2_000_000
 _CURSOR = "conflicts"
@@ -24,29 +25,39 @@ class Conflicts:
 
     async def find(self) -> int:
         """Look at what came in since the last call; returns how many contents were found to have lost."""
-        since_s, now_s, count = await self._recent()
+        since_s, now_s, count, rounds = await self._recent()
         slices = max(1, -(-count // _SLICE_IDS))
         found = 0
         for number in range(slices):
             contents = await self._conflicting(since_s, slices, number)
             found += await self._supersede(contents)
-        cursor = {"preaggregation": _CURSOR, "day": "1970-01-01", "marks_seen": now_s, "generation": 1}
+        cursor = {
+            "preaggregation": _CURSOR,
+            "day": "1970-01-01",
+            "marks_seen": now_s,
+            "generation": rounds + 1,
+        }
         await self._store.insert(f"{self._store.database}.day_builds", orjson.dumps(cursor))
         return found
 
-    async def _recent(self) -> tuple[int, int, int]:
+    async def _recent(self) -> tuple[int, int, int, int]:
+        """From when on to look, now, how many ids came in since then, and the number of the last round.
+
+        The cursor is that of the last round, not the largest: the store's clock may have been put back. Then
+        nobody knows how long the last round is past, and what came in during a whole day is looked at.
+        """
         database = self._store.database
         rows = await self._store.select(
-            f"SELECT toUInt32(now()) AS now, (SELECT max(marks_seen) FROM {database}.day_builds "
-            f"WHERE preaggregation = '{_CURSOR}') AS cursor"
+            "SELECT toUInt32(now()) AS now, argMax(marks_seen, (generation, built_at)) AS cursor, "
+            f"max(generation) AS rounds FROM {database}.day_builds WHERE preaggregation = '{_CURSOR}'"
         )
-        now_s, cursor_s = int(rows[0]["now"]), int(rows[0]["cursor"] or 0)
-        since_s = max(cursor_s - _OVERLAP_S, 0)
+        now_s, cursor_s, rounds = (int(rows[0][name]) for name in ("now", "cursor", "rounds"))
+        since_s = max(cursor_s - _OVERLAP_S if cursor_s <= now_s else now_s - _DAY_S, 0)
         rows = await self._store.select(
             f"SELECT count() AS ids FROM {database}.event_identities "
             f"WHERE inserted_at >= toDateTime({since_s})"
         )
-        return since_s, now_s, int(rows[0]["ids"])
+        return since_s, now_s, int(rows[0]["ids"]), rounds
 
     async def _conflicting(self, since_s: int, slices: int, number: int) -> list[Row]:
         """Every content of the recent ids that have several, the one that counts first.

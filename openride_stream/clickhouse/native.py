@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from openride_stream.clickhouse.client import ClickHouse, Row
+from openride_stream.errors import StoreRefused, StoreUnavailable
 
 Values = Sequence[Any]
 _Encode = Callable[[Values], bytes]
@@ -185,12 +186,22 @@ def _columns(rows: Sequence[Row], names: set[str]) -> Iterator[tuple[str, Values
 
 
 async def layout_of(store: ClickHouse, table: str) -> Layout:
-    """The layout of a table of the application's database, as the server describes it now."""
-    described = await store.select(
-        "SELECT name, type, default_expression FROM system.columns "
-        "WHERE database = {database:String} AND table = {table:String}",
-        {"database": store.database, "table": table},
-    )
+    """The layout of a table of the application's database, as the server describes it now.
+
+    Raises:
+        StoreUnavailable: the server does not answer, refuses to, or knows no such table.
+    """
+    try:
+        described = await store.select(
+            "SELECT name, type, default_expression FROM system.columns "
+            "WHERE database = {database:String} AND table = {table:String}",
+            {"database": store.database, "table": table},
+        )
+    except StoreRefused as error:
+        raise StoreUnavailable(str(error)) from error
+    if not described:
+        message = f"ClickHouse shows no columns of {store.database}.{table}"
+        raise StoreUnavailable(message)
     return Layout(
         Column.of(row["name"], row["type"], row["default_expression"])
         for row in described

@@ -6,6 +6,7 @@ fails in between was not acked and comes again; rows are idempotent by event_id 
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
@@ -20,6 +21,8 @@ from openride_stream.clock import Clock
 from openride_stream.errors import StoreRefused, Transient
 from openride_stream.metrics import Metrics
 from openride_stream.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 
 class Sink:
@@ -167,11 +170,15 @@ class Sink:
             except Transient as error:
                 await self._away(error, "insert", pause_s)
             else:
+                if not self.available:
+                    logger.warning("ClickHouse is back")
                 self.available = True
                 self._metrics.store_available.set(1)
                 return
 
     async def _away(self, error: Transient, operation: str, pause_s: float) -> None:
+        if self.available:
+            logger.warning("ClickHouse is away: trying again until it is back", extra={"error": str(error)})
         self.available = False
         self.last_error = str(error)
         self._metrics.store_available.set(0)

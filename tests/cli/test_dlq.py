@@ -59,10 +59,11 @@ def test_a_list_for_people_is_masked_tame_and_there_without_clickhouse(bootstrap
     listed = dlq(bootstrap, "list")
     assert listed.exit_code == 0, listed.output
     assert "what was redriven is not known" in listed.stderr
-    first, second = listed.stdout.splitlines()[1:]
-    assert "(not parsed)" in first, "newest first"
+    first, _, second, why = listed.stdout.splitlines()
+    assert f"{TOPIC} 1 " in first, "newest first, and by the words that `show` takes"
     assert "unknown" in second
     assert "trip.started" in second
+    assert why.startswith("    ")
     shown = dlq(bootstrap, "show", TOPIC, "1", "0")
     for text in (listed.output, shown.output, dlq(bootstrap, "stats").output):
         assert PHONE not in text

@@ -250,6 +250,32 @@ async def test_one_delivery_above_the_limit_still_passes(store: ClickHouse, sett
         await asyncio.wait_for(outcome.durable.wait(), 20)
 
 
+async def test_a_store_that_refuses_to_describe_itself_refuses_no_rows(
+    flaky: FlakyStore, settings: Settings
+) -> None:
+    """Asked before the first insert; the answer says nothing about the rows."""
+    refusals = 2
+
+    async def select(sql: str, *given: Any, **more: Any) -> list[dict[str, Any]]:
+        nonlocal refusals
+        if refusals:
+            refusals -= 1
+            message = "Code: 497. DB::Exception: not enough privileges"
+            raise StoreRefused(message, code=497)
+        return await FlakyStore.select(flaky, sql, *given, **more)
+
+    flaky.select = select  # type: ignore[method-assign]
+    async with running(flaky, settings) as sink:
+        layout = await sink.layout("location_events")
+        refusals = 2
+        outcome, row = Outcome(), location()
+        whole = outcome.delivery([row])
+        await sink.write(Delivery.of(whole.table, [row], whole.durable, whole.refused, layout=layout))
+        await asyncio.wait_for(outcome.durable.wait(), 20)
+    assert outcome.refused == []
+    assert await ids(flaky) == [row["event_id"]]
+
+
 async def test_draining_flushes_what_no_limit_would_have(store: ClickHouse, settings: Settings) -> None:
     async with running(store, settings, flush_interval_ms=3_600_000) as sink:
         outcome = Outcome()

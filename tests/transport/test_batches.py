@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from faust.types import TP
 from openride_stream.events.records import RecordBatch
 from openride_stream.settings import Settings
 from openride_stream.stall import Standing
-from tests.fixtures.broker import EmbeddedBroker
 from tests.fixtures.services import required_service
 from tests.transport.reading import (
     PARTITIONS,
@@ -34,25 +32,6 @@ from tests.transport.reading import (
     until,
     until_committed,
 )
-
-
-@pytest.fixture(params=["embedded", pytest.param("apache", marks=pytest.mark.kafka)])
-def bootstrap(request: pytest.FixtureRequest, start_broker: Callable[[], EmbeddedBroker]) -> str:
-    if request.param == "apache":
-        return required_service("OPENRIDE_TEST_KAFKA", "the host:port of an Apache Kafka")
-    return start_broker().bootstrap
-
-
-@pytest.fixture
-async def topic(bootstrap: str) -> str:
-    name = f"transport-{uuid.uuid4()}"
-    await create_topic(bootstrap, name)
-    return name
-
-
-@pytest.fixture
-def settings(bootstrap: str, tmp_path: Path) -> Settings:
-    return reader_settings(bootstrap, f"transport-{uuid.uuid4()}", tmp_path)
 
 
 def numbered(count: int, first: int = 0) -> list[bytes]:

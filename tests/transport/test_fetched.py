@@ -1,40 +1,15 @@
 """What a fetch brought: every record as it was sent, with any header name that a client can send."""
 
 import struct
-from collections.abc import Callable
-from pathlib import Path
-from uuid import uuid4
 
-import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.record.util import calc_crc32c
 
 from openride_stream.settings import Settings
-from tests.fixtures.broker import EmbeddedBroker
-from tests.fixtures.services import required_service
-from tests.transport.reading import ReaderApp, Taken, create_topic, reader_settings, running, until
+from tests.transport.reading import ReaderApp, Taken, running, until
 
 _CRC_AT, _AFTER_CRC = 17, 21
 _MARK = b"QZQZ"
-
-
-@pytest.fixture(params=["embedded", pytest.param("apache", marks=pytest.mark.kafka)])
-def bootstrap(request: pytest.FixtureRequest, start_broker: Callable[[], EmbeddedBroker]) -> str:
-    if request.param == "apache":
-        return required_service("OPENRIDE_TEST_KAFKA", "the host:port of an Apache Kafka")
-    return start_broker().bootstrap
-
-
-@pytest.fixture
-async def topic(bootstrap: str) -> str:
-    name = f"fetched-{uuid4().hex[:8]}"
-    await create_topic(bootstrap, name)
-    return name
-
-
-@pytest.fixture
-def settings(bootstrap: str, tmp_path: Path) -> Settings:
-    return reader_settings(bootstrap, f"group-{uuid4().hex[:8]}", tmp_path)
 
 
 async def send_named(producer: AIOKafkaProducer, topic: str, name: bytes) -> None:

@@ -137,7 +137,7 @@ function spark(figure, points) {
 function caption(figure, points) {
   const text = figure.querySelector("figcaption") ?? figure.appendChild(document.createElement("figcaption"));
   const highest = Math.max(...points.map((point) => point.value));
-  const top = whole.format(highest);
+  const top = points[0].timestamp ? whole.format(highest) : fine.format(highest);
   text.hidden = highest === 0;
   const bucket = RANGES[chosen.range].granularity === "hourly" ? "hour" : "day";
   text.textContent = points[0].timestamp ? `up to ${top} in one ${bucket}` : `up to ${top}`;

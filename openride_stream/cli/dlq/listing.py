@@ -3,18 +3,16 @@
 import asyncio
 import heapq
 from itertools import groupby
+from typing import Any
 
 import click
-import orjson
 
 from openride_stream.cli.dlq.options import AS_JSON, Wanted, filters, masking_key
-from openride_stream.cli.dlq.output import Meter, as_json, as_table
+from openride_stream.cli.dlq.output import Meter, as_json, printable
 from openride_stream.cli.dlq.states import States, open_ledger
 from openride_stream.events.letters import Letter, shown
 from openride_stream.kafka.dlq.reading import open_reader
 from openride_stream.settings import Settings
-
-_SHORT = 120
 
 
 @click.command(name="list")
@@ -48,12 +46,18 @@ async def _list(settings: Settings, wanted: Wanted, *, open_only: bool, limit: i
     if json_:
         as_json({"dead_letters": rows})
         return
-    columns = ("dead_lettered_at", "topic", "partition", "offset", "state", "attempts", "error", "message")
-    cells = [
-        [*(row[column] for column in columns), row["event_type"], row["value_bytes"], _short(row["fields"])]
-        for row in rows
-    ]
-    as_table([*columns, "type", "bytes", "fields"], cells, right=("partition", "offset", "attempts", "bytes"))
+    for row in rows:
+        _print(row)
+    if not rows:
+        click.echo("no dead letters")
+
+
+def _print(row: dict[str, Any]) -> None:
+    """Two lines: what it is and where, as `show` wants it; why it is dead."""
+    place = f"{row['topic']} {row['partition']} {row['offset']}"
+    what = [row["event_type"], f"{row['value_bytes']:,} bytes", f"attempt {row['attempts']}", row["state"]]
+    click.echo(printable(f"{row['dead_lettered_at']}  {place}  {', '.join(filter(None, what))}"))
+    click.echo(printable(f"    {row['error']}: {row['message']}"))
 
 
 async def _newest(settings: Settings, wanted: Wanted, limit: int, states: States | None) -> list[Letter]:
@@ -75,10 +79,3 @@ async def _newest(settings: Settings, wanted: Wanted, limit: int, states: States
                         heapq.heappop(heap)
                 meter.show(reader.read_offsets)
     return [letter for _, _, letter in sorted(heap, reverse=True)]
-
-
-def _short(fields: orjson.Fragment | None) -> str:
-    if fields is None:
-        return "(not parsed)"
-    text = orjson.dumps(fields).decode()
-    return text if len(text) <= _SHORT else f"{text[:_SHORT]}…"

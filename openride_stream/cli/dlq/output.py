@@ -11,6 +11,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from openride_stream.cli.tables import print_table
+
 
 def as_json(document: Any) -> None:
     """Print one JSON document."""
@@ -21,10 +23,10 @@ def as_table(columns: Sequence[str], rows: Iterable[Sequence[object]], right: Se
     """Print a table; `right` names the columns of numbers."""
     table = Table(box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        table.add_column(column, justify="right" if column in right else "left")
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
-    Console(highlight=False).print(table)
+    print_table(table)
 
 
 def printable(cell: object) -> str:

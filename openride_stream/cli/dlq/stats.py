@@ -46,6 +46,9 @@ def command(settings: Settings, wanted: Wanted, json_: bool) -> None:
     if json_:
         as_json({"groups": rows, "total": sum(group.total for group in groups.values())})
         return
+    if not rows:
+        click.echo("no dead letters")
+        return
     columns = ("topic", "error", "event_type", "total", "open", "redriven", "given_up", "oldest", "newest")
     as_table(
         columns,
