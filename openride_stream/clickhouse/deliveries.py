@@ -66,14 +66,14 @@ class Delivery:
         """Serialise decoded rows; `event_timestamp` of each is in milliseconds since the epoch.
 
         With the table's `layout` they are written in Native format; without, or when a value does not fit
-        its column, as JSON, so that the store itself can say which row it refuses and why. Without `again`
-        the rows are kept until they are durable.
+        its column or has none, as JSON, so that the store itself can say which row it refuses and why.
+        Without `again` the rows are kept until they are durable.
         """
         days = frozenset([row["event_timestamp"] // DAY_MS for row in rows])
         given = again or (lambda: rows)
         try:
             native = layout.blocks(rows) if layout else None
-        except (ValueError, TypeError, OverflowError, AttributeError):
+        except (ValueError, TypeError, OverflowError, AttributeError, KeyError):
             native = None
         if native is None:
             body = orjson.dumps(rows)[1:-1]

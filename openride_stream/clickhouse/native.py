@@ -22,6 +22,7 @@ _Encode = Callable[[Values], bytes]
 _NO_UUID: Final = "00000000-0000-0000-0000-000000000000"
 _COMPUTED: Final = object()
 _LARGE_ROWS: Final = 400
+_FEW_TYPES: Final = 6
 _LOW: Final = "LowCardinality(String)"
 
 
@@ -150,8 +151,9 @@ class Layout:
         Raises:
             KeyError: a row has a key that is no column.
         """
-        if len(rows) >= _LARGE_ROWS and len(types := {row.get("event_type") for row in rows}) > 1:
-            # Rows of one type have the same columns, and few of the table's.
+        types = {row.get("event_type") for row in rows} if len(rows) >= _LARGE_ROWS else ()
+        if 1 < len(types) <= _FEW_TYPES:
+            # Rows of one type have the same columns, and few of the table's. Schedules name any type.
             return b"".join(
                 [self._block([row for row in rows if row.get("event_type") == name]) for name in types]
             )

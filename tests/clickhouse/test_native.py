@@ -69,7 +69,22 @@ def test_no_rows_are_no_blocks(layout: Layout) -> None:
     assert layout.blocks([]) == b""
 
 
-def test_a_value_that_fits_no_column_is_left_for_the_store_to_refuse(layout: Layout) -> None:
-    rows = [booking(booking_id="nobody")]
+async def test_a_large_batch_of_any_number_of_types_comes_whole(store: ClickHouse, layout: Layout) -> None:
+    for kinds in (3, 500):
+        rows = [booking(event_type=f"type {number % kinds}", offset=number) for number in range(1000)]
+        await store.insert(f"{store.database}.booking_events", layout.blocks(rows), Format.NATIVE)
+        (found,) = await store.select(
+            "SELECT count() AS rows, uniqExact(event_type) AS types, uniqExact(offset) AS offsets "
+            f"FROM {store.database}.booking_events"
+        )
+        assert found == {"rows": 1000, "types": kinds, "offsets": 1000}
+        await store.execute(f"TRUNCATE TABLE {store.database}.booking_events")
+
+
+@pytest.mark.parametrize("misfit", [{"booking_id": "nobody"}, {"nowhere": 1}, {"partition": -1}])
+def test_a_value_that_fits_no_column_is_left_for_the_store_to_refuse(
+    layout: Layout, misfit: dict[str, Any]
+) -> None:
+    rows = [booking(**misfit)]
     sent = Delivery.of("booking_events", rows, lambda: None, None, layout=layout)  # type: ignore[arg-type]
     assert (sent.format, orjson.loads(sent.body)) == (Format.JSON, rows[0])
