@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,13 @@ def asked(play: Play, sql: str) -> Any:
     return json.loads(play.stage.clickhouse.query(statement))["data"]
 
 
+def retries(play: Play) -> float:
+    """Inserts that the first worker has tried again."""
+    with urllib.request.urlopen(f"{play.stage.workers[0].url}/metrics", timeout=5) as answer:
+        lines = answer.read().decode().splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith("openride_store_retries_total{"))
+
+
 # Code 395 says nothing of the rows; code 6 (a text that is no number) is one that a bad row has as well.
 @pytest.mark.parametrize(
     "expression",
@@ -84,7 +92,9 @@ def test_a_view_that_fails_behind_an_insert_holds_rows_up_and_loses_none(play: P
 
     async def mend() -> None:
         await asyncio.to_thread(play.stage.wait_for, lambda: not play.stage.workers[0].ready(), "trouble")
-        await asyncio.sleep(2)  # retries, each of which stores the rows and fails
+        await asyncio.to_thread(
+            play.stage.wait_for, lambda: retries(play) >= 3, "retries, each storing the rows"
+        )
         play.stage.clickhouse.query(f"DROP VIEW {database}.failing")
 
     async def run() -> None:
