@@ -86,15 +86,26 @@ async def day_states(
     return states
 
 
-def plan(states: Sequence[DayState], start_ms: int, end_ms: int, *, events_only: bool = False) -> Plan:
-    """How to answer for [start_ms, end_ms): from builds where a whole day is clean, else from events."""
+def plan(
+    states: Sequence[DayState],
+    start_ms: int,
+    end_ms: int,
+    *,
+    events_only: bool = False,
+    edges_ms: Sequence[int] = (),
+) -> Plan:
+    """How to answer for [start_ms, end_ms): from builds where a whole day is clean, else from events.
+
+    A build has no parts: a day that one of `edges_ms` cuts is read from events as well.
+    """
     builds: list[tuple[int, int]] = []
     pieces: list[tuple[int, int]] = []
     for state in states:
         first_ms, last_ms = state.day * DAY_MS, (state.day + 1) * DAY_MS
         if last_ms <= start_ms or end_ms <= first_ms:
             continue
-        if state.clean and not events_only and start_ms <= first_ms and last_ms <= end_ms:
+        cut = any(first_ms < edge_ms < last_ms for edge_ms in (start_ms, *edges_ms, end_ms))
+        if state.clean and not events_only and not cut:
             builds.append((state.day, state.generation))
         else:
             pieces.append((max(first_ms, start_ms), min(last_ms, end_ms)))

@@ -4,6 +4,7 @@ The same SELECT fills a pre-aggregated day and answers for a day that has none, 
 depend on which path it took.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
@@ -39,6 +40,11 @@ class PreAggregation:
     def columns(self) -> tuple[str, ...]:
         """The table's columns after `day` and `generation`, in the order of `states_of`."""
         return tuple(name for name, _ in (*self.keys, *self.states))
+
+    def only(self, columns: Sequence[str]) -> Self:
+        """The variant of no more than these columns; its rows are fewer where a key is left out."""
+        keys = tuple(key for key in self.keys if key[0] in columns)
+        return replace(self, keys=keys, states=tuple(state for state in self.states if state[0] in columns))
 
     def states_of(self, database: str, condition: str, *, bucket: str = "toDate(event_timestamp)") -> str:
         """SELECT of the states of the distinct events that meet `condition`, by `bucket` (named day)."""

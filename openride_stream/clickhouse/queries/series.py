@@ -7,20 +7,20 @@ from typing import Final
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.preaggregations import PreAggregation
 from openride_stream.clickhouse.queries.question import Granularity, Question
-from openride_stream.clickhouse.queries.source import all_states, touched
+from openride_stream.clickhouse.queries.source import DAYS, HOURS, all_states, touched
 from openride_stream.clock import utc_from_ms
 
-# `day` is a Date, or a DateTime for hourly series.
+# `span` is a Date, or a DateTime for hourly series.
 BUCKET_SQL: Final[dict[Granularity, str]] = {
-    "hourly": "t.day",
-    "daily": "t.day",
-    "weekly": "toStartOfWeek(t.day, 1)",
-    "monthly": "toStartOfMonth(t.day)",
+    "hourly": "t.span",
+    "daily": "t.span",
+    "weekly": "toStartOfWeek(t.span, 1)",
+    "monthly": "toStartOfMonth(t.span)",
 }
 
 
 def bucket_seconds_sql(granularity: Granularity) -> str:
-    """SQL of the start of the bucket of `t.day`, in seconds since the epoch."""
+    """SQL of the start of the bucket of `t.span`, in seconds since the epoch."""
     return f"toUnixTimestamp(toDateTime({BUCKET_SQL[granularity]}, 'UTC'))"
 
 
@@ -30,7 +30,8 @@ async def distinct_series(
     """The distinct ids of a state column by bucket of the question's granularity, zero-filled."""
     assert question.granularity is not None
     days = await touched(store, preaggregations, question)
-    source = all_states(store.database, preaggregations, days, ("route_id", column), question)
+    spans = HOURS if question.granularity == "hourly" else DAYS
+    source = all_states(store.database, preaggregations, days, question, column=column, spans=spans)
     sql = (
         f"SELECT {bucket_seconds_sql(question.granularity)} AS bucket, uniqExactMerge(t.{column}) AS value "
         f"FROM {question.with_routes(store.database, source.sql)} WHERE {question.here()} GROUP BY bucket"

@@ -1,18 +1,17 @@
 """`GET /v1/metrics/users`."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from openride_stream.clickhouse.client import ClickHouse
-from openride_stream.clickhouse.days import DAY_MS, DayState
+from openride_stream.clickhouse.days import DAY_MS
 from openride_stream.clickhouse.distinct import counted
 from openride_stream.clickhouse.preaggregations import ACTIVE_USERS
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.rounding import percentage
 from openride_stream.clickhouse.queries.series import distinct_series
-from openride_stream.clickhouse.queries.source import all_states, touched
+from openride_stream.clickhouse.queries.source import all_states, touched, windows
 
 # One row a user: the registration that counts (earliest, then smallest event_id), whether a verification
 # came before the end, and the event that made a driver of them.
@@ -60,16 +59,11 @@ FROM
 
 async def users(store: ClickHouse, question: Question) -> dict[str, Any]:
     """Distinct active users before the end, registrations in the range, rates in per cent."""
-    month = _before_the_end(question, 30)
-    days = await touched(store, ACTIVE_USERS, month)
-    windows = (_before_the_end(question, 1), _before_the_end(question, 7), month)
-    (dau, wau, mau), people = await asyncio.gather(
-        asyncio.gather(*(_active(store, window, days) for window in windows)), _people(store, question)
-    )
+    active, people = await asyncio.gather(_active(store, question), _people(store, question))
     answer: dict[str, Any] = {
-        "dau": dau,
-        "wau": wau,
-        "mau": mau,
+        "dau": active["dau"],
+        "wau": active["wau"],
+        "mau": active["mau"],
         "new_registrations": people["new_registrations"],
         "total_users": people["total_users"],
         "kyc_completion_rate": percentage(people["kyc_completed"], people["new_registrations"]),
@@ -80,18 +74,18 @@ async def users(store: ClickHouse, question: Question) -> dict[str, Any]:
     return answer
 
 
-def _before_the_end(question: Question, days: int) -> Question:
-    return replace(question, start_ms=question.end_ms - days * DAY_MS, granularity=None)
-
-
-async def _active(store: ClickHouse, window: Question, days: Mapping[str, Sequence[DayState]]) -> int:
-    source = all_states(store.database, ACTIVE_USERS, days, ("route_id", "users"), window)
+async def _active(store: ClickHouse, question: Question) -> dict[str, Any]:
+    # In one pass over the month: the week and the day before the end are parts of it.
+    day_ms, week_ms, month_ms = (question.end_ms - days * DAY_MS for days in (1, 7, 30))
+    month, spans = replace(question, start_ms=month_ms), windows((day_ms, week_ms))
+    days = await touched(store, ACTIVE_USERS, month)
+    source = all_states(store.database, ACTIVE_USERS, days, month, column="users", spans=spans)
     sql = (
-        f"SELECT uniqExactMerge(t.users) AS active FROM {window.with_routes(store.database, source.sql)} "
-        f"WHERE {window.here()}"
+        "SELECT uniqExactMergeIf(t.users, t.span = 0) AS dau, uniqExactMergeIf(t.users, t.span <= 1) AS wau, "
+        f"uniqExactMerge(t.users) AS mau FROM {month.with_routes(store.database, source.sql)} "
+        f"WHERE {month.here()}"
     )
-    rows = await store.select(sql, {**source.params, **window.params()})
-    return int(rows[0]["active"])
+    return (await store.select(sql, {**source.params, **month.params()}))[0]
 
 
 async def _people(store: ClickHouse, question: Question) -> dict[str, Any]:
