@@ -1,13 +1,15 @@
 """The Faust application: batch transport, topics, and a runtime that lives and dies with it."""
 
+import asyncio
 import gc
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Protocol
 
 import faust
 from aiokafka import TopicPartition
 from faust.types import TP
 
+from openride_stream.delivery import Live as LiveTables
 from openride_stream.events.topics import TOPICS
 from openride_stream.holdings import Place
 from openride_stream.kafka.end_offsets import true_end_offsets
@@ -19,6 +21,27 @@ from openride_stream.runtime import Runtime, worker_name
 from openride_stream.settings import Settings
 from openride_stream.stall import Partition, Standing, watch
 from openride_stream.transport.batches import BatchSchema, Consumer, Transport
+
+
+class Live(LiveTables, Protocol):
+    """The live tables, as the app opens and closes them."""
+
+    async def open(self, runtime: Runtime) -> None:
+        """Connect."""
+        ...
+
+    async def run(self) -> None:
+        """Write and read until cancelled."""
+        ...
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Return when all that was applied is written; False when it was not within `timeout_s`."""
+        ...
+
+    async def close(self) -> None:
+        """Disconnect."""
+        ...
+
 
 EndOffsets = Callable[[Any, Mapping[TP, int]], Awaitable[Mapping[TP, int]]]
 
@@ -32,6 +55,7 @@ class OpenRideApp(faust.App):
         self.settings = settings
         self.metrics = Metrics()
         self.runtime: Runtime | None = None
+        self.live: Live | None = None
         self.true_end_offsets: EndOffsets | None = None
         super().__init__(settings.consumer_group, **(_options(settings) | options))
 
@@ -47,7 +71,11 @@ class OpenRideApp(faust.App):
         """Make what is in flight durable, for as long as a stop or a rebalance can wait."""
         if self.runtime is not None:
             self.runtime.ingest.parking.recall()
-            await self.runtime.sink.drain(self.settings.drain_timeout_s)
+            drains = [open_part.drain(self.settings.drain_timeout_s) for open_part in self._parts_in_flight()]
+            await asyncio.gather(*drains)
+
+    def _parts_in_flight(self) -> list[Any]:
+        return [part for part in (self.running().sink, self.live) if part is not None]
 
     def pause(self, topic: str, partition: int) -> None:
         """Fetch no more of a partition; what waits of it is in `parking`."""
@@ -107,9 +135,18 @@ class OpenRideApp(faust.App):
         self.runtime = await Runtime.open(self.settings, self.metrics)
         self.runtime.ingest.parking.valve = self
         self.true_end_offsets = mended_ends if self.runtime.misreports_end else None
+        live = await self._open_live(self.runtime)
         watching = watch(self, self.runtime.clock, self.settings.stall_timeout_s)
-        self.runtime.start(self.crash, watching, self._presence(self.runtime).run())
+        self.runtime.start(self.crash, watching, self._presence(self.runtime).run(), *live)
         await super().on_start()
+
+    async def _open_live(self, runtime: Runtime) -> list[Coroutine[Any, Any, None]]:
+        """Open the live tables, where there are any; the answer is what keeps them going."""
+        if self.live is None:
+            return []
+        await self.live.open(runtime)
+        runtime.ingest.live = self.live
+        return [self.live.run()]
 
     def _presence(self, runtime: Runtime) -> Presence:
         return Presence(self, runtime.worker, runtime.workers, runtime.clock, self.settings)
@@ -126,6 +163,8 @@ class OpenRideApp(faust.App):
         if self.runtime is not None:
             await self.runtime.close()
             self.runtime = None
+        if self.live is not None:
+            await self.live.close()
 
 
 def create_app(settings: Settings) -> OpenRideApp:

@@ -32,3 +32,8 @@ class SystemClock:
 def utc_from_ms(ms: int) -> datetime:
     """The aware UTC datetime of `ms` milliseconds since the epoch."""
     return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def rfc3339(ms: int) -> str:
+    """The moment of `ms` milliseconds since the epoch as the API writes it: UTC, three places, Z."""
+    return utc_from_ms(ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,7 +1,8 @@
 """From a record batch to its ack: decode, dead letters, live tables, sink.
 
 A batch is acked when each of its records is either a durable row or an acknowledged dead letter, itself a
-durable row of `dead_letters`; nothing else acks it. Whatever fails in between leaves it unacked, and Kafka
+durable row of `dead_letters`, and the changelog has what it adds to the live tables; nothing else acks it.
+Whatever fails in between leaves it unacked, and Kafka
 hands it out again. A batch that opens its partition's circuit waits in `parking`.
 """
 
@@ -29,7 +30,8 @@ from openride_stream.parking import Parking
 logger = logging.getLogger(__name__)
 
 Rows = Sequence[dict[str, Any]]
-LiveTable = Callable[[RecordBatch, Rows], None]
+Watcher = Callable[[RecordBatch, Rows], None]
+Owe = Callable[[], Callable[[], None]]
 
 
 class DeadLetterPublisher(Protocol):
@@ -37,6 +39,17 @@ class DeadLetterPublisher(Protocol):
 
     async def publish(self, topic: str, partition: int, rejects: Sequence[Reject]) -> Sequence[Letter]:
         """Return the dead letters when the broker has acknowledged every one."""
+        ...
+
+
+class Live(Protocol):
+    """The live tables."""
+
+    async def apply(self, batch: RecordBatch, rows: Rows, owe: Owe) -> None:
+        """Take the accepted events of one batch.
+
+        `owe` is called when that leaves something to be written, and its answer once it is.
+        """
         ...
 
 
@@ -64,7 +77,8 @@ class Owed:
 class Ingest:
     """What the nine agents share; one a worker.
 
-    `live` are the live tables, each called once a batch, before anything of the batch can be acked.
+    `live` are the live tables: a batch is acked once what it adds to them is written as well. `watchers`
+    are called once a batch and keep nothing that a restart would lose.
     """
 
     policy: DecodePolicy
@@ -73,7 +87,8 @@ class Ingest:
     metrics: Metrics
     clock: Clock
     parking: Parking
-    live: tuple[LiveTable, ...] = ()
+    watchers: tuple[Watcher, ...] = ()
+    live: Live | None = None
     _late: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def accept(self, batch: RecordBatch, ack: Callable[[], object]) -> None:
@@ -94,10 +109,12 @@ class Ingest:
         self.metrics.batch_records.observe(len(batch))
         self.metrics.records_read_total.labels(batch.topic).inc(len(batch))
         self.metrics.events_accepted_total.labels(batch.topic).inc(len(decoded.rows))
-        for apply in self.live:
-            apply(batch, decoded.rows)
+        for watch in self.watchers:
+            watch(batch, decoded.rows)
         owed = Owed(lambda: self._durable(started_s, ack))
         handed_over = owed.debt()
+        if self.live is not None:
+            await self.live.apply(batch, decoded.rows, owed.debt)
         if letters := await self._reject(batch, decoded.rejects):
             await self._keep(letters, owed.debt())
         if decoded.rows:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from openride_stream.clock import utc_from_ms
+from openride_stream.clock import rfc3339
 from openride_stream.events.topics import TOPICS
 from openride_stream.metadata.workers import Holding, LiveWorker
 from openride_stream.settings import Settings
@@ -69,7 +69,7 @@ def _worker_json(worker: LiveWorker) -> dict[str, Any]:
         "worker": seat.worker,
         "web": seat.web,
         "version": seat.version,
-        "started_at": _rfc3339(round(seat.started_at.timestamp() * 1000)),
+        "started_at": rfc3339(round(seat.started_at.timestamp() * 1000)),
         "seen_s_ago": round(worker.seen_s_ago, 1),
         "trouble": seat.trouble,
         "lag": lag_of(seat.holdings),
@@ -78,14 +78,10 @@ def _worker_json(worker: LiveWorker) -> dict[str, Any]:
             {
                 "topic": held.topic,
                 "partition": held.partition,
-                "since": _rfc3339(held.since_ms),
+                "since": rfc3339(held.since_ms),
                 "lag": held.lag,
                 "records_per_s": held.records_per_s,
             }
             for held in seat.holdings
         ],
     }
-
-
-def _rfc3339(ms: int) -> str:
-    return utc_from_ms(ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")

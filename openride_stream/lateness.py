@@ -43,7 +43,7 @@ class _Topic:
 
 
 class Lateness:
-    """Keeps two metrics; its `apply` is a `LiveTable`. Used on one event loop."""
+    """Keeps two metrics; its `apply` is a `Watcher`. Used on one event loop."""
 
     def __init__(self, metrics: Metrics, clock: Clock) -> None:
         self._metrics = metrics

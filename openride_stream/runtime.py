@@ -100,7 +100,7 @@ class Runtime:
             contact=BrokerContact(settings, metrics),
             dead_letters=dead_letters,
             sink=sink,
-            ingest=Ingest(policy, sink, dead_letters, metrics, clock, parking, live=(lateness.apply,)),
+            ingest=Ingest(policy, sink, dead_letters, metrics, clock, parking, (lateness.apply,)),
             reconciler=Reconciler(store, metrics, clock, settings),
             misreports_end=misreports,
         )

@@ -147,6 +147,20 @@ class Settings(BaseSettings):
         30.0, gt=0, description="Seconds between two rounds that recompute the days that events have touched."
     )
 
+    # Live tables
+    live_hours: int = Field(
+        6,
+        ge=1,
+        le=48,
+        description="Hours that the live tables remember a trip whose end has not come, and a booking whose "
+        "trip has not started.",
+    )
+    lag_degraded_records: int = Field(
+        100_000,
+        ge=0,
+        description="With more records than this waiting, over all workers, realtime answers say degraded.",
+    )
+
     # Web
     web_host: str = Field("127.0.0.1", description="Address that the web server binds.")
     web_port: int = Field(8097, ge=1, le=65_535, description="Port of the web server.")

@@ -10,9 +10,9 @@ from openride_stream.settings import Settings
 def compose(settings: Settings) -> OpenRideApp:
     """The whole application: agents, live tables, views."""
     app = create_app(settings)
-    tables.register(app)
+    live = tables.register(app)
     agents.register(app)
-    web.register(app)
+    web.register(app, live)
     return app
 
 

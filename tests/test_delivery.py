@@ -261,9 +261,9 @@ async def test_a_row_that_the_store_refuses_is_dead_lettered_with_its_column(
     assert [(row["offset"], row["error"]) for row in await kept(gated)] == [(22, "StoreRefused")]
 
 
-async def test_live_tables_see_each_batch_once_and_before_it_is_acked(ingest: Ingest, acks: Acks) -> None:
+async def test_watchers_see_each_batch_once_and_before_it_is_acked(ingest: Ingest, acks: Acks) -> None:
     seen: list[tuple[int, int, list[int]]] = []
-    ingest.live = (lambda batch, rows: seen.append((batch.first_offset, len(rows), list(acks.done))),)
+    ingest.watchers = (lambda batch, rows: seen.append((batch.first_offset, len(rows), list(acks.done))),)
     for first in (0, 5):
         batch = batch_of(location(), b"{", first=first)
         await ingest.accept(batch, acks.of(batch))
@@ -325,3 +325,32 @@ async def test_a_rebalance_forgets_what_waits(ingest: Ingest, letters: Letters, 
     await ingest.accept(batch, acks.of(batch))  # the partition is ours again: read again, paused again
     assert len(ingest.parking.reasons()) == 1
     assert (letters.published, acks.done) == ([], [])
+
+
+class Changelog:
+    """Live tables whose writes are acknowledged by hand."""
+
+    def __init__(self) -> None:
+        self.unwritten: list[Any] = []
+
+    async def apply(self, batch: RecordBatch, rows: Sequence[Mapping[str, Any]], owe: Any) -> None:
+        assert batch.topic == TOPIC
+        if rows:
+            self.unwritten.append(owe())
+
+
+async def test_a_batch_is_acked_when_the_changelog_of_the_live_tables_has_it_as_well(
+    ingest: Ingest, gated: GatedStore, acks: Acks
+) -> None:
+    live = ingest.live = Changelog()
+    batch = batch_of(location(), location())
+    await ingest.accept(batch, acks.of(batch))
+    assert await ingest.sink.drain(DEADLINE_S)
+    assert await stored(gated) == [0, 1]
+    assert acks.done == []
+    (written,) = live.unwritten
+    written()
+    assert acks.done == [0]
+    only_bad = batch_of(b"{", first=2)
+    await ingest.accept(only_bad, acks.of(only_bad))
+    await acks.until(2)

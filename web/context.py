@@ -10,6 +10,7 @@ from openride_stream.clock import Clock
 from openride_stream.metadata.workers import LiveWorker
 from openride_stream.metrics import Metrics
 from openride_stream.settings import Settings
+from tables.realtime import Figures
 from web.problems import unavailable
 
 
@@ -109,6 +110,23 @@ class GroupMember(Protocol):
         ...
 
 
+class LiveView(Protocol):
+    """The live tables."""
+
+    @property
+    def as_of_ms(self) -> int | None:
+        """Up to when they hold everything (ms since the epoch); None while they are first read."""
+        ...
+
+    def figures(self, now_ms: int, currency: str) -> Figures:
+        """The realtime figures at `now_ms` (since the epoch), revenue in `currency`."""
+        ...
+
+    def trouble(self, now_ms: int) -> str | None:
+        """Why they may be incomplete; None when they are whole."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """Passed to every view. `current` gives the runtime between start and stop, else None."""
@@ -116,6 +134,7 @@ class Context:
     settings: Settings
     metrics: Metrics
     group: GroupMember
+    live: LiveView
     current: Callable[[], WebRuntime | None]
 
     @property

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from openride_stream.app import OpenRideApp
 from openride_stream.transport.batches import Consumer
+from tables.live import LiveTables
 from web.context import Progress
 
 
@@ -12,6 +13,7 @@ class FaustGroup:
     """`GroupMember` over a Faust app. Safe to ask at any moment, started or not."""
 
     app: OpenRideApp
+    live: LiveTables
 
     def trouble(self) -> str | None:
         """Why the worker has no settled partitions now; None when it has (it may own none of them)."""
@@ -30,5 +32,5 @@ class FaustGroup:
         return Progress(
             {(tp.topic, tp.partition): lag for tp, lag in consumer.lag_records().items()},
             consumer.last_commit_age_s(),
-            {name: len(table) for name, table in self.app.tables.items()},
+            self.live.sizes(),
         )

@@ -1,13 +1,14 @@
 """Every endpoint of the application, listed explicitly."""
 
 from web.endpoint import Endpoint
-from web.views import dead_letters, health, metrics, openapi, page, prometheus, workers
+from web.views import dead_letters, health, metrics, openapi, page, prometheus, realtime, workers
 
 
 def all_endpoints() -> tuple[Endpoint, ...]:
     """The declarations, in the order of the documentation."""
     declared = (
         *metrics.ENDPOINTS,
+        *realtime.ENDPOINTS,
         *health.endpoints(),
         *prometheus.endpoints(),
         *workers.ENDPOINTS,

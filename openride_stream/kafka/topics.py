@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -10,6 +11,7 @@ from aiokafka.errors import for_code
 from openride_stream.errors import BrokerUnavailable, ConfigurationError
 from openride_stream.events.topics import TOPICS
 from openride_stream.kafka.admin import open_admin, partition_counts
+from openride_stream.kafka.changelog import LIVE_MAX_MESSAGE_BYTES, LIVE_TOPIC
 from openride_stream.settings import Settings
 
 # A record over settings.max_record_bytes has to reach us, so that it is dead-lettered with a reason
@@ -17,10 +19,22 @@ from openride_stream.settings import Settings
 SOURCE_MAX_MESSAGE_BYTES: Final = 2 * 1024 * 1024
 DEAD_LETTER_MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 
+# Events may lie an hour ahead, and clocks differ.
+_LIVE_SPARE_HOURS: Final = 2
+_HOUR_MS: Final = 3_600_000
+
 _KNOWN_ATTEMPTS: Final = 100
 _KNOWN_INTERVAL_S: Final = 0.1
 _NO_ERROR: Final = 0
 _TOPIC_ALREADY_EXISTS: Final = 36
+
+
+class Kept(Enum):
+    """How long a topic's records are kept."""
+
+    AS_THE_BROKER_SAYS = auto()
+    AS_DEAD_LETTERS = auto()
+    AS_LIVE_TABLES = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +43,17 @@ class TopicPlan:
 
     name: str
     max_message_bytes: int
-    holds_dead_letters: bool = False
+    kept: Kept = Kept.AS_THE_BROKER_SAYS
 
 
 def planned_topics() -> tuple[TopicPlan, ...]:
-    """The nine source topics, then their nine dead-letter topics."""
+    """The nine source topics, their nine dead-letter topics, and the changelog of the live tables."""
     sources = tuple(TopicPlan(topic.name, SOURCE_MAX_MESSAGE_BYTES) for topic in TOPICS)
     dead_letters = tuple(
-        TopicPlan(topic.dead_letter_topic, DEAD_LETTER_MAX_MESSAGE_BYTES, True) for topic in TOPICS
+        TopicPlan(topic.dead_letter_topic, DEAD_LETTER_MAX_MESSAGE_BYTES, Kept.AS_DEAD_LETTERS)
+        for topic in TOPICS
     )
-    return sources + dead_letters
+    return (*sources, *dead_letters, TopicPlan(LIVE_TOPIC, LIVE_MAX_MESSAGE_BYTES, Kept.AS_LIVE_TABLES))
 
 
 async def create_topics(settings: Settings) -> list[str]:
@@ -101,9 +116,15 @@ async def _create(admin: AIOKafkaAdminClient, plans: list[TopicPlan], settings: 
 
 def _new_topic(plan: TopicPlan, settings: Settings) -> NewTopic:
     configs = {"max.message.bytes": str(plan.max_message_bytes)}
-    if plan.holds_dead_letters:
+    if plan.kept is Kept.AS_DEAD_LETTERS:
         # Kafka's usual week would end before anybody has looked; events keep the broker's own retention.
         configs["retention.ms"] = str(settings.retention_dead_letters_days * 86_400_000)
+    elif plan.kept is Kept.AS_LIVE_TABLES:
+        configs |= {
+            "retention.ms": str((settings.live_hours + _LIVE_SPARE_HOURS) * _HOUR_MS),
+            # Only whole segments are deleted, and a day of them would be read at every start.
+            "segment.ms": str(_HOUR_MS),
+        }
     return NewTopic(
         plan.name,
         num_partitions=settings.topic_partitions,

@@ -91,7 +91,7 @@ def test_missing_topics_are_named_with_the_command_that_makes_them(
     monkeypatch.setenv("OPENRIDE_KAFKA_BOOTSTRAP_SERVERS", fresh_kafka)
     findings = json.loads(run("--json").output)
     topics = [finding for finding in findings if finding["check"] == "topics"]
-    assert len(topics) == 18
+    assert len(topics) == 19
     assert {finding["advice"] for finding in topics} == {"run `openride migrate`"}
 
 

@@ -5,14 +5,15 @@ from openride_stream.embedded.ports import LOOPBACK, free_port
 from openride_stream.errors import BrokerUnavailable, ConfigurationError
 from openride_stream.events.topics import TOPICS
 from openride_stream.kafka.admin import cluster_id, open_admin, partition_counts
+from openride_stream.kafka.changelog import LIVE_TOPIC
 from openride_stream.kafka.topics import create_topics, partition_problems, planned_topics
 from openride_stream.settings import Settings
 
 
 async def test_every_topic_and_its_dead_letter_topic_is_created_once(settings: Settings) -> None:
     created = await create_topics(settings)
-    assert len(created) == 18
-    assert set(created) == {t.name for t in TOPICS} | {f"{t.name}.dlq" for t in TOPICS}
+    assert len(created) == 19
+    assert set(created) == {t.name for t in TOPICS} | {f"{t.name}.dlq" for t in TOPICS} | {LIVE_TOPIC}
     assert await create_topics(settings) == []
     async with open_admin(settings.kafka_bootstrap_servers) as admin:
         counts = await partition_counts(admin)

@@ -6,6 +6,7 @@ from pydantic import SecretStr
 from openride_stream.app import create_app
 from openride_stream.errors import ConfigurationError
 from openride_stream.settings import Settings
+from tables.live import LiveTables
 from tests.fixtures.web import Site, StartSite
 from web import register
 from web.auth import is_loopback, warn_open
@@ -23,12 +24,12 @@ def test_a_network_address_is_refused_by_the_setting_that_names_it(host: str) ->
     with pytest.raises(
         ConfigurationError, match=r"OPENRIDE_WEB_HOST.*OPENRIDE_API_TOKENS.*openride token new"
     ):
-        register(app)
+        register(app, LiveTables(app.settings))
 
 
 async def test_an_address_that_fausts_command_line_gives_is_refused_as_well() -> None:
     app = create_app(settings_on("127.0.0.1"))
-    register(app)
+    register(app, LiveTables(app.settings))
     app.conf.web_bind = "0.0.0.0"
     server = app.web.web_app
     server.freeze()
@@ -39,7 +40,7 @@ async def test_an_address_that_fausts_command_line_gives_is_refused_as_well() ->
 async def test_a_network_address_is_served_with_tokens() -> None:
     entry = entry_of("grafana", "viewer", new_token()).text()
     app = create_app(settings_on("0.0.0.0").model_copy(update={"api_tokens": SecretStr(entry)}))
-    register(app)
+    register(app, LiveTables(app.settings))
     assert warn_open not in app.web.web_app.on_startup
 
 
@@ -49,7 +50,7 @@ def test_tokens_that_cannot_be_read_are_refused_at_start_and_not_repeated() -> N
         settings_on("127.0.0.1").model_copy(update={"api_tokens": SecretStr(f"me:admin:{secret}")})
     )
     with pytest.raises(ConfigurationError, match=r"OPENRIDE_API_TOKENS: entry 1") as caught:
-        register(app)
+        register(app, LiveTables(app.settings))
     assert secret not in str(caught.value)
 
 
@@ -93,6 +94,6 @@ async def test_the_open_api_is_said_once_in_the_log(
 
 async def test_registering_serves_the_registry_and_nothing_of_fausts_own() -> None:
     app = create_app(settings_on("127.0.0.1"))
-    register(app)
+    register(app, LiveTables(app.settings))
     served = {route.resource.canonical for route in (await app.web.wsgi()).router.routes() if route.resource}
     assert served == {endpoint.path for endpoint in all_endpoints()}

@@ -8,6 +8,7 @@ from faust.types import TP
 
 from openride_stream.app import OpenRideApp, create_app
 from openride_stream.settings import Settings
+from tables.live import LiveTables
 from web.context import Progress
 from web.group import FaustGroup
 
@@ -33,13 +34,13 @@ def settle(app: OpenRideApp) -> None:
 
 
 async def test_an_app_that_never_joined_is_not_settled(app: OpenRideApp) -> None:
-    group = FaustGroup(app)
+    group = FaustGroup(app, LiveTables(app.settings))
     assert "not joined" in str(group.trouble())
     assert group.progress() == Progress()
 
 
 async def test_a_rebalance_unsettles_until_it_is_over(app: OpenRideApp) -> None:
-    group = FaustGroup(app)
+    group = FaustGroup(app, LiveTables(app.settings))
     app.rebalancing_count, app.rebalancing = 1, True
     assert "reassigned" in str(group.trouble())
     settle(app)
@@ -54,7 +55,12 @@ async def test_lag_is_log_end_less_committed_of_what_is_ours(
     monkeypatch.setattr(consumer, "highwater", ends.get)
     consumer._committed_offset.update({TP(TRIPS, 0): 8, TP(TRIPS, 1): 5})
     # Never fetched: unknown. Never committed: the whole log. No batch topic: not ours to report.
-    assert FaustGroup(app).progress().lag_records == {(TRIPS, 0): 2, (TRIPS, 1): 0, (TRIPS, 3): 7}
+    progress = FaustGroup(app, LiveTables(app.settings)).progress()
+    assert progress.lag_records == {
+        (TRIPS, 0): 2,
+        (TRIPS, 1): 0,
+        (TRIPS, 3): 7,
+    }
 
 
 async def test_the_age_of_the_last_commit_is_unknown_before_the_first(
@@ -66,7 +72,7 @@ async def test_the_age_of_the_last_commit_is_unknown_before_the_first(
         return bool(offsets)
 
     monkeypatch.setattr(consumer._thread, "commit", commit)
-    group = FaustGroup(app)
+    group = FaustGroup(app, LiveTables(app.settings))
     assert group.progress().last_commit_age_s is None
     await consumer._commit({})
     assert group.progress().last_commit_age_s is None

@@ -1,0 +1,63 @@
+"""A row of the changelog: what one batch added to the live tables, as bytes.
+
+A version byte, the earliest moment (ms since the epoch, int64) and the number of series; then for each
+series its number, how many facts, and their columns one after the other, `at` as milliseconds after that
+moment (uint32). Little-endian. A worker that does not know the version skips the row: it is of a newer one.
+"""
+
+import struct
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from tables.series import BY_NUMBER, Facts, Series
+
+VERSION: Final = 1
+_HEAD: Final = struct.Struct("<BqB")
+_SERIES: Final = struct.Struct("<BI")
+
+
+def encoded(added: Mapping[Series, Facts]) -> bytes:
+    """The row of facts that are at most 49 days apart; none of the series is empty."""
+    base_ms = min(int(seen["at"].min()) for seen in added.values())
+    parts = [_HEAD.pack(VERSION, base_ms, len(added))]
+    for series, seen in added.items():
+        parts += [
+            _SERIES.pack(series.number, len(seen)),
+            seen["id"].tobytes(),
+            (seen["at"] - base_ms).astype("<u4").tobytes(),
+            *(seen[name].tobytes() for name, _ in series.columns),
+        ]
+    return b"".join(parts)
+
+
+def decoded(row: bytes) -> dict[Series, Facts]:
+    """The facts of a row; nothing when it is of another version.
+
+    Raises:
+        ValueError: these bytes are no row.
+    """
+    try:
+        version, base_ms, count = _HEAD.unpack_from(row)
+        return _series(row, base_ms, count) if version == VERSION else {}
+    except (struct.error, KeyError, ValueError) as error:
+        message = f"not a row of live tables: {error}"
+        raise ValueError(message) from error
+
+
+def _series(row: bytes, base_ms: int, count: int) -> dict[Series, Facts]:
+    found: dict[Series, Facts] = {}
+    place = _HEAD.size
+    for _ in range(count):
+        number, length = _SERIES.unpack_from(row, place)
+        place += _SERIES.size
+        series = BY_NUMBER[number]
+        seen = np.empty(length, series.dtype)
+        for name, kind in (("id", "<u8"), ("at", "<u4"), *series.columns):
+            column = np.frombuffer(row, kind, length, place)
+            place += column.nbytes
+            seen[name] = column
+        seen["at"] += base_ms
+        found[series] = seen
+    return found

@@ -1,0 +1,111 @@
+"""The realtime figures of the contract, from the live state.
+
+Every window ends at the clock, to the millisecond.
+"""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+import numpy as np
+
+from openride_stream.events.topics import Tier
+from tables.series import (
+    BOOKINGS,
+    DRIVERS,
+    ENDED,
+    EVENTS,
+    HOUR_MS,
+    QUEUED,
+    REVENUE,
+    RIDERS,
+    STARTED,
+    code_of,
+)
+from tables.sightings import TIERS
+from tables.state import LiveState
+
+ACTIVE_MS: Final = 300_000
+_RATE_MS: Final = 60_000
+_CENT: Final = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class QueueTimes:
+    """How long the executions of one schedule tier waited, over the last hour."""
+
+    count: int
+    p50_ms: float
+    p95_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the contract's realtime answer says of events; money is a decimal string."""
+
+    active_users: int
+    active_drivers: int
+    active_trips: int
+    bookings_last_hour: int
+    revenue_last_hour: str
+    avg_wait_time_minutes: float
+    queue_times: dict[Tier, QueueTimes]
+    events_per_second: float
+
+
+def figures(state: LiveState, now_ms: int, currency: str) -> Figures:
+    """The figures at `now_ms` (ms since the epoch); `currency` is the one that revenue is summed in."""
+    state.settle(now_ms)
+    drivers = state.facts(DRIVERS, now_ms, ACTIVE_MS)["id"]
+    users = np.union1d(state.facts(RIDERS, now_ms, ACTIVE_MS)["id"], drivers)
+    return Figures(
+        active_users=len(users),
+        active_drivers=len(drivers),
+        active_trips=_active_trips(state, now_ms),
+        bookings_last_hour=len(state.facts(BOOKINGS, now_ms, HOUR_MS)),
+        revenue_last_hour=_revenue(state, now_ms, currency),
+        avg_wait_time_minutes=_average_wait_minutes(state, now_ms),
+        queue_times=_queue_times(state, now_ms),
+        events_per_second=_rounded(
+            int(state.facts(EVENTS, now_ms, _RATE_MS)["weight"].sum()) / (_RATE_MS / 1000)
+        ),
+    )
+
+
+def _active_trips(state: LiveState, now_ms: int) -> int:
+    ended = state.facts(ENDED, now_ms)["id"]
+    return int(np.isin(state.facts(STARTED, now_ms)["id"], ended, invert=True).sum())
+
+
+def _revenue(state: LiveState, now_ms: int, currency: str) -> str:
+    confirmed = state.facts(REVENUE, now_ms, HOUR_MS)
+    # Summed by Python: 64 bits might not hold it.
+    cents = sum(confirmed["cents"][confirmed["currency"] == code_of(currency)].tolist())
+    return str((Decimal(cents) / 100).quantize(_CENT))
+
+
+def _average_wait_minutes(state: LiveState, now_ms: int) -> float:
+    started, created = state.facts(STARTED, now_ms, HOUR_MS), state.facts(BOOKINGS, now_ms)
+    if not len(started) or not len(created):
+        return 0.0
+    places = np.minimum(np.searchsorted(created["id"], started["booking"]), len(created) - 1)
+    waited_ms = (started["at"] - created["at"][places])[created["id"][places] == started["booking"]]
+    waited_ms = waited_ms[waited_ms >= 0]
+    return _rounded(int(waited_ms.sum()) / len(waited_ms) / 60_000) if len(waited_ms) else 0.0
+
+
+def _queue_times(state: LiveState, now_ms: int) -> dict[Tier, QueueTimes]:
+    queued = state.facts(QUEUED, now_ms, HOUR_MS)
+    by_tier = (queued["waited_ms"][queued["tier"] == place] for place in range(len(TIERS)))
+    return dict(zip(TIERS, map(_quantiles, by_tier), strict=True))
+
+
+def _quantiles(waited_ms: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> QueueTimes:
+    if not len(waited_ms):
+        return QueueTimes(0, 0.0, 0.0)
+    p50_ms, p95_ms = np.quantile(waited_ms, (0.5, 0.95)).tolist()
+    return QueueTimes(len(waited_ms), _rounded(p50_ms), _rounded(p95_ms))
+
+
+def _rounded(number: float) -> float:
+    return float(Decimal(number).quantize(_CENT, ROUND_HALF_UP))

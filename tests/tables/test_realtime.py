@@ -1,0 +1,142 @@
+"""The realtime figures, whoever saw what, in whatever order and however often."""
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+import pytest
+
+from openride_stream.clock import SystemClock
+from openride_stream.events.decode import decode
+from openride_stream.events.records import RecordBatch
+from openride_stream.events.registry import TOPIC_OF
+from openride_stream.events.topics import TOPICS
+from tables.changes import decoded, encoded
+from tables.realtime import figures
+from tables.series import BOOKINGS, EVENTS, HOUR_MS
+from tables.sightings import Sightings, sightings
+from tables.state import LiveState
+from tests.events.batches import POLICY, FakeRecord
+from tests.reference.realtime import realtime
+from tests.tables.rides import Event, moved, some_hours
+
+LIVE_HOURS = 6
+LIVE_MS = LIVE_HOURS * HOUR_MS
+TOPIC_OF_TIER = {topic.tier: topic.name for topic in TOPICS}
+NOW_MS = SystemClock().now_ms()
+
+
+def topic_of(event: Event) -> str:
+    tier = event.get("schedule_type")
+    return TOPIC_OF_TIER[tier] if tier else TOPIC_OF[event["event_type"]].name
+
+
+def seen(events: Sequence[Event]) -> Sightings:
+    """What a worker sees that reads `events`, all of one topic, as one batch."""
+    topic = topic_of(events[0])
+    records = [FakeRecord(orjson.dumps(event), place, NOW_MS) for place, event in enumerate(events)]
+    found = decode(RecordBatch(topic, 0, records), POLICY, NOW_MS)
+    assert found.rejects == []
+    return sightings(topic, found.rows, NOW_MS, LIVE_MS)
+
+
+def of_type(event_type: str, count: int, seed: int = 1) -> list[Event]:
+    events = some_hours(seed, NOW_MS, count * 30)
+    return [event for event in events if event["event_type"] == event_type][:count]
+
+
+def changelog(events: Iterable[Event], rng: random.Random) -> list[bytes]:
+    """What workers write who read `events` in batches of any size, everything twice."""
+    by_topic: dict[str, list[Event]] = {}
+    for event in events:
+        by_topic.setdefault(topic_of(event), []).append(event)
+    written = []
+    for ordered in by_topic.values():
+        for _ in range(2):
+            rng.shuffle(ordered)
+            start = 0
+            while start < len(ordered):
+                size = rng.choice([1, 7, 150])
+                if added := seen(ordered[start : start + size]):
+                    written.append(encoded(added))
+                start += size
+    rng.shuffle(written)
+    return written
+
+
+def flat(nested: dict[str, Any], path: str = "") -> dict[str, Any]:
+    flattened: dict[str, Any] = {}
+    for name, value in nested.items():
+        flattened |= flat(value, f"{path}{name}.") if isinstance(value, dict) else {path + name: value}
+    return flattened
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_figures_are_those_of_the_distinct_events(seed: int) -> None:
+    events = some_hours(seed, NOW_MS)
+    state = LiveState(LIVE_MS)
+    for place, row in enumerate(changelog(events, random.Random(seed))):
+        state.add(decoded(row), NOW_MS)
+        if place % 50 == 0:
+            state.settle(NOW_MS)
+    # The clock goes on: windows move with it, and come to what lay ahead.
+    for later_ms in (0, 1, 45_000, 10 * 60_000, 70 * 60_000, 5 * HOUR_MS, 9 * HOUR_MS):
+        for currency in ("NGN", "KES"):
+            answer = asdict(figures(state, NOW_MS + later_ms, currency))
+            expected = realtime(events, NOW_MS + later_ms, currency, LIVE_HOURS)
+            assert flat(answer) == {
+                name: value if isinstance(value, str) else pytest.approx(value, abs=0.0051)
+                for name, value in flat(expected).items()
+            }, later_ms
+    assert set(state.sizes().values()) == {0}, "everything is forgotten in the end"
+
+
+def test_an_event_counts_from_its_moment_on_and_leaves_its_window_to_the_millisecond() -> None:
+    at_ms = NOW_MS + 60_000
+    (booking,) = of_type("booking.created", 1)
+    state = LiveState(LIVE_MS)
+    state.add(seen([moved(booking, at_ms)]), NOW_MS)
+
+    def bookings(now_ms: int) -> int:
+        return figures(state, now_ms, "NGN").bookings_last_hour
+
+    assert [bookings(ms) for ms in (NOW_MS, at_ms - 1, at_ms)] == [0, 0, 1]
+    assert [bookings(at_ms + HOUR_MS - 1), bookings(at_ms + HOUR_MS)] == [1, 0]
+    assert state.sizes()[BOOKINGS.name] == 1, "its trip may still start"
+
+
+def test_someone_seen_now_and_ahead_of_the_clock_is_active_now() -> None:
+    (ping,) = of_type("driver.location.updated", 1)
+    later = ping | {"event_id": "8a1f6a0e-3d1c-4f1e-9f43-0b6f6f0f3c99"}
+    state = LiveState(LIVE_MS)
+    state.add(seen([moved(ping, NOW_MS - 1000)]), NOW_MS)
+    state.add(seen([moved(later, NOW_MS + 600_000)]), NOW_MS)
+    assert figures(state, NOW_MS, "NGN").active_drivers == 1
+
+
+def test_large_batches_are_sampled_and_the_rate_stays_right() -> None:
+    pings = [moved(ping, NOW_MS - 30_000) for ping in of_type("driver.location.updated", 4000)]
+    state = LiveState(LIVE_MS)
+    # One half is read as one large batch, the other as middling ones, and some of both once more.
+    middling = [pings[start : start + 900] for start in range(2000, 4000, 900)]
+    for batch in (pings[:2000], *middling, pings[1000:2099]):
+        state.add(seen(batch), NOW_MS)
+    rate = figures(state, NOW_MS, "NGN").events_per_second
+    assert state.sizes()[EVENTS.name] < 2000
+    assert rate == pytest.approx(4000 / 60, rel=0.1)
+
+
+def test_history_adds_nothing() -> None:
+    for event in some_hours(4, NOW_MS, 100):
+        assert seen([moved(event, NOW_MS - 7 * HOUR_MS)]) == {}
+
+
+def test_a_row_of_another_version_is_skipped_and_garbage_is_named() -> None:
+    row = encoded(seen([moved(of_type("trip.started", 1)[0], NOW_MS)]))
+    assert decoded(row)
+    assert decoded(b"\x02" + row[1:]) == {}
+    for broken in (b"", b"\x01", row[:-3], row[:10] + b"\xff" + row[11:]):
+        with pytest.raises(ValueError, match="not a row of live tables"):
+            decoded(broken)

@@ -1,0 +1,66 @@
+"""How the system as a whole is doing, as any worker can tell: the contract's `system_health`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from openride_stream.errors import MetadataUnavailable
+from openride_stream.fleet import Fleet, lag_of
+from web.context import Context, WebRuntime
+
+Level = Literal["healthy", "degraded", "critical"]
+
+# A worker reports itself every heartbeat; one that missed two is in trouble or gone.
+_MISSED_HEARTBEATS: Final = 2.5
+_NAMED_PARTITIONS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SystemHealth:
+    """`reasons` says why it is not healthy; `consumer_lag` is in records, over all workers."""
+
+    level: Level
+    reasons: list[str]
+    consumer_lag: int
+
+
+async def system_health(context: Context, runtime: WebRuntime) -> SystemHealth:
+    """Look at everything once: the way in, the store, the workers and what they hold."""
+    grave = [trouble for trouble in (runtime.contact.trouble, _store_trouble(runtime)) if trouble]
+    slight = list(runtime.paused)
+    if (trouble := context.live.trouble(runtime.clock.now_ms())) is not None:
+        slight.append(trouble)
+    try:
+        fleet = Fleet.of(await runtime.workers.alive(), context.settings)
+    except MetadataUnavailable as error:
+        lag = sum(context.group.progress().lag_records.values())
+        slight.append(f"other workers are not known of: {error}")
+    else:
+        lag = sum(lag_of(worker.seat.holdings) for worker in fleet.workers)
+        slight += _fleet_troubles(fleet, context.settings.broker_heartbeat_interval_s)
+    if lag > context.settings.lag_degraded_records:
+        slight.append(f"{lag} records wait to be read and stored")
+    level: Level = "critical" if grave else "degraded" if slight else "healthy"
+    return SystemHealth(level, grave + slight, lag)
+
+
+def _store_trouble(runtime: WebRuntime) -> str | None:
+    return None if runtime.sink.available else f"ClickHouse takes no rows: {runtime.sink.last_error}"
+
+
+def _fleet_troubles(fleet: Fleet, heartbeat_s: float) -> list[str]:
+    found = []
+    for worker in fleet.workers:
+        if worker.seen_s_ago > heartbeat_s * _MISSED_HEARTBEATS:
+            found.append(f"worker {worker.seat.worker} has not reported for {worker.seen_s_ago:.0f} s")
+        elif worker.seat.trouble:
+            found.append(f"worker {worker.seat.worker}: {worker.seat.trouble}")
+    if fleet.unheld:
+        found.append(f"no worker reads {_named(fleet.unheld)}")
+    return found
+
+
+def _named(partitions: Sequence[tuple[str, int]]) -> str:
+    named = ", ".join(f"{topic}[{number}]" for topic, number in partitions[:_NAMED_PARTITIONS])
+    more = len(partitions) - _NAMED_PARTITIONS
+    return f"{named} and {more} more" if more > 0 else named

@@ -1,0 +1,111 @@
+"""`GET /v1/metrics/realtime`: the last hour over all workers, from the live tables."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from openride_stream.clock import rfc3339
+from openride_stream.events.topics import Tier
+from web.answers import average, count, money
+from web.context import Context
+from web.endpoint import Endpoint
+from web.system_health import system_health
+
+
+class RealtimeQuery(BaseModel):
+    """What may be asked of the realtime figures."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    currency: str | None = Field(
+        None,
+        pattern=r"^[A-Z]{3}$",
+        description="ISO 4217 code that revenue is summed in. Default: OPENRIDE_CURRENCY.",
+    )
+
+
+class QueueTime(BaseModel):
+    """Schedule executions of one tier in the last hour."""
+
+    count: int = count("Distinct executions that told their time in the tier's queue.")
+    p50_ms: float = average("Milliseconds in the queue, median.")
+    p95_ms: float = average("Milliseconds that 95 % of them waited at most.")
+
+
+class Realtime(BaseModel):
+    """`GET /v1/metrics/realtime`; windows end at `timestamp`, to the millisecond, on event time."""
+
+    timestamp: datetime = Field(description="The clock: where every window ends.")
+    as_of: datetime | None = Field(
+        description="Up to when this worker has read what all workers saw; null while it starts."
+    )
+    active_users: int = count("Distinct users that an event of the last 5 minutes names.")
+    active_drivers: int = count("Distinct drivers that an event of the last 5 minutes names as driver_id.")
+    active_trips: int = count(
+        "Trips that have started and not ended; one without an end is forgotten after OPENRIDE_LIVE_HOURS."
+    )
+    bookings_last_hour: int = count("Distinct bookings created in the last hour.")
+    revenue_last_hour: str = money("total price of the bookings confirmed in the last hour.")
+    avg_wait_time_minutes: float = average(
+        "Minutes from booking.created to trip.started, over trips that started in the last hour."
+    )
+    queue_times: dict[Tier, QueueTime] = Field(description="By schedule tier.")
+    events_per_second: float = average(
+        "Distinct events (schedule executions as well) of the last minute, a second."
+    )
+    consumer_lag: int = count("Records that wait to be read and stored, over all workers.")
+    system_health: Literal["healthy", "degraded", "critical"] = Field(
+        description="critical: events are not read or not stored; degraded: figures may be incomplete."
+    )
+    reasons: list[str] = Field(description="Why it is not healthy; empty when it is.")
+
+
+async def _realtime(context: Context, query: RealtimeQuery) -> dict[str, Any]:
+    runtime = context.runtime
+    health = await system_health(context, runtime)
+    now_ms = runtime.clock.now_ms()
+    as_of_ms = context.live.as_of_ms
+    return {
+        "timestamp": rfc3339(now_ms),
+        "as_of": None if as_of_ms is None else rfc3339(as_of_ms),
+        **asdict(context.live.figures(now_ms, query.currency or context.settings.currency)),
+        "consumer_lag": health.consumer_lag,
+        "system_health": health.level,
+        "reasons": health.reasons,
+    }
+
+
+_EXAMPLE: Final = {
+    "timestamp": "2026-11-22T09:00:04.120Z",
+    "as_of": "2026-11-22T09:00:03.902Z",
+    "active_users": 912,
+    "active_drivers": 214,
+    "active_trips": 187,
+    "bookings_last_hour": 431,
+    "revenue_last_hour": "1858700.50",
+    "avg_wait_time_minutes": 4.37,
+    "queue_times": {
+        "mongo_periodic": {"count": 60, "p50_ms": 812.0, "p95_ms": 2310.5},
+        "clickhouse_delayed": {"count": 240, "p50_ms": 95.0, "p95_ms": 410.0},
+        "redis_immediate": {"count": 1890, "p50_ms": 3.0, "p95_ms": 11.25},
+    },
+    "events_per_second": 118.4,
+    "consumer_lag": 12,
+    "system_health": "healthy",
+    "reasons": [],
+}
+
+ENDPOINTS: Final = (
+    Endpoint(
+        "GET",
+        "/v1/metrics/realtime",
+        "viewer",
+        "Now: who is active, trips under way, bookings and revenue of the last hour, queue times, health.",
+        _realtime,
+        request=RealtimeQuery,
+        response=Realtime,
+        example=_EXAMPLE,
+    ),
+)
