@@ -312,6 +312,8 @@ sources.push(
   new Source("ingest", (signal) => Promise.all([readiness(signal), exposition(signal)]), showIngest),
 );
 
+sources.push(new Source("now", (signal) => answer("/v1/metrics/realtime", signal), showNow));
+
 function askAll() {
   for (const source of sources) source.ask();
 }
@@ -398,6 +400,12 @@ function methodItem() {
   bar.append(fill);
   item.append(name, sum, bar);
   return item;
+}
+
+function showNow(found) {
+  answers.now = found;
+  showFigures("now", found);
+  $("now-state").textContent = found.reasons.join("; ");
 }
 
 const rates = [];
