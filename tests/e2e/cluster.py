@@ -52,6 +52,10 @@ class Worker:
         self._process.send_signal(number)
         return self._process.wait(timeout=60)
 
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
