@@ -1,10 +1,13 @@
 """`openride bench ingest` as it is typed, small."""
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
+
+from tests.fixtures.tracing import untraced
 
 FIELDS = {
     "name",
@@ -19,7 +22,8 @@ FIELDS = {
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "openride_stream", "bench", "ingest", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=220, check=False)
+    env = untraced(os.environ)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=220, check=False)
 
 
 @pytest.mark.e2e

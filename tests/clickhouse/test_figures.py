@@ -3,10 +3,13 @@
 import asyncio
 import base64
 import json
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +25,7 @@ from openride_stream.clickhouse.queries.trips import trips
 from openride_stream.clickhouse.queries.users import users
 from openride_stream.clickhouse.reconcile import Reconciler
 from openride_stream.clickhouse.sink import Sink
-from openride_stream.clock import SystemClock
+from openride_stream.clock import SystemClock, utc_from_ms
 from openride_stream.errors import StoreRefused
 from openride_stream.events.decode import decode
 from openride_stream.events.policy import DecodePolicy
@@ -30,10 +33,12 @@ from openride_stream.events.records import RecordBatch
 from openride_stream.events.topics import BY_NAME
 from openride_stream.metrics import Metrics
 from openride_stream.settings import Settings
+from tests.fixtures.tracing import untraced
 from tests.reference.figures import Reference
 
 ENDPOINTS = {"users": users, "bookings": bookings, "payments": payments, "trips": trips}
 NOW_MS = SystemClock().now_ms()
+HOURS_2_MS = 7_200_000
 FIRST_MS = NOW_MS - 40 * DAY_MS
 MIDNIGHT_MS = NOW_MS // DAY_MS * DAY_MS
 
@@ -71,13 +76,17 @@ class Sent:
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bytes]]:
-    """Good records by topic: a few hundred trips, resent in part, with some ids used for two contents."""
-    path = tmp_path_factory.mktemp("replay") / "sent.jsonl"
-    command = [sys.executable, "-m", "openride_stream", "replay", "--dry-run", "--limit", "120"]
-    command += ["--currency", "NGN", "--duplicates", "0.1", "--conflicts", "0.02", "--json-out", str(path)]
-    subprocess.run(command, check=True, capture_output=True)
+    """Good records by topic: a hundred trips, resent in part, with some ids used for two contents.
+
+    They are about now, and about the moments at which the windows of active users of "odd edges" begin.
+    """
+    folder = tmp_path_factory.mktemp("replay")
+    edges = [utc_from_ms(QUESTIONS["odd edges"].end_ms - days * DAY_MS + HOURS_2_MS) for days in (1, 7, 30)]
+    ends = [[], *(["--end", edge.isoformat()] for edge in edges)]
+    replays = [replay(folder, number, end) for number, end in enumerate(ends)]
+    assert [replaying.wait() for replaying in replays] == [0] * len(ends)
     found: dict[str, list[bytes]] = {}
-    for line in path.read_text().splitlines():
+    for line in chain.from_iterable(path.read_text().splitlines() for path in sorted(folder.iterdir())):
         record = json.loads(line)
         if record["bad"] is None and record["topic"].startswith("openride.events."):
             value = (
@@ -87,6 +96,13 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bytes]]:
             )
             found.setdefault(record["topic"], []).append(value)
     return found
+
+
+def replay(folder: Path, number: int, arguments: list[str]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "openride_stream", "replay", "--dry-run", "--currency", "NGN"]
+    command += ["--duplicates", "0.1", "--conflicts", "0.02", "--limit", "30", "--seed", str(number)]
+    command += [*arguments, "--json-out", str(folder / f"{number}.jsonl")]
+    return subprocess.Popen(command, env=untraced(os.environ), stdout=subprocess.DEVNULL)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,9 @@ from openride_stream.events.topics import TOPICS
 from openride_stream.kafka.lag import group_lag
 from openride_stream.kafka.topics import planned_topics
 from openride_stream.settings import Settings
+from tests.fixtures.broker import session_s
 from tests.fixtures.clickhouse import EmbeddedClickHouse
+from tests.fixtures.tracing import untraced
 
 DEADLINE_S = 240.0
 
@@ -73,14 +74,15 @@ class Cluster:
     def __init__(self, folder: Path, bootstrap: str, *, more: dict[str, str] | None = None) -> None:
         self.folder = folder
         self.clickhouse = EmbeddedClickHouse(folder / "clickhouse")
+        session = session_s(bootstrap, 4.0)
         given = {
             "OPENRIDE_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
             "OPENRIDE_CLICKHOUSE_URL": self.clickhouse.url,
             "OPENRIDE_METADATA_URL": f"sqlite+aiosqlite:///{folder}/metadata.db",
             "OPENRIDE_PII_KEY": "a key for tests",
             "OPENRIDE_CONSUMER_GROUP": f"e2e-{os.getpid()}-{free_port()}",
-            "OPENRIDE_BROKER_SESSION_TIMEOUT_S": "6",
-            "OPENRIDE_BROKER_HEARTBEAT_INTERVAL_S": "1.2",
+            "OPENRIDE_BROKER_SESSION_TIMEOUT_S": str(session),
+            "OPENRIDE_BROKER_HEARTBEAT_INTERVAL_S": str(session / 5),
             "OPENRIDE_PREAGGREGATION_INTERVAL_S": "2",
             # The month of trips is longer than locations are kept by default.
             "OPENRIDE_RETENTION_LOCATION_DAYS": "400",
@@ -157,11 +159,6 @@ class Cluster:
         while not condition():
             assert time.monotonic() < deadline, f"no {what}\n{self.logs()}"
             time.sleep(0.1)
-
-
-def untraced(env: Mapping[str, str]) -> dict[str, str]:
-    """An environment whose processes are not traced for coverage, which would halve what they can do."""
-    return {name: value for name, value in env.items() if not name.startswith("COVERAGE_")}
 
 
 def openride(command: str) -> list[str]:

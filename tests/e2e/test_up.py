@@ -18,10 +18,12 @@ import pytest
 from openride_stream.embedded.folder import read_stack
 from openride_stream.embedded.ports import free_port
 from tests.embedded.processes import is_running
+from tests.fixtures.tracing import untraced
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 UP_DEADLINE_S = 240.0
+ENV = untraced(os.environ)
 
 
 class Stack:
@@ -36,7 +38,7 @@ class Stack:
         argv = [*openride("up"), "--no-replay", "--workers", "2", "--port", str(free_port())]
         with self.output.open("wb") as output:
             self._process = subprocess.Popen(
-                [*argv, "--data-dir", str(self.data_dir)], stdout=output, stderr=subprocess.STDOUT
+                [*argv, "--data-dir", str(self.data_dir)], env=ENV, stdout=output, stderr=subprocess.STDOUT
             )
         self.wait_for(lambda: "Ctrl-C stops everything" in self.output.read_text(), "up")
 
@@ -78,7 +80,7 @@ class Stack:
         """Send one event, wait for its row, and return its user."""
         user = str(uuid.uuid4())
         event = {"event_type": "user.registered", "user_id": user, "phone": "+2348012345678", "role": "RIDER"}
-        env = os.environ | {"OPENRIDE_KAFKA_BOOTSTRAP_SERVERS": self.record.kafka}
+        env = ENV | {"OPENRIDE_KAFKA_BOOTSTRAP_SERVERS": self.record.kafka}
         subprocess.run([*openride("emit"), "--json", json.dumps(event)], env=env, check=True, timeout=120)
         self.wait_for(lambda: user in self.users(), "row of the event")
         return user

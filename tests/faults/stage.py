@@ -21,9 +21,10 @@ from tests.fixtures.broker import EmbeddedBroker
 WORKERS = 3
 CLOCKS = Path(__file__).parent / "clocks"
 TRUE_TIME = 0.0
-SHORT_SESSIONS = {
-    "OPENRIDE_BROKER_SESSION_TIMEOUT_S": "4",
-    "OPENRIDE_BROKER_HEARTBEAT_INTERVAL_S": "0.8",
+# The shortest that Kafka allows.
+KAFKA_SESSIONS = {
+    "OPENRIDE_BROKER_SESSION_TIMEOUT_S": "6",
+    "OPENRIDE_BROKER_HEARTBEAT_INTERVAL_S": "1.2",
 }
 OURS = "OPENRIDE_FAULTS_"  # a worker would say that these are no settings
 
@@ -116,9 +117,8 @@ class Stage(Cluster):
     workers: list[KeptWorker]  # type: ignore[assignment]
 
     def __init__(self, folder: Path, broker: Broker, more: dict[str, str] | None = None) -> None:
-        # The embedded broker waits half a session at every join; Kafka allows no session below 6 s.
-        brief = SHORT_SESSIONS if isinstance(broker, OneBroker) else {}
-        super().__init__(folder, broker.bootstrap, more=_impatient() | brief | (more or {}))
+        sessions = {} if isinstance(broker, OneBroker) else KAFKA_SESSIONS
+        super().__init__(folder, broker.bootstrap, more=_impatient() | sessions | (more or {}))
         self.broker = broker
         self.proxy = FaultyProxy(self.clickhouse.url).start()
         self.env = {name: value for name, value in self.env.items() if not name.startswith(OURS)}

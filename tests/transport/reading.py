@@ -23,6 +23,7 @@ from openride_stream.kafka.end_offsets import broker_misreports_end
 from openride_stream.kafka.lag import group_lag
 from openride_stream.settings import Settings
 from openride_stream.transport.batches import Consumer
+from tests.fixtures.broker import session_s
 
 DEADLINE_S = 60.0
 PARTITIONS = 4
@@ -95,13 +96,14 @@ class Taken:
 
 
 def reader_settings(bootstrap: str, group: str, folder: Path) -> Settings:
+    session = session_s(bootstrap, 3.0)
     return Settings(
         _env_file=None,
         kafka_bootstrap_servers=bootstrap,
         consumer_group=group,
         topic_partitions=PARTITIONS,
-        broker_session_timeout_s=6,
-        broker_heartbeat_interval_s=1.2,
+        broker_session_timeout_s=session,
+        broker_heartbeat_interval_s=session / 5,
         data_dir=folder,
     )
 

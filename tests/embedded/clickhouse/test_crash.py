@@ -6,7 +6,7 @@ import random
 
 import aiohttp
 
-KILLS = 15
+KILLS = 10
 WRITERS = 3
 ROWS_PER_BATCH = 500
 
