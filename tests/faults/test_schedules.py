@@ -11,7 +11,9 @@ from tests.faults.stages import Stages
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(420)]
 
 GIVEN = os.environ.get("OPENRIDE_FAULTS_SEED")
-FIRST = int(GIVEN or time.time_ns() // 1_000_000 % 1_000_000 * 100)
+# Processes that share the schedules must agree on them.
+RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"{time.time_ns():x}"
+FIRST = int(GIVEN or int(RUN[-5:], 16) * 100)
 COUNT = int(os.environ.get("OPENRIDE_FAULTS_SCHEDULES") or (1 if GIVEN else 12))
 
 
