@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from redis.asyncio import Redis
 
-from openride_stream.cache import Cache, InProcessCache, RedisCache, open_cache
+from openride_stream.cache import Cache, InProcessCache, open_cache
+from openride_stream.cache.shared import RedisCache
 from openride_stream.clock import SystemClock
 from openride_stream.errors import ConfigurationError
 from openride_stream.metrics import Metrics

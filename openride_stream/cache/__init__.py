@@ -6,12 +6,11 @@ and never the reason for a failed request.
 
 from openride_stream.cache.memory import InProcessCache
 from openride_stream.cache.protocol import Cache, Compute
-from openride_stream.cache.shared import RedisCache
 from openride_stream.clock import Clock
 from openride_stream.metrics import Metrics
 from openride_stream.settings import Settings
 
-__all__ = ["Cache", "Compute", "InProcessCache", "RedisCache", "open_cache"]
+__all__ = ["Cache", "Compute", "InProcessCache", "open_cache"]
 
 
 def open_cache(settings: Settings, metrics: Metrics, clock: Clock) -> Cache:
@@ -20,5 +19,8 @@ def open_cache(settings: Settings, metrics: Metrics, clock: Clock) -> Cache:
     Raises `ConfigurationError` when `redis_url` is no Redis URL.
     """
     if settings.redis_url:
+        # The client is a tenth of what a worker takes to start: only for who has a Redis.
+        from openride_stream.cache.shared import RedisCache
+
         return RedisCache(settings.redis_url, metrics, clock)
     return InProcessCache(metrics, clock, max_bytes=settings.cache_max_bytes)
