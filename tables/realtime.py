@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from openride_stream.events.topics import Tier
+from tables.known import Column
 from tables.series import (
     BOOKINGS,
     DRIVERS,
@@ -56,51 +57,58 @@ class Figures:
 def figures(state: LiveState, now_ms: int, currency: str) -> Figures:
     """The figures at `now_ms` (ms since the epoch); `currency` is the one that revenue is summed in."""
     state.settle(now_ms)
-    drivers = state.facts(DRIVERS, now_ms, ACTIVE_MS)["id"]
-    users = np.union1d(state.facts(RIDERS, now_ms, ACTIVE_MS)["id"], drivers)
+    drivers = state.window(DRIVERS, now_ms, ACTIVE_MS)["id"]
+    riders = state.window(RIDERS, now_ms, ACTIVE_MS)["id"]
     return Figures(
-        active_users=len(users),
+        active_users=len(drivers) + int(np.count_nonzero(~among(riders, drivers))),
         active_drivers=len(drivers),
         active_trips=_active_trips(state, now_ms),
-        bookings_last_hour=len(state.facts(BOOKINGS, now_ms, HOUR_MS)),
+        bookings_last_hour=len(state.window(BOOKINGS, now_ms, HOUR_MS)),
         revenue_last_hour=_revenue(state, now_ms, currency),
         avg_wait_time_minutes=_average_wait_minutes(state, now_ms),
         queue_times=_queue_times(state, now_ms),
         events_per_second=_rounded(
-            int(state.facts(EVENTS, now_ms, _RATE_MS)["weight"].sum()) / (_RATE_MS / 1000)
+            int(state.window(EVENTS, now_ms, _RATE_MS)["weight"].sum()) / (_RATE_MS / 1000)
         ),
     )
 
 
 def _active_trips(state: LiveState, now_ms: int) -> int:
-    ended = state.facts(ENDED, now_ms)["id"]
-    return int(np.isin(state.facts(STARTED, now_ms)["id"], ended, invert=True).sum())
+    ended = state.window(ENDED, now_ms)["id"]
+    return int(np.count_nonzero(~among(state.window(STARTED, now_ms)["id"], ended)))
+
+
+def among(ids: Column, known: Column) -> Column:
+    """Which of `ids` are in `known`, which is sorted."""
+    if not len(known):
+        return np.zeros(len(ids), bool)
+    found: Column = known[np.minimum(np.searchsorted(known, ids), len(known) - 1)] == ids
+    return found
 
 
 def _revenue(state: LiveState, now_ms: int, currency: str) -> str:
-    confirmed = state.facts(REVENUE, now_ms, HOUR_MS)
+    confirmed = state.window(REVENUE, now_ms, HOUR_MS)
     # Summed by Python: 64 bits might not hold it.
     cents = sum(confirmed["cents"][confirmed["currency"] == code_of(currency)].tolist())
     return str((Decimal(cents) / 100).quantize(_CENT))
 
 
 def _average_wait_minutes(state: LiveState, now_ms: int) -> float:
-    started, created = state.facts(STARTED, now_ms, HOUR_MS), state.facts(BOOKINGS, now_ms)
-    if not len(started) or not len(created):
-        return 0.0
-    places = np.minimum(np.searchsorted(created["id"], started["booking"]), len(created) - 1)
-    waited_ms = (started["at"] - created["at"][places])[created["id"][places] == started["booking"]]
+    started, created = state.window(STARTED, now_ms, HOUR_MS), state.window(BOOKINGS, now_ms)
+    known, bookings = created["id"], started["booking"]
+    booked = among(bookings, known)
+    waited_ms = started["at"][booked] - created["at"][np.searchsorted(known, bookings[booked])]
     waited_ms = waited_ms[waited_ms >= 0]
     return _rounded(int(waited_ms.sum()) / len(waited_ms) / 60_000) if len(waited_ms) else 0.0
 
 
 def _queue_times(state: LiveState, now_ms: int) -> dict[Tier, QueueTimes]:
-    queued = state.facts(QUEUED, now_ms, HOUR_MS)
+    queued = state.window(QUEUED, now_ms, HOUR_MS)
     by_tier = (queued["waited_ms"][queued["tier"] == place] for place in range(len(TIERS)))
     return dict(zip(TIERS, map(_quantiles, by_tier), strict=True))
 
 
-def _quantiles(waited_ms: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> QueueTimes:
+def _quantiles(waited_ms: Column) -> QueueTimes:
     if not len(waited_ms):
         return QueueTimes(0, 0.0, 0.0)
     p50_ms, p95_ms = np.quantile(waited_ms, (0.5, 0.95)).tolist()

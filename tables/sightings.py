@@ -20,8 +20,8 @@ from tables.series import (
     Facts,
     Series,
     code_of,
-    facts,
     hashes,
+    made,
 )
 
 Rows = Sequence[Mapping[str, Any]]
@@ -33,7 +33,7 @@ AHEAD_MS: Final = 3_600_000
 
 _EVENT_TIME: Final = itemgetter("event_timestamp")
 _EVENT_ID: Final = itemgetter("event_id")
-_COUNTED_ONE_BY_ONE: Final = 500
+_COUNTED_ONE_BY_ONE: Final = 64
 _PARTIES: Final[Mapping[Domain, tuple[tuple[Series, str], ...]]] = {
     "user": ((RIDERS, "user_id"),),
     "booking": ((RIDERS, "rider_id"), (DRIVERS, "driver_id")),
@@ -88,11 +88,11 @@ def _within(seen: Facts, series: Series, now_ms: int, live_ms: int) -> Facts:
 
 
 def _party(series: Series, field: str, rows: Rows, at: npt.NDArray[np.int64]) -> Facts:
-    return facts(series, hashes([row[field] for row in rows]), at)
+    return made(series, hashes([row[field] for row in rows]), at)
 
 
 def _events(rows: Rows, at: npt.NDArray[np.int64], now_ms: int) -> Facts:
-    """The events of the last minutes, of a large batch only some: each then counts for several.
+    """The events of the last minute, of a large batch only some: each then counts for several.
 
     Which ones is for their identities to say, so that the same event is in the sample of every batch of
     that size, and where batches of several sizes hold it, it counts for the least.
@@ -103,7 +103,7 @@ def _events(rows: Rows, at: npt.NDArray[np.int64], now_ms: int) -> Facts:
     ids = hashes(list(map(_EVENT_ID, rows)))[recent]
     halvings = max(0, (len(ids) - 1) // _COUNTED_ONE_BY_ONE).bit_length()
     sampled = ids >> np.uint64(64 - halvings) == 0 if halvings else np.ones(len(ids), bool)
-    return facts(EVENTS, ids[sampled], at[recent][sampled], weight=1 << halvings)
+    return made(EVENTS, ids[sampled], at[recent][sampled], weight=1 << halvings)
 
 
 def _created(series: Series, rows: Rows) -> Facts:
@@ -139,10 +139,10 @@ def _queued(rows: Rows, tier: Tier) -> Facts:
     at = np.fromiter(map(_EVENT_TIME, chosen), np.int64, len(chosen))
     waited = np.fromiter((row[field] for row in chosen), np.float64, len(chosen))
     ids = hashes([row["analytics_id"] for row in chosen])
-    return facts(QUEUED, ids, at, tier=TIERS.index(tier), waited_ms=waited)
+    return made(QUEUED, ids, at, tier=TIERS.index(tier), waited_ms=waited)
 
 
 def _of_type(series: Series, rows: Rows, types: tuple[str, ...], field: str, **columns: Any) -> Facts:
     chosen = [row for row in rows if row["event_type"] in types]
     at = np.fromiter(map(_EVENT_TIME, chosen), np.int64, len(chosen))
-    return facts(series, hashes([row[field] for row in chosen]), at, **columns)
+    return made(series, hashes([row[field] for row in chosen]), at, **columns)

@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from tables.known import Known, Window
 from tables.series import ALL_SERIES, Facts, Series
 from tables.sightings import AHEAD_MS
 
@@ -19,7 +20,7 @@ class LiveState:
 
     def __init__(self, live_ms: int) -> None:
         self._live_ms = live_ms
-        self._known: dict[Series, Facts] = {series: np.empty(0, series.dtype) for series in ALL_SERIES}
+        self._known = {series: Known(series) for series in ALL_SERIES}
         self._new: dict[Series, list[Facts]] = {series: [] for series in ALL_SERIES}
         self._unmerged = 0
 
@@ -37,14 +38,13 @@ class LiveState:
             self._settle(series, now_ms)
         self._unmerged = 0
 
-    def facts(self, series: Series, now_ms: int, window_ms: int | None = None) -> Facts:
+    def window(self, series: Series, now_ms: int, window_ms: int | None = None) -> Window:
         """The facts of a series in (now − window, now]; without a window all that are remembered.
 
         `settle` comes first.
         """
-        known = self._known[series]
         behind_ms = series.horizon_ms(self._live_ms) if window_ms is None else window_ms
-        return known[(known["at"] > now_ms - behind_ms) & (known["at"] <= now_ms)]
+        return self._known[series].window(now_ms - behind_ms, now_ms)
 
     def sizes(self) -> dict[str, int]:
         """How many identities each series holds."""
@@ -53,13 +53,11 @@ class LiveState:
     def _settle(self, series: Series, now_ms: int) -> None:
         oldest_ms = now_ms - series.horizon_ms(self._live_ms)
         known, new = self._known[series], self._new[series]
-        if len(known) and known["at"].min() <= oldest_ms:
-            known = known[known["at"] > oldest_ms]
+        known.drop(oldest_ms)
         if new:
             joined = np.concatenate(new)
             joined = joined[(joined["at"] > oldest_ms) & (joined["at"] <= now_ms + AHEAD_MS)]
             due = joined["at"] <= now_ms
-            known = series.merged(known, joined[due])
+            known.merge(joined[due])
             ahead = joined[~due]
             self._new[series] = [ahead] if len(ahead) else []
-        self._known[series] = known

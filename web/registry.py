@@ -8,7 +8,7 @@ def all_endpoints() -> tuple[Endpoint, ...]:
     """The declarations, in the order of the documentation."""
     declared = (
         *metrics.ENDPOINTS,
-        *realtime.ENDPOINTS,
+        *realtime.endpoints(),
         *health.endpoints(),
         *prometheus.endpoints(),
         *workers.ENDPOINTS,

@@ -23,6 +23,7 @@ LIVE_MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 # A changelog that the broker does not take holds up the acks of its batches, and then reading.
 _WAITING_BYTES: Final = 32 * 1024 * 1024
 _SENT_AT_ONCE: Final = 500
+_READ_AT_ONCE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,8 @@ class ChangelogReader:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=LIVE_MAX_MESSAGE_BYTES,
+            # A start reads hours of rows, and others want the event loop in between.
+            max_poll_records=_READ_AT_ONCE,
         )
         await consumer.start()
         try:

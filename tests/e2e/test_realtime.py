@@ -108,5 +108,12 @@ def test_every_worker_answers_for_all_whatever_becomes_of_the_others(cluster: Cl
     platform.send(5)
     took["after it woke"] = platform.agree()
 
+    # Nobody is left who knows anything: what they knew is in the changelog.
+    for worker in cluster.workers:
+        worker.end(signal.SIGKILL)
+    cluster.workers[:] = [cluster.new_worker("heir")]
+    cluster.workers[0].start()
+    took["after all died"] = platform.agree()
+
     if os.environ.get("OPENRIDE_TEST_TIMES"):
         print({what: round(seconds, 1) for what, seconds in took.items()})

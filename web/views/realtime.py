@@ -1,5 +1,6 @@
 """`GET /v1/metrics/realtime`: the last hour over all workers, from the live tables."""
 
+import asyncio
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -12,6 +13,8 @@ from web.answers import average, count, money
 from web.context import Context
 from web.endpoint import Endpoint
 from web.system_health import system_health
+
+_FRESH_S: Final = 0.25
 
 
 class RealtimeQuery(BaseModel):
@@ -62,7 +65,28 @@ class Realtime(BaseModel):
     reasons: list[str] = Field(description="Why it is not healthy; empty when it is.")
 
 
-async def _realtime(context: Context, query: RealtimeQuery) -> dict[str, Any]:
+class _Lately:
+    """Answers by currency, each asked for once at a time and good for a moment: many may watch."""
+
+    def __init__(self) -> None:
+        self._answers: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._lock = asyncio.Lock()
+
+    async def answer(self, context: Context, query: RealtimeQuery) -> dict[str, Any]:
+        currency = query.currency or context.settings.currency
+        async with self._lock:
+            now_s = context.runtime.clock.monotonic_s()
+            made_s, answer = self._answers.get(currency, (float("-inf"), {}))
+            if now_s - made_s >= _FRESH_S:
+                answer = await _answer(context, currency)
+                # Whatever was asked before is old by now: nothing piles up.
+                self._answers = {currency: (now_s, answer)} | {
+                    name: kept for name, kept in self._answers.items() if now_s - kept[0] < _FRESH_S
+                }
+            return answer
+
+
+async def _answer(context: Context, currency: str) -> dict[str, Any]:
     runtime = context.runtime
     health = await system_health(context, runtime)
     now_ms = runtime.clock.now_ms()
@@ -70,7 +94,7 @@ async def _realtime(context: Context, query: RealtimeQuery) -> dict[str, Any]:
     return {
         "timestamp": rfc3339(now_ms),
         "as_of": None if as_of_ms is None else rfc3339(as_of_ms),
-        **asdict(context.live.figures(now_ms, query.currency or context.settings.currency)),
+        **asdict(context.live.figures(now_ms, currency)),
         "consumer_lag": health.consumer_lag,
         "system_health": health.level,
         "reasons": health.reasons,
@@ -97,15 +121,18 @@ _EXAMPLE: Final = {
     "reasons": [],
 }
 
-ENDPOINTS: Final = (
-    Endpoint(
-        "GET",
-        "/v1/metrics/realtime",
-        "viewer",
-        "Now: who is active, trips under way, bookings and revenue of the last hour, queue times, health.",
-        _realtime,
-        request=RealtimeQuery,
-        response=Realtime,
-        example=_EXAMPLE,
-    ),
-)
+
+def endpoints() -> tuple[Endpoint, ...]:
+    """The one endpoint."""
+    return (
+        Endpoint(
+            "GET",
+            "/v1/metrics/realtime",
+            "viewer",
+            "Now: who is active, trips under way, the last hour's bookings and revenue, queue times, health.",
+            _Lately().answer,
+            request=RealtimeQuery,
+            response=Realtime,
+            example=_EXAMPLE,
+        ),
+    )
