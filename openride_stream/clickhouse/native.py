@@ -7,7 +7,7 @@ number of columns, the number of rows, then for each column its name, its type a
 
 import sys
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain
 from operator import itemgetter
@@ -21,8 +21,8 @@ _Encode = Callable[[Values], bytes]
 
 _NO_UUID: Final = "00000000-0000-0000-0000-000000000000"
 _COMPUTED: Final = object()
-_LARGE_ROWS: Final = 400
-_FEW_TYPES: Final = 6
+_LEAST_ROWS: Final = 64
+"""Of a block, on average, for it to be worth it: the engine takes some 50 µs to open one."""
 _LOW: Final = "LowCardinality(String)"
 
 
@@ -59,6 +59,8 @@ def _strings(values: Values) -> bytes:
 def _repeated_strings(values: Values) -> bytes:
     """Strings of which most occur again and again."""
     encoded = {value: _text(value) for value in set(values)}
+    if len(encoded) == 1:
+        return encoded.popitem()[1] * len(values)
     return b"".join([encoded[value] for value in values])
 
 
@@ -151,40 +153,36 @@ class Layout:
         Raises:
             KeyError: a row has a key that is no column.
         """
-        types = {row.get("event_type") for row in rows} if len(rows) >= _LARGE_ROWS else ()
-        if 1 < len(types) <= _FEW_TYPES:
-            # Rows of one type have the same columns, and few of the table's. Schedules name any type.
-            return b"".join(
-                [self._block([row for row in rows if row.get("event_type") == name]) for name in types]
-            )
-        return self._block(rows)
+        kinds: dict[tuple[Any, int], list[Row]] = {}
+        for row in rows:
+            kinds.setdefault((row.get("event_type"), len(row)), []).append(row)
+        if len(kinds) <= len(rows) // _LEAST_ROWS:
+            # Rows of a kind have the same columns, and few of the table's.
+            return b"".join(map(self._block, kinds.values()))
+        return self._block(rows) if rows else b""
 
     def _block(self, rows: Sequence[Row]) -> bytes:
-        names = set().union(*rows)
-        for name in names & self._computed:
-            without = [row for row in rows if name not in row]
-            if without:
-                return self._block(without) + self._block([row for row in rows if name in row])
-        if not names:
-            return b""
-        parts = [self._columns[name].block(values) for name, values in _columns(rows, names)]
+        columns = _common(rows)
+        if columns is None:
+            names = set().union(*rows)
+            for name in names & self._computed:
+                without = [row for row in rows if name not in row]
+                if without:
+                    return self._block(without) + self._block([row for row in rows if name in row])
+            columns = {name: [row.get(name) for row in rows] for name in names}
+        parts = [self._columns[name].block(values) for name, values in columns.items()]
         return _varint(len(parts)) + _varint(len(rows)) + b"".join(parts)
 
 
-def _columns(rows: Sequence[Row], names: set[str]) -> Iterator[tuple[str, Values]]:
-    """The values of each column, None where a row has none."""
-    in_all = [name for name in rows[0] if name in names]
-    while len(in_all) > 1:
-        try:
-            yield from zip(in_all, zip(*map(itemgetter(*in_all), rows), strict=True), strict=True)
-        except KeyError as error:
-            in_all.remove(error.args[0])
-            continue
-        break
-    else:
-        in_all = []
-    for name in names.difference(in_all):
-        yield name, [row.get(name) for row in rows]
+def _common(rows: Sequence[Row]) -> Mapping[str, Values] | None:
+    """The values of each column when all rows have the same ones; None when they have not."""
+    names = [*rows[0]]
+    if len(names) < 2 or sum(map(len, rows)) != len(names) * len(rows):
+        return None
+    try:
+        return dict(zip(names, zip(*map(itemgetter(*names), rows), strict=True), strict=True))
+    except KeyError:
+        return None
 
 
 async def layout_of(store: ClickHouse, table: str) -> Layout:

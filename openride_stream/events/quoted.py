@@ -13,26 +13,29 @@ from typing import Final
 from openride_stream.events.masking import pseudonym
 from openride_stream.events.types_common import PERSONAL_NAMES
 
-_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"{}[]"))
+_SKELETON_BYTES: Final = 4096
+_NOT_SKELETON: Final = bytes(set(range(256)) - set(b'{}[]"'))
 _PERSONAL: Final = tuple((name, f'"{name}"') for name in PERSONAL_NAMES)
 
 
 def is_closed(value: bytes) -> bool:
     """Whether the text is one bracketed group from its first byte on, with every string closed in it.
 
-    It may still be no JSON, and anything but brackets and strings may follow the group.
+    It may still be no JSON, and anything but brackets and strings may follow the group. Of very many brackets
+    and strings it is not asked.
     """
     if b"\\" in value or not value.startswith(b"{"):
         return False
-    parts = value.split(b'"')
-    return len(parts) % 2 == 1 and _is_one_group(b"".join(parts[::2]).translate(None, _NO_BRACKETS))
+    skeleton = value.translate(None, _NOT_SKELETON)
+    return len(skeleton) <= _SKELETON_BYTES and _is_one_group(skeleton)
 
 
 @lru_cache(maxsize=4096)
-def _is_one_group(brackets: bytes) -> bool:
-    """Whether the first bracket is closed by the last one, and no sooner."""
-    depths = list(_depths(brackets))
-    return bool(depths) and depths[-1] == 0 and min(depths[:-1], default=0) > 0
+def _is_one_group(skeleton: bytes) -> bool:
+    """Of brackets and quotation marks: whether every string ends, and with the last one the first bracket."""
+    parts = skeleton.split(b'"')
+    depths = list(_depths(b"".join(parts[::2])))
+    return len(parts) % 2 == 1 and bool(depths) and depths[-1] == 0 and min(depths[:-1], default=0) > 0
 
 
 def _depths(brackets: bytes) -> Iterator[int]:

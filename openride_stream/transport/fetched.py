@@ -88,6 +88,10 @@ class RawRecords(fetcher.PartitionRecords):  # type: ignore[misc]
         raw._records_iterator = raw._unpack_records()
         return raw
 
+    def __iter__(self) -> Iterator[Any]:
+        # Not self, whose `__next__` is one more call for each record.
+        return iter(self._records_iterator or ())
+
     def _unpack_records(self) -> Iterator[Any]:
         try:
             yield from super()._unpack_records()

@@ -88,3 +88,24 @@ def test_a_value_that_fits_no_column_is_left_for_the_store_to_refuse(
     rows = [booking(**misfit)]
     sent = Delivery.of("booking_events", rows, lambda: None, None, layout=layout)  # type: ignore[arg-type]
     assert (sent.format, orjson.loads(sent.body)) == (Format.JSON, rows[0])
+
+
+async def test_a_large_batch_of_few_kinds_and_one_of_many_are_stored_alike(
+    store: ClickHouse, layout: Layout
+) -> None:
+    # Of as many columns each, but not the same ones; and enough rows for a block of each kind.
+    kinds: list[dict[str, Any]] = [
+        {"total_price": "1.50"},
+        {"trip_id": str(uuid.uuid4())},
+        {"event_type": "booking.completed", "duration_minutes": 2.5},
+        {"precedence": 2**64 - 1, "seats_booked": 4},
+    ]
+    rows = [booking(confirmation_code=f"{number:03}", **kinds[number % 4]) for number in range(256)]
+    stored_rows = await stored(store, layout.blocks(rows))
+    assert len(stored_rows) == 256
+    for row, given in zip(stored_rows, rows, strict=True):
+        assert row["event_id"] == given["event_id"]
+        assert {name: str(row[name]) for name in kinds[int(given["confirmation_code"]) % 4]} == {
+            name: str(given[name]).removesuffix("0") if name == "total_price" else str(given[name])
+            for name in kinds[int(given["confirmation_code"]) % 4]
+        }

@@ -53,6 +53,8 @@ def test_a_row_is_the_same_whether_its_record_was_parsed_or_not(device, extra):
         (b' {"a":{}}', False),
         (b"", False),
         (b"{}{}", False),
+        (b'{"a":{"b":"{"}}', True),
+        (b'{"a":[' + b"{}," * 3000 + b"{}]}", False),  # is, but would be remembered
     ],
 )
 def test_a_closed_text_is_one_group_with_every_string_closed_in_it(value, closed):
