@@ -1,5 +1,6 @@
 """Any worker answers for all: with three of them, when one dies, joins, or wakes after it was given up."""
 
+import asyncio
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from typing import Any
 
 import orjson
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from openride_stream.clock import SystemClock
 from tests.e2e.cluster import Cluster, Worker
@@ -20,7 +22,7 @@ from tests.fixtures.services import required_service
 from tests.reference.moments import event_ms
 from tests.reference.realtime import realtime
 from tests.tables.rides import Event, some_hours
-from tests.tables.test_realtime import flat
+from tests.tables.test_realtime import flat, topic_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -51,10 +53,15 @@ class Platform:
     def send(self, seed: int, count: int = 600) -> None:
         """Send some hours of events, a tenth of them twice, at once."""
         events = some_hours(seed, SystemClock().now_ms(), count)
-        path = self._cluster.folder / f"sent-{seed}.jsonl"
-        path.write_bytes(b"\n".join(orjson.dumps(event) for event in (*events, *events[::10])))
-        self._cluster.replay(str(path))
+        asyncio.run(self._produce([*events, *events[::10]]))
         self._sent += events
+
+    async def _produce(self, events: list[Event]) -> None:
+        servers = self._cluster.settings.kafka_bootstrap_servers
+        async with AIOKafkaProducer(bootstrap_servers=servers, acks="all") as producer:
+            # Without a key, so that any partition may get any event.
+            sending = [await producer.send(topic_of(event), orjson.dumps(event)) for event in events]
+            await asyncio.gather(*sending)
 
     def differences(self, worker: Worker) -> dict[str, Any]:
         """What a worker answers, and has to answer, where the two differ or it owns to be degraded."""
