@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from openride_stream.clock import Clock
+from openride_stream.errors import BrokerUnavailable
 from openride_stream.events.records import RecordBatch
 from openride_stream.kafka.changelog import Change, ChangelogReader, ChangelogWriter
-from openride_stream.runtime import Runtime
 from openride_stream.settings import Settings
 from tables.changes import decoded, encoded
 from tables.realtime import Figures, figures
@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 _READ_TIMEOUT_S: Final = 0.5
 _SETTLE_INTERVAL_S: Final = 1.0
+_PAUSE_S: Final = 1.0
 # A row is written when its events are read; clocks of workers may differ by a few minutes.
 _SLACK_MS: Final = 600_000
 _STALE_MS: Final = 3_000
@@ -38,12 +39,15 @@ class LiveTables:
         self.as_of_ms: int | None = None
         """Up to when the state holds everything that was written (since the epoch); None: not yet known."""
 
-    async def open(self, runtime: Runtime) -> None:
-        """Connect; the state fills once `run` is running."""
-        self._clock = runtime.clock
-        since_ms = runtime.clock.now_ms() - max(self._live_ms, HOUR_MS) - AHEAD_MS - _SLACK_MS
+    async def open(self, clock: Clock, *, misreports_end: bool) -> None:
+        """Connect; the state fills once `run` is running.
+
+        `misreports_end` is what `broker_misreports_end` said.
+        """
+        self._clock = clock
+        since_ms = clock.now_ms() - max(self._live_ms, HOUR_MS) - AHEAD_MS - _SLACK_MS
         self._writer = await ChangelogWriter.open(self._settings)
-        self._reader = await ChangelogReader.open(self._settings, since_ms, runtime.misreports_end)
+        self._reader = await ChangelogReader.open(self._settings, since_ms, misreports_end)
 
     async def apply(
         self, batch: RecordBatch, rows: Sequence[dict[str, Any]], owe: Callable[[], Callable[[], None]]
@@ -103,7 +107,14 @@ class LiveTables:
         settled_s = clock.monotonic_s()
         while True:
             asked_ms = clock.now_ms()
-            for row in await reader.read(_READ_TIMEOUT_S):
+            try:
+                rows = await reader.read(_READ_TIMEOUT_S)
+            except BrokerUnavailable as error:
+                # Not worth a worker: events are stored without it, and `as_of` says how old the state is.
+                logger.warning("Live tables are not read", extra={"error": str(error)})
+                await asyncio.sleep(_PAUSE_S)
+                continue
+            for row in rows:
                 self._take(row, clock.now_ms())
             if await reader.caught_up():
                 self.as_of_ms = asked_ms

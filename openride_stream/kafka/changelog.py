@@ -13,6 +13,7 @@ from typing import Final, Self
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from openride_stream.errors import BrokerUnavailable
 from openride_stream.kafka.end_offsets import true_end_offsets
 from openride_stream.settings import Settings
 
@@ -157,8 +158,16 @@ class ChangelogReader:
         return cls(consumer, ends)
 
     async def read(self, timeout_s: float) -> list[bytes]:
-        """Rows that came in, at most `timeout_s` after the last; none when there are none."""
-        fetched = await self._consumer.getmany(timeout_ms=round(timeout_s * 1000))
+        """Rows that came in, waiting up to `timeout_s` for the first; none when there are none.
+
+        Raises:
+            BrokerUnavailable: what was fetched cannot be read.
+        """
+        try:
+            fetched = await self._consumer.getmany(timeout_ms=round(timeout_s * 1000))
+        except KafkaError as error:
+            message = f"{LIVE_TOPIC}: {error or type(error).__name__}"
+            raise BrokerUnavailable(message) from error
         return [record.value for records in fetched.values() for record in records if record.value]
 
     async def caught_up(self) -> bool:
