@@ -3,12 +3,13 @@
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 
 import orjson
 
 from openride_stream.clickhouse.client import Row
 from openride_stream.clickhouse.days import DAY_MS
-from openride_stream.clickhouse.native import Layout
+from openride_stream.clickhouse.native import Blocks, Layout, written
 from openride_stream.errors import StoreRefused
 
 _INSERT_BYTES = 64 * 1024 * 1024
@@ -17,15 +18,10 @@ Refused = Callable[[Row, StoreRefused], Awaitable[None]]
 
 
 class Format(StrEnum):
-    """How rows are sent; bodies of one format can be joined by its `separator`."""
+    """How rows are sent."""
 
     JSON = "JSONEachRow"
     NATIVE = "Native"
-
-    @property
-    def separator(self) -> bytes:
-        """What stands between two bodies of one insert."""
-        return b"\n" if self is Format.JSON else b""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +31,7 @@ class Delivery:
     Attributes:
         table: its name.
         format: how `body` is written.
-        body: the rows, serialised.
+        body: the rows, serialised: lines of JSON, or blocks.
         rows: how many they are.
         days: the UTC days (since the epoch) that they touch.
         durable: called once when they are safe.
@@ -45,12 +41,17 @@ class Delivery:
 
     table: str
     format: Format
-    body: bytes
+    body: bytes | Blocks
     rows: int
     days: frozenset[int]
     durable: Callable[[], None]
     refused: Refused
     again: Callable[[], Sequence[Row]]
+
+    @property
+    def size_bytes(self) -> int:
+        """How long `body` is."""
+        return self.body.size_bytes() if isinstance(self.body, Blocks) else len(self.body)
 
     @classmethod
     def of(
@@ -86,10 +87,18 @@ def chunks(deliveries: Sequence[Delivery]) -> Iterable[list[Delivery]]:
     chunk: list[Delivery] = []
     size_bytes = 0
     for delivery in deliveries:
-        if chunk and size_bytes + len(delivery.body) > _INSERT_BYTES:
+        if chunk and size_bytes + delivery.size_bytes > _INSERT_BYTES:
             yield chunk
             chunk, size_bytes = [], 0
         chunk.append(delivery)
-        size_bytes += len(delivery.body)
+        size_bytes += delivery.size_bytes
     if chunk:
         yield chunk
+
+
+def joined(deliveries: Sequence[Delivery]) -> bytes:
+    """The body of one insert of deliveries of one format."""
+    blocks = [delivery.body for delivery in deliveries if isinstance(delivery.body, Blocks)]
+    if blocks:
+        return written(chain.from_iterable(blocks))
+    return b"\n".join([delivery.body for delivery in deliveries if isinstance(delivery.body, bytes)])

@@ -15,7 +15,7 @@ import orjson
 from openride_stream.clickhouse.backoff import Backoff
 from openride_stream.clickhouse.client import ClickHouse, Row
 from openride_stream.clickhouse.days import iso_day
-from openride_stream.clickhouse.deliveries import Delivery, Format, chunks
+from openride_stream.clickhouse.deliveries import Delivery, Format, chunks, joined
 from openride_stream.clickhouse.native import Layout, layout_of
 from openride_stream.clock import Clock
 from openride_stream.errors import StoreRefused, Transient
@@ -57,7 +57,7 @@ class Sink:
             self._waiting_since_s = self._clock.monotonic_s()
         self._waiting.append(delivery)
         self._waiting_rows += delivery.rows
-        self._count(delivery.rows, len(delivery.body))
+        self._count(delivery.rows, delivery.size_bytes)
         if self._waiting_rows >= self._settings.flush_rows:
             self._flush_wanted.set()
 
@@ -126,7 +126,7 @@ class Sink:
                 tasks.create_task(self._insert_all(table, Format(form), list(deliveries)))
         await self._mark({(delivery.table, day) for delivery in taken for day in delivery.days})
         for delivery in taken:
-            self._count(-delivery.rows, -len(delivery.body))
+            self._count(-delivery.rows, -delivery.size_bytes)
             delivery.durable()
         self._room.set()
         self._flushed.set()
@@ -135,7 +135,7 @@ class Sink:
         for chunk in chunks(deliveries):
             started_s = self._clock.monotonic_s()
             try:
-                await self._until_done(table, form.separator.join([part.body for part in chunk]), form)
+                await self._until_done(table, joined(chunk), form)
             except StoreRefused:
                 refused = sum([await self._bisect(delivery, delivery.again()) for delivery in chunk])
             else:
