@@ -4,7 +4,7 @@ import random
 import uuid
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -49,6 +49,8 @@ _POOL: Final = 5_000
 STAMP: Final = "2026-01-01T00:00:00.000Z"
 """Stands for the event time until an event is sent; as long as any other."""
 _STAMP_BYTES: Final = STAMP.encode()
+_ID_FIELD: Final = b'"event_id":"'
+_ID_HEAD: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,14 @@ class Payload:
     def at(self, stamp: bytes) -> bytes:
         """The record's value with the event time `stamp`, 24 characters of RFC 3339."""
         return self.value.replace(_STAMP_BYTES, stamp, 1)
+
+
+def renewed(payload: Payload, cycle: int) -> Payload:
+    """The same event under another event_id; cycle 0 leaves it as it is."""
+    begin = payload.value.index(_ID_FIELD) + len(_ID_FIELD)
+    end = begin + _ID_HEAD
+    head = b"%08x" % ((int(payload.value[begin:end], 16) + cycle) % (1 << 32))
+    return replace(payload, value=payload.value[:begin] + head + payload.value[end:])
 
 
 def stamp(epoch_ms: int) -> bytes:

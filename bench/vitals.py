@@ -16,6 +16,15 @@ def cpu_s(pid: int) -> float:
 
 def peak_rss_mb(pid: int) -> float:
     """Most memory that `pid` has held, in MiB."""
+    return _status_mb(pid, "VmHWM:")
+
+
+def rss_mb(pid: int) -> float:
+    """Memory that `pid` holds now, in MiB."""
+    return _status_mb(pid, "VmRSS:")
+
+
+def _status_mb(pid: int, name: str) -> float:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    peak = next(line for line in lines if line.startswith("VmHWM:"))
-    return int(peak.split()[1]) / 1024
+    found = next(line for line in lines if line.startswith(name))
+    return int(found.split()[1]) / 1024

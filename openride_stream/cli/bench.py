@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 
 from bench import report
+from bench import soak as soaking
 from bench.ingest import Plan, chosen, run
 from bench.peers import PEERS
 from openride_stream.errors import ConfigurationError
@@ -53,3 +54,39 @@ def ingest(events: int, repeats: int, only: tuple[str, ...], rate: int, as_json:
         click.echo(json.dumps(report.as_json(results)))
     else:
         Console().print(report.as_table(results))
+
+
+@command.command()
+@click.option(
+    "--events",
+    default=3_000_000,
+    show_default=True,
+    type=click.IntRange(1_000, 20_000_000),
+    help="Events to send; the broker keeps them in memory (0.5 GB a million).",
+)
+@click.option(
+    "--rate", default=20_000, show_default=True, type=click.IntRange(min=100), help="Events a second."
+)
+@click.option(
+    "--store-rows",
+    default=0,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Rows a second that the store takes while events come in; 0 for as many as it can.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def soak(events: int, rate: int, store_rows: int, as_json: bool) -> None:
+    """Run one worker for long and watch its memory; with --store-rows before a store that is too slow.
+
+    Fails unless exactly the events sent are stored in the end.
+    """
+    course = asyncio.run(
+        soaking.run(soaking.Soak(events, rate, store_rows), lambda line: click.echo(line, err=True))
+    )
+    if as_json:
+        click.echo(json.dumps(course.as_json()))
+    else:
+        click.echo(f"{course.events:,} events at {course.sent_per_s:,} a second, all of them stored")
+        click.echo(f"memory: {', '.join(f'{mb:,.0f}' for mb in course.rss_mb)} MiB over the time")
+        click.echo(f"        peak {course.peak_rss_mb:,.0f} MiB; once warm it swings by {course.swing:.0%}")
+        click.echo(f"the rest was stored within {course.drained_s:,.1f} s of the last event")
