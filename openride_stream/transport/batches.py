@@ -7,7 +7,7 @@ topic (changelogs, ordinary agents) is read record by record, as Faust does.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import faust
 from aiokafka import TopicPartition
@@ -18,9 +18,6 @@ from faust.types.transports import TPorTopicSet
 from openride_stream.events.records import Record, RecordBatch
 from openride_stream.transport.fetched import Fetched
 from openride_stream.transport.ledger import Handout, Ledger
-
-_BATCH_RECORDS: Final = 500
-"""Of a batch at the most: what becomes of so many fits into a core's own cache."""
 
 EndOffsets = Callable[[Any, Mapping[TP, int]], Awaitable[Mapping[TP, int]]]
 
@@ -121,8 +118,7 @@ class Consumer(driver.Consumer):
     ) -> AsyncIterator[Message]:
         if tp.topic in self._batch_topics:
             if run and await self._follows(tp, run):
-                for start in range(0, len(run), _BATCH_RECORDS):
-                    yield self._to_batch(tp, run[start : start + _BATCH_RECORDS])
+                yield self._to_batch(tp, run)
         elif active is None or tp in active or tp in self._buffered_partitions:
             for record in run:
                 yield self._to_message(tp, record)

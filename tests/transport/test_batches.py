@@ -57,19 +57,6 @@ async def test_each_partition_comes_in_order_and_is_committed(
     assert len(taken.batches) < 100, "records came one by one"
 
 
-async def test_what_one_fetch_brings_comes_in_batches_of_500(
-    bootstrap: str, topic: str, settings: Settings
-) -> None:
-    await send(bootstrap, topic, 0, numbered(1_250))
-    taken = Taken()
-    async with running(ReaderApp(settings, topic, taken)):
-        await until(lambda: taken.count() >= 1_250, "1,250 records")
-        await until_committed(settings, topic, {0: 1_250})
-    assert taken.offsets(0) == list(range(1_250))
-    assert 500 in map(len, taken.batches)
-    assert max(map(len, taken.batches)) == 500
-
-
 @pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
 async def test_records_of_every_codec_are_read(
     bootstrap: str, topic: str, settings: Settings, codec: str
