@@ -1,8 +1,11 @@
-"""What the metrics endpoints answer, field by field in the contract's order."""
+"""What the endpoints of figures answer, field by field in the contract's order."""
 
-from typing import Any
+from typing import Annotated, Any, Final
+from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+_MONEY: Final = r"^-?\d+\.\d\d$"
 
 
 def count(meaning: str) -> Any:
@@ -27,7 +30,7 @@ def average(meaning: str) -> Any:
 
 def money(meaning: str) -> Any:
     """A decimal string."""
-    return Field(pattern=r"^-?\d+\.\d\d$", description=f"Money: {meaning}")
+    return Field(pattern=_MONEY, description=f"Money: {meaning}")
 
 
 class _Answer(BaseModel):
@@ -117,3 +120,77 @@ class Trips(_Answer):
     total_platform_commission: str = money("sum of the platform's share of completed trips.")
     active_drivers: int = count("Distinct drivers of any trip event in the range.")
     time_series: list[Point] | None = series("trips_started")
+
+
+class Driver(_Answer):
+    """One driver's completed trips."""
+
+    driver_id: UUID = Field(description="As events name them.")
+    total_trips: int = count("Distinct trips completed in the range.")
+    total_earnings: str = money("sum of what they earned by them.")
+    avg_earnings_per_trip: str = money("average of completed trips that were paid in the currency.")
+    total_distance_km: float = average("Kilometres, sum of completed trips.")
+    active_days: int = count("UTC days with a completed trip.")
+
+
+class Distribution(_Answer):
+    """Quantiles and mean of `total_earnings`; 0.00 without drivers."""
+
+    p10: str = money("10 % of drivers earned at most this much.")
+    p25: str = money("the first quartile.")
+    p50: str = money("the median.")
+    p75: str = money("the third quartile.")
+    p90: str = money("90 % of drivers earned at most this much.")
+    p99: str = money("99 % of drivers earned at most this much.")
+    mean: str = money("the average of all drivers.")
+
+
+class Drivers(_Answer):
+    """`GET /v1/metrics/drivers`."""
+
+    drivers: list[Driver] = Field(description="Who completed trips in the range: most first, then by id.")
+    distribution: Distribution = Field(
+        description="Of total_earnings over all drivers of the range, also those beyond `limit`."
+    )
+    time_series: list[Point] | None = series("Distinct completed trips")
+
+
+class Route(_Answer):
+    """One route's bookings. What describes it is null while no `route.created` of it is known."""
+
+    route_id: UUID = Field(description="As events name it.")
+    route_name: str | None = Field(description="As the earliest `route.created` has it, like what follows.")
+    origin_city: str | None = Field(description="Where it begins.")
+    destination_city: str | None = Field(description="Where it ends.")
+    driver_id: UUID | None = Field(description="Whose route it is.")
+    total_bookings: int = count("Distinct bookings confirmed in the range.")
+    total_revenue: str = money("total price of those.")
+    seats_total: int | None = Field(description="Seats for passengers.")
+    avg_occupancy: float | None = Field(
+        ge=0, description="Confirmed seats ÷ (seats_total × trips started in the range); null without trips."
+    )
+
+
+class Routes(_Answer):
+    """`GET /v1/metrics/routes`."""
+
+    routes: list[Route] = Field(description="Routes with confirmed bookings: most first, then by id.")
+    time_series: list[Point] | None = series("Distinct confirmed bookings")
+
+
+class PlaceValue(_Answer):
+    """The figure at one place."""
+
+    state: str | None = Field(description="Null where the place has none.")
+    city: str | None = Field(description="Null, with a null state, for what has no place.")
+    value: int | Annotated[str, Field(pattern=_MONEY)] = Field(
+        description="Distinct bookings or users, or money as a decimal string."
+    )
+
+
+class Geographic(_Answer):
+    """`GET /v1/analytics/geographic`."""
+
+    data_points: list[PlaceValue] = Field(
+        description="Places with any of it: largest value first, then by state and city, null last."
+    )

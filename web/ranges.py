@@ -1,4 +1,4 @@
-"""The parameters that every metrics endpoint takes, and the question that they ask."""
+"""The parameters that every endpoint of figures takes, and the question that they ask."""
 
 from typing import Annotated, Final
 
@@ -20,8 +20,8 @@ _MINUTE_MS: Final = 60_000
 Place = Annotated[str, Field(min_length=1)]
 
 
-class MetricsQuery(BaseModel):
-    """Range, place, currency and granularity. Moments are milliseconds since the epoch once parsed."""
+class RangeQuery(BaseModel):
+    """Range, place and currency. Moments are milliseconds since the epoch once parsed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,12 +40,17 @@ class MetricsQuery(BaseModel):
         pattern=r"^[A-Z]{3}$",
         description="ISO 4217 code that money is summed in. Default: OPENRIDE_CURRENCY.",
     )
+
+
+class MetricsQuery(RangeQuery):
+    """What every metrics endpoint takes."""
+
     granularity: Granularity | None = Field(
         None, description="Adds time_series, the first figure by bucket, to the answer."
     )
 
 
-def question_of(query: MetricsQuery, context: Context) -> Question:
+def question_of(query: RangeQuery, context: Context) -> Question:
     """The question with its defaults filled in.
 
     The end defaults to the next full minute, not to this very millisecond: everything up to now is in it,
@@ -58,7 +63,8 @@ def question_of(query: MetricsQuery, context: Context) -> Question:
     if end_ms is None:
         end_ms = (context.runtime.clock.now_ms() // _MINUTE_MS + 1) * _MINUTE_MS
     start_ms = end_ms - DEFAULT_DAYS * _DAY_MS if query.start_date is None else query.start_date
-    problem = _range_problem(start_ms, end_ms, query)
+    granularity = query.granularity if isinstance(query, MetricsQuery) else None
+    problem = _range_problem(start_ms, end_ms, query, granularity)
     if problem:
         raise problem
     return Question(
@@ -67,11 +73,13 @@ def question_of(query: MetricsQuery, context: Context) -> Question:
         currency=query.currency or context.settings.currency,
         city=query.city,
         state=query.state,
-        granularity=query.granularity,
+        granularity=granularity,
     )
 
 
-def _range_problem(start_ms: int, end_ms: int, query: MetricsQuery) -> Problem | None:
+def _range_problem(
+    start_ms: int, end_ms: int, query: RangeQuery, granularity: Granularity | None
+) -> Problem | None:
     if start_ms >= end_ms:
         if query.end_date is None:
             return invalid_parameters(422, [Fault("start_date", "must lie before now without an end_date")])
@@ -80,7 +88,7 @@ def _range_problem(start_ms: int, end_ms: int, query: MetricsQuery) -> Problem |
     if days > MAX_DAYS:
         text = f"the range up to end_date has {days:.1f} days, at most {MAX_DAYS} are answered"
         return invalid_parameters(422, [Fault("start_date", text)])
-    if query.granularity == "hourly" and days > MAX_HOURLY_DAYS:
+    if granularity == "hourly" and days > MAX_HOURLY_DAYS:
         text = f"hourly is answered for at most {MAX_HOURLY_DAYS} days, the range has {days:.1f}"
         return invalid_parameters(422, [Fault("granularity", text)])
     return None

@@ -72,18 +72,18 @@ def _parameter(found: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
 def _fields(schema: Mapping[str, Any], schemas: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     for name, found in schema["properties"].items():
         yield f"| `{prefix}{name}` | {_kind(found)} | {found['description']} |"
-        inner = _inner(found)
-        if inner:
-            yield from _fields(schemas[inner], schemas, f"{prefix}{name}[].")
+        for reference, brackets in _inner(found):
+            model = reference.rpartition("/")[2]
+            yield from _fields(schemas[model], schemas, f"{prefix}{name}{brackets}.")
 
 
-def _inner(found: Mapping[str, Any]) -> str | None:
-    """The name of the model that a list holds, if any."""
+def _inner(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """References to the models that a field is or holds a list of, with the brackets of a list."""
     for choice in found.get("anyOf", [found]):
-        reference = choice.get("items", {}).get("$ref")
-        if reference is not None:
-            return str(reference).rpartition("/")[2]
-    return None
+        if "$ref" in choice:
+            yield choice["$ref"], ""
+        elif "$ref" in choice.get("items", {}):
+            yield choice["items"]["$ref"], "[]"
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
@@ -93,7 +93,7 @@ def _kind(schema: Mapping[str, Any]) -> str:
         return " · ".join(f"`{value}`" for value in schema["enum"])
     if "const" in schema:
         return f"`{schema['const']}`"
-    kind = {"date-time": "time"}.get(schema.get("format", ""), schema.get("type", "object"))
+    kind = {"date-time": "time", "uuid": "UUID"}.get(schema.get("format", ""), schema.get("type", "object"))
     bounds = _bounds(schema)
     return f"{kind} {bounds}" if bounds else str(kind)
 

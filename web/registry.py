@@ -1,14 +1,27 @@
 """Every endpoint of the application, listed explicitly."""
 
 from web.endpoint import Endpoint
-from web.views import dead_letters, health, metrics, openapi, page, prometheus, realtime, workers
+from web.views import (
+    analytics,
+    dead_letters,
+    health,
+    metrics,
+    openapi,
+    page,
+    prometheus,
+    rankings,
+    realtime,
+    workers,
+)
 
 
 def all_endpoints() -> tuple[Endpoint, ...]:
     """The declarations, in the order of the documentation."""
     declared = (
         *metrics.ENDPOINTS,
+        *rankings.ENDPOINTS,
         *realtime.endpoints(),
+        *analytics.ENDPOINTS,
         *health.endpoints(),
         *prometheus.endpoints(),
         *workers.ENDPOINTS,

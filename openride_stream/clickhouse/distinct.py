@@ -32,9 +32,9 @@ def routes(database: str) -> str:
     )
 
 
-def booking_routes(database: str) -> str:
-    """A subquery of every booking's route, as its earliest booking event has it."""
+def booking_routes(database: str, condition: str = "1") -> str:
+    """A subquery of the route of every booking that meets `condition`, as its earliest event has it."""
     return (
         "(SELECT booking_id, argMin(f.route_id, (f.event_timestamp, UUIDToNum(f.event_id))) AS route_id "
-        f"FROM {database}.booking_facts AS f WHERE {counted(database)} GROUP BY booking_id)"
+        f"FROM {database}.booking_facts AS f WHERE ({condition}) AND {counted(database)} GROUP BY booking_id)"
     )

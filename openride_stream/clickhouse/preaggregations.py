@@ -16,6 +16,7 @@ class PreAggregation:
     """States of one source table by day.
 
     `keys` are the grouping columns after the day, `states` the aggregate columns, both as (name, SQL).
+    `events` is SQL that keeps the events that have a part in it, of columns of the source's sort key.
     `by_booking` gives rows the route of their booking.
     """
 
@@ -24,6 +25,7 @@ class PreAggregation:
     source: str
     keys: tuple[tuple[str, str], ...]
     states: tuple[tuple[str, str], ...]
+    events: str = "1"
     by_booking: bool = False
 
     def placed(self) -> Self:
@@ -54,7 +56,7 @@ class PreAggregation:
         return f"SELECT {bucket} AS day, {selected} FROM {rows} AS e GROUP BY {grouped}"
 
     def _rows(self, database: str, condition: str) -> str:
-        rows = distinct_events(database, self.source, condition)
+        rows = distinct_events(database, self.source, f"({condition}) AND {self.events}")
         if not self.by_booking:
             return rows
         return (
@@ -167,4 +169,76 @@ def _activity(source: str) -> PreAggregation:
 
 HOURLY_ACTIVITY: Final = tuple(_activity(active.source) for active in ACTIVE_USERS)
 
-ALL: Final = (BOOKINGS, PAYMENTS, TRIPS, *ACTIVE_USERS, *HOURLY_ACTIVITY)
+# Only an event without a city of its own has its route's: with one, no row need be told apart by its route.
+_ROUTE_OF_PLACE: Final = f"if(e.city = '', e.route_id, {NO_ROUTE})"
+
+DRIVER_EARNINGS: Final = PreAggregation(
+    name="driver_earnings",
+    table="driver_earnings",
+    source="trip_events",
+    keys=(
+        ("driver_id", "e.driver_id"),
+        *_PLACE,
+        ("route_id", _ROUTE_OF_PLACE),
+        ("currency", "e.currency"),
+    ),
+    states=(
+        ("trips", "uniqExactState(trip_id)"),
+        ("completions", "count()"),
+        ("earnings", "sum(toDecimal128(driver_earnings, 2))"),
+        ("distance_km", "sumKahanState(ifNull(e.distance_km, 0.))"),
+    ),
+    events=_COMPLETED,
+)
+
+# Bookings and payments by place; the users of other sources have theirs in daily_users. A payment without a
+# city keeps its booking's id: the booking, and so its route, may arrive after the day was built.
+GEOGRAPHIC_BOOKINGS: Final = PreAggregation(
+    name="geographic/booking_events",
+    table="geographic",
+    source="booking_events",
+    keys=(
+        ("source", "'booking_events'"),
+        *_PLACE,
+        ("route_id", _ROUTE_OF_PLACE),
+        ("booking_id", NO_ROUTE),
+        ("currency", "''"),
+    ),
+    states=(
+        ("bookings", _distinct_if("e.booking_id", "booking.created")),
+        ("payments", "uniqExactStateIf(e.booking_id, 0)"),
+        ("revenue", "toDecimal128(0, 2)"),
+        # It makes two rows of each: that is nothing to states of distinct ids, which are all there are here.
+        ("users", "uniqExactState(arrayJoin([rider_id, driver_id]))"),
+    ),
+)
+
+GEOGRAPHIC_PAYMENTS: Final = PreAggregation(
+    name="geographic/payment_events",
+    table="geographic",
+    source="payment_events",
+    keys=(
+        ("source", "'payment_events'"),
+        *_PLACE,
+        ("route_id", NO_ROUTE),
+        ("booking_id", f"if(e.city = '', e.booking_id, {NO_ROUTE})"),
+        ("currency", "e.currency"),
+    ),
+    states=(
+        ("bookings", "uniqExactStateIf(e.booking_id, 0)"),
+        ("payments", _distinct_if("e.payment_id", "payment.success")),
+        ("revenue", f"sumIf(toDecimal128(amount, 2), {_SUCCESS})"),
+        ("users", "uniqExactState(rider_id)"),
+    ),
+)
+
+ALL: Final = (
+    BOOKINGS,
+    PAYMENTS,
+    TRIPS,
+    *ACTIVE_USERS,
+    *HOURLY_ACTIVITY,
+    DRIVER_EARNINGS,
+    GEOGRAPHIC_BOOKINGS,
+    GEOGRAPHIC_PAYMENTS,
+)

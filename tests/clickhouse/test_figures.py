@@ -1,13 +1,11 @@
 """Every figure equals the independent reference, by whichever path it is read."""
 
-import asyncio
 import base64
 import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,27 +15,13 @@ import pytest_asyncio
 
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import DAY_MS
-from openride_stream.clickhouse.deliveries import Delivery
-from openride_stream.clickhouse.queries.bookings import bookings
-from openride_stream.clickhouse.queries.payments import payments
 from openride_stream.clickhouse.queries.question import Question
-from openride_stream.clickhouse.queries.trips import trips
-from openride_stream.clickhouse.queries.users import users
-from openride_stream.clickhouse.reconcile import Reconciler
-from openride_stream.clickhouse.sink import Sink
-from openride_stream.clock import SystemClock, utc_from_ms
-from openride_stream.errors import StoreRefused
-from openride_stream.events.decode import decode
-from openride_stream.events.policy import DecodePolicy
-from openride_stream.events.records import RecordBatch
-from openride_stream.events.topics import BY_NAME
-from openride_stream.metrics import Metrics
+from openride_stream.clock import utc_from_ms
 from openride_stream.settings import Settings
+from tests.clickhouse.storing import NOW_MS, assert_answers, ingest, reconciler
 from tests.fixtures.tracing import untraced
 from tests.reference.figures import Reference
 
-ENDPOINTS = {"users": users, "bookings": bookings, "payments": payments, "trips": trips}
-NOW_MS = SystemClock().now_ms()
 HOURS_2_MS = 7_200_000
 FIRST_MS = NOW_MS - 40 * DAY_MS
 MIDNIGHT_MS = NOW_MS // DAY_MS * DAY_MS
@@ -62,16 +46,15 @@ QUESTIONS = {
     "monthly": Question(FIRST_MS, NOW_MS, "NGN", granularity="monthly"),
 }
 
-
-@dataclass(frozen=True)
-class Sent:
-    """A record as a partition would hold it."""
-
-    offset: int
-    value: bytes
-    timestamp: int = NOW_MS
-    key: bytes | None = None
-    headers: tuple[tuple[str, bytes], ...] = ()
+# What each endpoint is asked; `test_rankings` asks the later ones more.
+RANKED = ("everything", "odd edges", "weekly in a city")
+PLACED = ("everything", "a state")
+ASKED: tuple[tuple[str, dict[str, Any], Collection[str]], ...] = (
+    *((endpoint, {}, QUESTIONS) for endpoint in ("users", "bookings", "payments", "trips")),
+    ("drivers", {"limit": 1000, "sort": "earnings"}, RANKED),
+    ("routes", {"limit": 500}, RANKED),
+    *(("geographic", {"metric": metric}, PLACED) for metric in ("bookings", "revenue", "users")),
+)
 
 
 @pytest.fixture(scope="module")
@@ -114,56 +97,18 @@ def reference(records: dict[str, list[bytes]]) -> Reference:
     return made
 
 
-async def ingest(store: ClickHouse, settings: Settings, records: dict[str, list[bytes]]) -> None:
-    """Decode and store as a worker does."""
-    sink = Sink(store, settings, Metrics(), SystemClock())
-    task = asyncio.create_task(sink.run())
-    policy = DecodePolicy.from_settings(settings, "cluster")
-
-    refused: list[tuple[dict[str, Any], StoreRefused]] = []
-
-    async def refuse(row: dict[str, Any], error: StoreRefused) -> None:
-        refused.append((row, error))
-
-    for topic, values in records.items():
-        batch = RecordBatch(topic, 0, [Sent(offset, value) for offset, value in enumerate(values)])
-        decoded = decode(batch, policy, NOW_MS)
-        assert [(r.error, r.message) for r in decoded.rejects] == []
-        await sink.write(Delivery.of(BY_NAME[topic].table, decoded.rows, lambda: None, refuse))
-    assert await sink.drain(60), (sink.last_error, task, sink._unacked_rows)
-    assert refused == []
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
 @pytest_asyncio.fixture
 async def loaded(
     store: ClickHouse, settings: Settings, records: dict[str, list[bytes]]
 ) -> AsyncIterator[ClickHouse]:
-    wide = settings.model_copy(update={"retention_location_days": 400})
-    await ingest(store, wide, records)
+    await ingest(store, settings, records)
     return store
-
-
-def reconciler(store: ClickHouse, settings: Settings) -> Reconciler:
-    wide = settings.model_copy(update={"retention_location_days": 400})
-    return Reconciler(store, Metrics(), SystemClock(), wide)
 
 
 async def assert_equal(store: ClickHouse, reference: Reference, *names: str) -> None:
     for name in names or QUESTIONS:
-        question = QUESTIONS[name]
-        for endpoint, answer in ENDPOINTS.items():
-            given = await answer(store, question)
-            wanted = getattr(reference, endpoint)(
-                question.start_ms,
-                question.end_ms,
-                city=question.city,
-                state=question.state,
-                currency=question.currency,
-                granularity=question.granularity,
-            )
-            assert given == wanted, f"{endpoint}, {name}"
+        asked = [(endpoint, more) for endpoint, more, questions in ASKED if name in questions]
+        await assert_answers(store, reference, QUESTIONS[name], asked)
 
 
 async def test_figures_equal_the_reference_from_events_and_from_built_days(
@@ -177,7 +122,7 @@ async def test_figures_equal_the_reference_from_events_and_from_built_days(
     await assert_equal(loaded, reference)
     # The same records again, in another order: as many days are dirty, the figures are the same.
     again = {topic: values[::-1] for topic, values in records.items()}
-    await ingest(loaded, settings.model_copy(update={"retention_location_days": 400}), again)
+    await ingest(loaded, settings, again)
     await assert_equal(loaded, reference, "odd edges", "a city")
     await rounds.run()
     await assert_equal(loaded, reference, "whole days", "a state")

@@ -23,6 +23,9 @@ CONTRACT_TABLES = {
     "daily_payments",
     "daily_trips",
     "hourly_activity",
+    "popular_routes",
+    "driver_earnings",
+    "geographic",
 }
 
 

@@ -1,4 +1,4 @@
-"""The four metrics endpoints, computed from the distinct accepted events."""
+"""The endpoints of figures, computed from the distinct accepted events."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from tests.reference import rankings
 from tests.reference.arithmetic import half_up, mean, money, quantile, rate
 from tests.reference.moments import DAY_MS, Moment, buckets, label, to_ms
 from tests.reference.world import Event, Pile, World
@@ -52,6 +53,37 @@ class Reference:
 
     def trips(self, start: Moment, end: Moment, **more: Any) -> dict[str, Any]:
         return self._answer(self._trips, self._ids("trip.started"), start, end, **more)
+
+    def drivers(
+        self, start: Moment, end: Moment, *, limit: int = 100, sort: str = "earnings", **more: Any
+    ) -> dict[str, Any]:
+        def figures(question: Question) -> dict[str, Any]:
+            completions = self._in(question, "trip.completed")
+            return rankings.drivers(completions, self._paid(question), limit, sort)
+
+        return self._answer(figures, self._ids("trip.completed"), start, end, **more)
+
+    def routes(self, start: Moment, end: Moment, *, limit: int = 100, **more: Any) -> dict[str, Any]:
+        def figures(question: Question) -> dict[str, Any]:
+            confirmed, started = (self._in(question, name) for name in ("booking.confirmed", "trip.started"))
+            return rankings.routes(confirmed, started, self._paid(question), self.world, limit)
+
+        return self._answer(figures, self._ids("booking.confirmed"), start, end, **more)
+
+    def geographic(
+        self, start: Moment, end: Moment, *, metric: str = "bookings", **more: Any
+    ) -> dict[str, Any]:
+        def figures(question: Question) -> dict[str, Any]:
+            world = self.world
+            if metric == "revenue":
+                successes = self._in(question, "payment.success")
+                return rankings.revenue_by_place(self._paid_in(question, successes), world)
+            if metric == "users":
+                return rankings.by_place(self._in(question), world, Event.users)
+            created = self._in(question, "booking.created")
+            return rankings.by_place(created, world, lambda event: [event.of("booking_id")])
+
+        return self._answer(figures, self._active_users, start, end, **more)
 
     @property
     def world(self) -> World:
@@ -118,10 +150,11 @@ class Reference:
     def _total(self, question: Question, events: list[Event], name: str) -> Decimal:
         return sum((event.amount(name) for event in self._paid_in(question, events)), Decimal(0))
 
+    def _paid(self, question: Question) -> Callable[[Event], bool]:
+        return lambda event: (event.body.get("currency") or self._currency) == question.currency
+
     def _paid_in(self, question: Question, events: list[Event]) -> list[Event]:
-        return [
-            event for event in events if (event.body.get("currency") or self._currency) == question.currency
-        ]
+        return list(filter(self._paid(question), events))
 
     # The four answers
 

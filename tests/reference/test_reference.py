@@ -14,6 +14,7 @@ from tests.reference.arithmetic import half_up, mean, money, quantile, rate
 from tests.reference.figures import Reference
 from tests.reference.loading import load
 from tests.reference.moments import event_ms, to_ms
+from tests.reference.world import NIL
 from tests.replay.passes import parcels
 
 START, END = "2026-03-01", "2026-03-08"
@@ -289,6 +290,89 @@ def test_trips_of_a_week(tell: Teller) -> None:
         "total_platform_commission": "4.00",
         "active_drivers": 3,
     }
+
+
+def test_drivers_of_a_week(tell: Teller) -> None:
+    at = "2026-03-02T23:59:59.999Z"
+    done = "trip.completed"
+    tell(done, at, **trip(1, driver=3, driver_earnings="1.00"))
+    tell(done, "2026-03-03T00:00:00Z", **trip(1, driver=3, driver_earnings="0.01"))
+    tell(done, at, **trip(2, driver=2, driver_earnings="4.00", distance_km=0.005))
+    tell(done, at, **trip(3, driver=1, driver_earnings="4.00"))
+    tell(done, at, **trip(4, driver=4, driver_earnings="9.00"), currency="USD")
+    tell("trip.started", at, **trip(5, driver=5))
+    answer = tell.reference.drivers(START, END)
+    assert [driver["driver_id"] for driver in answer["drivers"]] == [uid(number) for number in (1, 2, 3, 4)]
+    assert answer["drivers"][1]["total_distance_km"] == 0.01
+    assert answer["drivers"][2] == {
+        "driver_id": uid(3),
+        "total_trips": 1,
+        "total_earnings": "1.01",
+        "avg_earnings_per_trip": "0.51",  # 0.505
+        "total_distance_km": 5.0,
+        "active_days": 2,
+    }
+    assert answer["drivers"][3]["avg_earnings_per_trip"] == "0.00"
+    # Of 0, 1.01, 4 and 4.
+    assert answer["distribution"] == {
+        "p10": "0.30", "p25": "0.76", "p50": "2.51", "p75": "4.00", "p90": "4.00", "p99": "4.00",
+        "mean": "2.25",
+    }  # fmt: skip
+    by_trips = tell.reference.drivers(START, END, sort="trips", limit=1)
+    assert [driver["driver_id"] for driver in by_trips["drivers"]] == [uid(1)]
+
+
+def test_routes_of_a_week(tell: Teller) -> None:
+    at = "2026-03-02T10:00:00Z"
+    told = {"route_name": "late", "destination_city": "Bronx", "seats_total": 3}
+    tell("route.created", "2026-04-02T10:00:00Z", **route(1, "Queens"), **told)
+    tell("booking.confirmed", at, **booking(1))
+    tell("booking.confirmed", at, **booking(1, total_price="5.00"), currency="USD")
+    tell("booking.confirmed", at, **booking(2, seats_booked=1))
+    tell("booking.cancelled", at, **booking(2))
+    tell("booking.confirmed", at, **booking(3, route_number=2))
+    tell("booking.created", at, **booking(4, route_number=3))
+    tell("booking.confirmed", at, **booking(5) | {"route_id": NIL})
+    tell("trip.started", at, **trip(1))
+    tell("trip.started", at, **trip(1))
+    tell("trip.started", at, **trip(2), city="Bronx")
+    known, unknown = tell.reference.routes(START, END)["routes"]
+    assert known == {
+        "route_id": uid(1),
+        "route_name": "late",
+        "origin_city": "Queens",
+        "destination_city": "Bronx",
+        "driver_id": uid(90),
+        "total_bookings": 2,
+        "total_revenue": "20.00",
+        "seats_total": 3,
+        "avg_occupancy": 0.83,  # 5 / (3 * 2)
+    }
+    assert (unknown["route_id"], unknown["total_bookings"], unknown["seats_total"]) == (uid(2), 1, None)
+    assert unknown["avg_occupancy"] is None
+    # One of the two trips was elsewhere.
+    assert tell.reference.routes(START, END, city="Queens")["routes"][0]["avg_occupancy"] == 1.67
+
+
+def test_places_of_a_week(tell: Teller) -> None:
+    at = "2026-03-02T10:00:00Z"
+    tell("route.created", "2026-03-20T10:00:00Z", **route(1, "Queens"))
+    tell("booking.created", at, **booking(1))
+    tell("booking.created", at, **booking(2), city="Bronx")
+    tell("booking.created", at, **booking(3, route_number=2))
+    tell("payment.success", at, **payment(5), state="NJ")
+    tell("payment.success", at, **payment(6, booking_number=9, amount="10.00"))
+    tell("payment.success", at, **payment(7), city="Bronx", currency="USD")
+    places = tell.reference.geographic(START, END)["data_points"]
+    assert [(point["state"], point["city"], point["value"]) for point in places] == [
+        ("NY", "Queens", 1),
+        (None, "Bronx", 1),
+        (None, None, 1),
+    ]
+    revenue = tell.reference.geographic(START, END, metric="revenue")["data_points"]
+    assert [(point["city"], point["value"]) for point in revenue] == [("Queens", "10.00"), (None, "10.00")]
+    users = tell.reference.geographic(START, END, metric="users", city="Bronx")["data_points"]
+    assert users == [{"state": None, "city": "Bronx", "value": 2}]
 
 
 def test_nothing_at_all_is_zeros(tell: Teller) -> None:

@@ -74,6 +74,7 @@ class World:
     verified_ms: dict[str, int] = field(default_factory=dict)
     first_route_ms: dict[str, int] = field(default_factory=dict)
     route_origin: dict[str, Place] = field(default_factory=dict)
+    routes: dict[str, Event] = field(default_factory=dict)
     booking_route: dict[str, str] = field(default_factory=dict)
     by_type: dict[str, list[Event]] = field(default_factory=lambda: defaultdict(list))
 
@@ -96,6 +97,7 @@ class World:
                 self.first_route_ms.setdefault(event.of("driver_id"), event.ms)
                 if event.of("route_id") == NIL:  # it names no route, so nothing is placed by it
                     return
+                self.routes.setdefault(event.of("route_id"), event)
                 origin = body["origin_city"] or None, body["origin_state"] or None
                 self.route_origin.setdefault(event.of("route_id"), origin)
             case name if name.startswith("booking."):

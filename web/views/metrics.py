@@ -1,4 +1,4 @@
-"""`GET /v1/metrics/{users,bookings,payments,trips}`."""
+"""`GET /v1/metrics/{users,bookings,payments,trips}`; drivers and routes are in `rankings`."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -9,28 +9,20 @@ from openride_stream.clickhouse.queries.bookings import bookings
 from openride_stream.clickhouse.queries.payments import payments
 from openride_stream.clickhouse.queries.trips import trips
 from openride_stream.clickhouse.queries.users import users
+from openride_stream.events.topics import EVENT_TABLES
 from web.answers import Bookings, Payments, Trips, Users
 from web.caching import Query, answered
 from web.context import Context
 from web.endpoint import Endpoint, Reply
 from web.ranges import MetricsQuery, question_of
 
-# Whoever an event names is active, so every domain counts; totals reach back to the first event.
-_ALL_SOURCES: Final = (
-    "user_events",
-    "booking_events",
-    "payment_events",
-    "trip_events",
-    "route_events",
-    "location_events",
-)
-
 
 async def _users(context: Context, query: MetricsQuery) -> Reply:
     question = question_of(query, context)
     # Users of payments are placed by their booking's route; either may have a time after the end.
     whole = ("route_events", "booking_events") if question.placed else ()
-    return await answered(context, question, users, sources=_ALL_SOURCES, since_ms=0, whole=whole)
+    # Whoever an event names is active, so every domain counts; totals reach back to the first event.
+    return await answered(context, question, users, sources=EVENT_TABLES, since_ms=0, whole=whole)
 
 
 async def _bookings(context: Context, query: MetricsQuery) -> Reply:

@@ -1,12 +1,16 @@
 """What every metrics endpoint is asked, and how a place filter reads in SQL."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from openride_stream.clickhouse.client import Param
 from openride_stream.clickhouse.distinct import NO_ROUTE, routes
 
 Granularity = Literal["hourly", "daily", "weekly", "monthly"]
+
+# A row's place: its own city and state when it has a city, else its route's origin. Empty is none.
+CITY_SQL: Final = "if(t.city != '', t.city, r.origin_city)"
+STATE_SQL: Final = "if(t.city != '', t.state, r.origin_state)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +39,24 @@ class Question:
         return params
 
     def here(self) -> str:
-        """SQL condition: the row's place (own city and state, else its route's origin) passes the filters.
+        """SQL condition: the row's place passes the filters.
 
         Rows are `t` (city, state, route_id), routes are `r`; see `with_routes`.
         """
         terms = []
         if self.city is not None:
-            terms.append("if(t.city != '', t.city, r.origin_city) = {city:String}")
+            terms.append(f"{CITY_SQL} = {{city:String}}")
         if self.state is not None:
-            terms.append("if(t.city != '', t.state, r.origin_state) = {state:String}")
+            terms.append(f"{STATE_SQL} = {{state:String}}")
         return " AND ".join(terms) or "1"
 
     def with_routes(self, database: str, rows: str) -> str:
         """`rows` (a subquery) as `t`, with their routes as `r` where a place filter needs them."""
-        if not self.placed:
-            return f"({rows}) AS t"
-        # The nil id stands for no route in `t`: a route that somebody gave it is nobody's place.
-        named = f"(SELECT * FROM {routes(database)} WHERE route_id != {NO_ROUTE})"
-        return f"({rows}) AS t LEFT JOIN {named} AS r ON t.route_id = r.route_id"
+        return routed(database, rows) if self.placed else f"({rows}) AS t"
+
+
+def routed(database: str, rows: str) -> str:
+    """`rows` (a subquery) as `t`, with their routes as `r`."""
+    # The nil id stands for no route in `t`: a route that somebody gave it is nobody's place.
+    named = f"(SELECT * FROM {routes(database)} WHERE route_id != {NO_ROUTE})"
+    return f"({rows}) AS t LEFT JOIN {named} AS r ON t.route_id = r.route_id"

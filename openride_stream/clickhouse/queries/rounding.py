@@ -32,13 +32,21 @@ def average(total: Decimal | float, count: int) -> float:
     return _hundredths(exact) / 100
 
 
+def total(amount: float, count: int) -> float:
+    """The sum of `count` amounts of at least 0, rounded half up to two places; see `average`."""
+    exact = _sent(amount)
+    if count > 1:
+        exact += min(exact * _SUM_ERROR, _LARGEST_ERROR)
+    return _hundredths(exact) / 100
+
+
 def percentage(part: int, whole: int) -> float:
     """`part` of `whole` in per cent, rounded half up to two places; 0 of nothing."""
     return average(Decimal(part * 100), whole)
 
 
-def money(amount: Decimal | str) -> str:
-    """An amount as a decimal string with two places."""
+def money(amount: Decimal | Fraction | str) -> str:
+    """An amount as a decimal string with two places, rounded half up."""
     return _money(Fraction(amount))
 
 

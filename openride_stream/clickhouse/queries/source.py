@@ -49,11 +49,16 @@ def windows(starts_ms: Sequence[int]) -> Spans:
     return Spans(of_event, of_day, tuple(starts_ms))
 
 
-async def states(store: ClickHouse, preaggregation: PreAggregation, question: Question) -> Source:
-    """The states of one pre-aggregation for the question's range by day, all of its columns."""
+async def states(
+    store: ClickHouse, preaggregation: PreAggregation, question: Question, *, prefix: str = "p"
+) -> Source:
+    """The states of one pre-aggregation for the question's range by day, all of its columns.
+
+    `prefix` begins the names of the parameters, which must differ in one statement.
+    """
     found = await touched(store, (preaggregation,), question)
     variant = preaggregation.placed() if question.placed else preaggregation
-    return _source(store.database, variant, found[preaggregation.name], question, DAYS, prefix="p")
+    return states_of_range(store.database, variant, found[preaggregation.name], question, DAYS, prefix=prefix)
 
 
 async def touched(
@@ -80,7 +85,7 @@ def all_states(
     """
     wanted = (*_PLACE, column) if question.placed else (column,)
     sources = [
-        _source(
+        states_of_range(
             database,
             (preaggregation.placed() if question.placed else preaggregation).only(wanted),
             days[preaggregation.name],
@@ -94,7 +99,7 @@ def all_states(
     return Source(" UNION ALL ".join(source.sql for source in sources), params)
 
 
-def _source(
+def states_of_range(
     database: str,
     variant: PreAggregation,
     days: Sequence[DayState],
@@ -103,6 +108,7 @@ def _source(
     *,
     prefix: str,
 ) -> Source:
+    """The states of one variant for the question's range: `days` that are built, the rest from events."""
     unbuilt = spans.of_day is None or variant.by_booking
     chosen = plan(days, question.start_ms, question.end_ms, events_only=unbuilt, edges_ms=spans.edges_ms)
     condition, params = chosen.condition(prefix)

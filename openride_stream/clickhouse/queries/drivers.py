@@ -1,0 +1,81 @@
+"""`GET /v1/metrics/drivers`."""
+
+import asyncio
+from fractions import Fraction
+from typing import Any, Final, Literal
+
+from openride_stream.clickhouse.client import ClickHouse, Param, Row
+from openride_stream.clickhouse.preaggregations import DRIVER_EARNINGS
+from openride_stream.clickhouse.queries.question import Question
+from openride_stream.clickhouse.queries.rounding import average_money, money, total
+from openride_stream.clickhouse.queries.series import distinct_series
+from openride_stream.clickhouse.queries.source import states
+
+DriverOrder = Literal["earnings", "trips"]
+
+_SHARES: Final = (10, 25, 50, 75, 90, 99)
+
+# Ids are ordered as text, which is how they are shown; UUIDs compare by their second half first.
+_DRIVERS_SQL: Final = """
+SELECT t.driver_id AS driver_id, uniqExactMerge(t.trips) AS trips,
+       sumIf(t.earnings, t.currency = {{currency:String}}) AS earnings,
+       sumIf(t.completions, t.currency = {{currency:String}}) AS paid,
+       sum(t.completions) AS completions, sumKahanMerge(t.distance_km) AS distance_km,
+       uniqExact(t.span) AS active_days
+FROM {rows} WHERE {here} GROUP BY driver_id
+ORDER BY {order} DESC, toString(driver_id) LIMIT {{limit:UInt32}}
+"""
+
+# Of each share the two drivers between whom it lies, by rank: share * (drivers - 1), from 0.
+_DISTRIBUTION_SQL: Final = """
+SELECT count() AS drivers, sum(earned) AS earnings, arraySort(groupArray(earned)) AS sorted,
+       arrayMap(share -> sorted[1 + intDiv(share * (drivers - 1), 100)], {shares}) AS low,
+       arrayMap(share -> sorted[least(2 + intDiv(share * (drivers - 1), 100), drivers)], {shares}) AS high
+FROM
+(
+    SELECT t.driver_id AS driver_id, sumIf(t.earnings, t.currency = {{currency:String}}) AS earned
+    FROM {rows} WHERE {here} GROUP BY driver_id
+)
+"""
+
+
+async def drivers(store: ClickHouse, question: Question, limit: int, sort: DriverOrder) -> dict[str, Any]:
+    """The first `limit` drivers who completed trips; how what all of them earned is distributed."""
+    source = await states(store, DRIVER_EARNINGS, question)
+    rows = question.with_routes(store.database, source.sql)
+    params: dict[str, Param] = {**source.params, **question.params(), "limit": limit}
+    first, (all_of_them,) = await asyncio.gather(
+        store.select(_DRIVERS_SQL.format(rows=rows, here=question.here(), order=sort), params),
+        store.select(_DISTRIBUTION_SQL.format(rows=rows, here=question.here(), shares=list(_SHARES)), params),
+    )
+    answer: dict[str, Any] = {
+        "drivers": [_driver(row) for row in first],
+        "distribution": _distribution(all_of_them),
+    }
+    if question.granularity:
+        answer["time_series"] = await distinct_series(store, (DRIVER_EARNINGS,), "trips", question)
+    return answer
+
+
+def _driver(row: Row) -> dict[str, Any]:
+    return {
+        "driver_id": row["driver_id"],
+        "total_trips": row["trips"],
+        "total_earnings": money(row["earnings"]),
+        "avg_earnings_per_trip": average_money(row["earnings"], row["paid"]),
+        "total_distance_km": total(row["distance_km"] or 0.0, row["completions"]),
+        "active_days": row["active_days"],
+    }
+
+
+def _distribution(row: Row) -> dict[str, str]:
+    quantiles = {
+        f"p{share}": money(_between(Fraction(low), Fraction(high), share, row["drivers"]))
+        for share, low, high in zip(_SHARES, row["low"], row["high"], strict=True)
+    }
+    return {**quantiles, "mean": average_money(row["earnings"], row["drivers"])}
+
+
+def _between(low: Fraction, high: Fraction, share: int, drivers: int) -> Fraction:
+    rank = Fraction(share * (drivers - 1), 100)
+    return low + (rank - rank.__floor__()) * (high - low)
