@@ -44,7 +44,7 @@ async def test_missing_topics_ask_for_migrate(
     store: ClickHouse, settings: Settings, fresh_kafka: str
 ) -> None:
     given = settings.model_copy(update={"kafka_bootstrap_servers": fresh_kafka})
-    with pytest.raises(ConfigurationError, match=r"\(and 17 more\).*openride migrate"):
+    with pytest.raises(ConfigurationError, match=r"\(and 18 more\).*openride migrate"):
         await preflight(given, store)
 
 

@@ -104,8 +104,16 @@ def _check_name(request: web.Request) -> None:
         raise Problem(421, detail)
 
 
+def _of_websocket(request: web.Request) -> list[str]:
+    """What a browser can say instead: `new WebSocket(url, ["bearer", token])`."""
+    if request.headers.get("Upgrade", "").lower() != "websocket":
+        return []
+    names = [name.strip() for name in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+    return [" ".join(names)] if len(names) == 2 else []
+
+
 def _bearer(request: web.Request) -> str:
-    given = request.headers.getall("Authorization", [])
+    given = request.headers.getall("Authorization", []) or _of_websocket(request)
     scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
     if scheme.lower() != "bearer" or not token.strip():
         detail = "a token is needed: send `Authorization: Bearer <token>`"

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from web.context import Context
+from web.push import Push
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Role = Literal["viewer", "analyst", "admin"]
@@ -45,6 +46,7 @@ class Endpoint:
     `role` None means that no token is needed, ever. `request` holds query and path parameters and forbids
     others. `response` is None where the answer has no model of its own; then `content_type` says what it is.
     `others` are further statuses that it gives on purpose, with the same kind of body or none, and when.
+    `push` is set where the answer goes on for as long as somebody listens.
     """
 
     method: Method
@@ -57,3 +59,4 @@ class Endpoint:
     example: Mapping[str, Any] | None = None
     content_type: str = JSON
     others: Mapping[int, str] = field(default_factory=dict)
+    push: Push | None = None

@@ -14,6 +14,7 @@ from web.auth import check_binding, configured, warn_open
 from web.context import Context
 from web.endpoint import Endpoint
 from web.problems import Problem
+from web.push import STOPPING, stop_pushing
 from web.serving import add_headers, measured, problems, serve
 
 
@@ -34,6 +35,8 @@ def mount(faust_web: FaustWeb, endpoints: Iterable[Endpoint], context: Context) 
     server.middlewares.append(measured(context.metrics))
     server.middlewares.append(problems)
     server.on_response_prepare.append(add_headers)
+    server[STOPPING] = []
+    server.on_shutdown.append(stop_pushing)
     server.on_startup.append(_binding_guard(faust_web, context))
     if not configured(context.settings):
         server.on_startup.append(warn_open)
@@ -56,8 +59,8 @@ def _view(path: str, endpoints: tuple[Endpoint, ...], context: Context) -> type[
     return type("EndpointView", (EndpointView,), {"view_path": path, "view_name": path, **methods})
 
 
-def _method(endpoint: Endpoint, context: Context) -> Callable[..., Awaitable[web.Response]]:
-    async def respond(view: EndpointView, request: web.Request, **match: str) -> web.Response:
+def _method(endpoint: Endpoint, context: Context) -> Callable[..., Awaitable[web.StreamResponse]]:
+    async def respond(view: EndpointView, request: web.Request, **match: str) -> web.StreamResponse:
         del view, match
         return await serve(endpoint, context, request)
 

@@ -31,10 +31,12 @@ _HEADERS: Final = {
 }
 
 
-async def serve(endpoint: Endpoint, context: Context, request: web.Request) -> web.Response:
+async def serve(endpoint: Endpoint, context: Context, request: web.Request) -> web.StreamResponse:
     """One request: who asks, what for, the answer."""
     authorise(request, endpoint, context.settings)
     query = parse(endpoint.request, request.query, request.match_info)
+    if endpoint.push is not None:
+        return await endpoint.push(context, query, request)
     answer = await endpoint.answer(context, query)
     return _response(answer if isinstance(answer, Reply) else Reply(answer), request)
 
@@ -84,6 +86,8 @@ def measured(metrics: Metrics) -> Middleware:
     async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
         started_s = perf_counter()
         response = await handler(request)
+        if response.prepared and response.status != HTTPStatus.NOT_MODIFIED:
+            return response  # pushed for as long as somebody listened: no duration of an answer
         resource = request.match_info.route.resource
         metrics.http_request_duration_seconds.labels(
             request.method if request.method in _METHODS else "OTHER",

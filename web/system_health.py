@@ -1,5 +1,6 @@
 """How the system as a whole is doing, as any worker can tell: the contract's `system_health`."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -12,6 +13,7 @@ Level = Literal["healthy", "degraded", "critical"]
 
 # A worker reports itself every heartbeat; one that missed two is in trouble or gone.
 _MISSED_HEARTBEATS: Final = 2.5
+_METADATA_TIMEOUT_S: Final = 1.0
 _NAMED_PARTITIONS: Final = 3
 
 
@@ -31,10 +33,11 @@ async def system_health(context: Context, runtime: WebRuntime) -> SystemHealth:
     if (trouble := context.live.trouble(runtime.clock.now_ms())) is not None:
         slight.append(trouble)
     try:
-        fleet = Fleet.of(await runtime.workers.alive(), context.settings)
-    except MetadataUnavailable as error:
+        async with asyncio.timeout(_METADATA_TIMEOUT_S):
+            fleet = Fleet.of(await runtime.workers.alive(), context.settings)
+    except (MetadataUnavailable, TimeoutError) as error:
         lag = sum(context.group.progress().lag_records.values())
-        slight.append(f"other workers are not known of: {error}")
+        slight.append(f"other workers are not known of: {error or 'the metadata store does not answer'}")
     else:
         lag = sum(lag_of(worker.seat.holdings) for worker in fleet.workers)
         slight += _fleet_troubles(fleet, context.settings.broker_heartbeat_interval_s)

@@ -15,6 +15,7 @@ from openride_stream.errors import ConfigurationError
 from openride_stream.metadata.failures import translated
 
 DRIVERS: Final = ("sqlite+aiosqlite", "postgresql+asyncpg")
+_READS: Final = "openride_reads"
 _CONNECT_TIMEOUT_S: Final = 5.0
 _COMMAND_TIMEOUT_S: Final = 15.0
 
@@ -54,6 +55,15 @@ class Metadata:
         with translated():
             async with self._engine.begin() as connection:
                 yield connection
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction that only reads: no writer holds it up, not even one that stands still."""
+        with translated():
+            async with self._engine.connect() as connected:
+                connection = await connected.execution_options(**{_READS: True})
+                async with connection.begin():
+                    yield connection
 
     @property
     def dialect(self) -> str:
@@ -119,4 +129,5 @@ def _prepare_sqlite(dbapi_connection: Any, _entry: ConnectionPoolEntry) -> None:
 def _begin_immediate(connection: Connection) -> None:
     # Taking the write lock first makes a second writer wait; a deferred transaction that read before it
     # wrote would fail at once with "database is locked", whatever the time-out.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    reads = connection.get_execution_options().get(_READS, False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -109,7 +109,7 @@ class Workers:
             .where(WorkerSeat.consumer_group == self._group, WorkerSeat.expires_ms > now_ms)
             .order_by(WorkerSeat.started_at, WorkerSeat.worker)
         )
-        async with self._metadata.begin() as connection:
+        async with self._metadata.reading() as connection:
             rows = (await connection.execute(statement)).all()
         return [LiveWorker(_seat(row), max(0, row.age_ms) / 1000) for row in rows]
 

@@ -28,7 +28,10 @@ def name(endpoint: Endpoint) -> str:
 async def ask(client: Client, endpoint: Endpoint, authorization: str | None) -> ClientResponse:
     headers = {} if authorization is None else {"Authorization": authorization}
     response = await client.request(endpoint.method, endpoint.path, headers=headers)
-    await response.read()
+    if endpoint.push is None or response.status != 200:
+        await response.read()
+    else:
+        response.close()
     return response
 
 

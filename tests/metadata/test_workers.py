@@ -4,7 +4,10 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import delete
+
 from openride_stream.metadata.engine import Metadata
+from openride_stream.metadata.models import WorkerSeat
 from openride_stream.metadata.workers import Holding, Seat, Workers
 
 STARTED = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -59,3 +62,12 @@ async def test_the_oldest_worker_comes_first(metadata: Metadata) -> None:
     older = Seat("z:9", "http://z", "0.1.0", STARTED - timedelta(hours=1), None, [])
     await workers.keep(older, LONG_S)
     assert await names(workers) == ["z:9", "a:1"]
+
+
+async def test_a_writer_that_stands_still_hides_nobody(metadata: Metadata) -> None:
+    workers = Workers(metadata, "group")
+    await workers.keep(seat("a:1"), LONG_S)
+    async with metadata.begin() as writing:
+        await writing.execute(delete(WorkerSeat))
+        async with asyncio.timeout(5):
+            assert await names(workers) == ["a:1"]

@@ -12,9 +12,14 @@ from openride_stream.events.topics import Tier
 from web.answers import average, count, money
 from web.context import Context
 from web.endpoint import Endpoint
+from web.push import as_server_sent_events, over_websocket
 from web.system_health import system_health
 
 _FRESH_S: Final = 0.25
+_UPGRADE: Final = {
+    101: "The connection is a WebSocket from here on.",
+    426: "The request asks for no upgrade.",
+}
 
 
 class RealtimeQuery(BaseModel):
@@ -123,16 +128,37 @@ _EXAMPLE: Final = {
 
 
 def endpoints() -> tuple[Endpoint, ...]:
-    """The one endpoint."""
+    """Asked for, or pushed; all from the same answers."""
+    lately = _Lately()
     return (
         Endpoint(
             "GET",
             "/v1/metrics/realtime",
             "viewer",
             "Now: who is active, trips under way, the last hour's bookings and revenue, queue times, health.",
-            _Lately().answer,
+            lately.answer,
             request=RealtimeQuery,
             response=Realtime,
             example=_EXAMPLE,
+        ),
+        Endpoint(
+            "GET",
+            "/v1/metrics/realtime/ws",
+            "viewer",
+            "The same as a WebSocket: one JSON object a text message, once a second at most.",
+            lately.answer,
+            request=RealtimeQuery,
+            others=_UPGRADE,
+            push=over_websocket(lately.answer),
+        ),
+        Endpoint(
+            "GET",
+            "/v1/metrics/realtime/sse",
+            "viewer",
+            "The same as server-sent events: one JSON object an event, once a second at most.",
+            lately.answer,
+            request=RealtimeQuery,
+            content_type="text/event-stream",
+            push=as_server_sent_events(lately.answer),
         ),
     )
