@@ -25,7 +25,7 @@ from tests.reference.loading import load
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 AT_ONCE = 4
-ENDPOINTS = ("users", "bookings", "payments", "trips")
+ENDPOINTS = ("users", "bookings", "payments", "trips", "drivers", "routes")
 TRIPS = os.environ.get("OPENRIDE_TEST_TRIPS", "600")
 KILLS = int(os.environ.get("OPENRIDE_TEST_KILLS", "4"))
 END = utc_from_ms(int(time.time() * 1000) // DAY_MS * DAY_MS - 3_600_000).isoformat()

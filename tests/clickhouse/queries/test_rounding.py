@@ -8,12 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openride_stream.clickhouse.queries.rounding import average, average_money, money, percentage, two_places
+from openride_stream.clickhouse.queries.rounding import (
+    average,
+    average_money,
+    money,
+    percentage,
+    total,
+    two_places,
+)
 from tests.reference import arithmetic
 
 
 @pytest.mark.parametrize(
-    ("total", "count", "expected"),
+    ("amount", "count", "expected"),
     [
         (0.0049999999999, 1, 0.0),
         (0.005, 1, 0.01),
@@ -25,19 +32,20 @@ from tests.reference import arithmetic
         (0.0, 0, 0.0),
     ],
 )
-def test_an_average_of_doubles(total, count, expected):
-    assert average(total, count) == expected
+def test_an_average_of_doubles(amount, count, expected):
+    assert average(amount, count) == expected
 
 
 @given(st.lists(st.decimals(0, 10**6, places=3), min_size=1, max_size=30))
 def test_the_average_of_a_sum_of_doubles_is_that_of_the_decimals_that_were_sent(amounts):
     exact = arithmetic.half_up(Fraction(sum(amounts)) / len(amounts))
     assert average(fsum(map(float, amounts)), len(amounts)) == float(exact)
+    assert total(fsum(map(float, amounts)), len(amounts)) == float(arithmetic.half_up(sum(amounts)))
 
 
 @given(st.floats(0, 1e300, allow_nan=False), st.integers(2, 10**9))
-def test_no_size_fails_or_moves_an_average_by_more_than_a_cent_or_an_ulp(total, count):
-    assert average(total, count) == pytest.approx(total / count, rel=1e-15, abs=0.0051)
+def test_no_size_fails_or_moves_an_average_by_more_than_a_cent_or_an_ulp(amount, count):
+    assert average(amount, count) == pytest.approx(amount / count, rel=1e-15, abs=0.0051)
 
 
 @given(st.decimals(-(10**30), 10**30, places=5))
