@@ -91,7 +91,7 @@ class Platform:
 
 
 def freeze(worker: Worker, cluster: Cluster) -> None:
-    """Stop a worker in its tracks, but not in the middle of a write to SQLite, which would stop the others."""
+    """Stop a worker in its tracks, but not in the middle of a write to SQLite: that would stop the others."""
     url = cluster.settings.metadata_url
     for _ in range(20):
         worker.signal(signal.SIGSTOP)
