@@ -32,7 +32,12 @@ class Live(LiveTables, Protocol):
         ...
 
     async def run(self) -> None:
-        """Write and read until cancelled."""
+        """Read until cancelled, or until a write fails for good."""
+        ...
+
+    @property
+    def unwritten(self) -> str | None:
+        """Why what this worker sees is not written, which holds up its acks; None when it is."""
         ...
 
     async def drain(self, timeout_s: float) -> bool:
@@ -96,7 +101,7 @@ class OpenRideApp(faust.App):
             return "partitions are being assigned or recovered"
         if not self.running().sink.available:
             return "ClickHouse is away"
-        return self.running().contact.trouble
+        return self.running().contact.trouble or (self.live.unwritten if self.live else None)
 
     async def standings(self) -> Mapping[Partition, Standing]:
         """Where each batch partition of ours stands, asked over a connection that is not the consumer's."""

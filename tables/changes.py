@@ -11,11 +11,12 @@ from typing import Final
 
 import numpy as np
 
-from tables.series import BY_NUMBER, Facts, Series
+from tables.series import BY_NUMBER, QUEUED, Facts, Series, made
 
 VERSION: Final = 1
 _HEAD: Final = struct.Struct("<BqB")
 _SERIES: Final = struct.Struct("<BI")
+_LONGEST_WAIT_MS: Final = 2.0**53
 
 
 def encoded(added: Mapping[Series, Facts]) -> bytes:
@@ -41,7 +42,7 @@ def decoded(row: bytes) -> dict[Series, Facts]:
     try:
         version, base_ms, count = _HEAD.unpack_from(row)
         return _series(row, base_ms, count) if version == VERSION else {}
-    except (struct.error, KeyError, ValueError) as error:
+    except (struct.error, KeyError, ValueError, OverflowError) as error:
         message = f"not a row of live tables: {error}"
         raise ValueError(message) from error
 
@@ -53,11 +54,15 @@ def _series(row: bytes, base_ms: int, count: int) -> dict[Series, Facts]:
         number, length = _SERIES.unpack_from(row, place)
         place += _SERIES.size
         series = BY_NUMBER[number]
-        seen = np.empty(length, series.dtype)
+        columns = {}
         for name, kind in (("id", "<u8"), ("at", "<u4"), *series.columns):
-            column = np.frombuffer(row, kind, length, place)
-            place += column.nbytes
-            seen[name] = column
+            columns[name] = np.frombuffer(row, kind, length, place)
+            place += columns[name].nbytes
+        # Memory is taken once the bytes have turned out to be there.
+        seen = made(series, columns.pop("id"), columns.pop("at"), **columns)
         seen["at"] += base_ms
+        if series is QUEUED and not (np.abs(seen["waited_ms"]) <= _LONGEST_WAIT_MS).all():
+            message = "a time that nothing can have waited"
+            raise ValueError(message)
         found[series] = seen
     return found

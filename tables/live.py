@@ -8,22 +8,21 @@ from typing import Any, Final
 from openride_stream.clock import Clock
 from openride_stream.errors import BrokerUnavailable
 from openride_stream.events.records import RecordBatch
-from openride_stream.kafka.changelog import Change, ChangelogReader, ChangelogWriter
+from openride_stream.kafka.changelog import ChangelogReader, ChangelogWriter, Ends
 from openride_stream.settings import Settings
 from tables.changes import decoded, encoded
 from tables.realtime import Figures, figures
 from tables.series import HOUR_MS
-from tables.sightings import AHEAD_MS, sightings
+from tables.sightings import AHEAD_MS, SLACK_MS, oldest_of_use_ms, sightings
 from tables.state import LiveState
 
 logger = logging.getLogger(__name__)
 
 _READ_TIMEOUT_S: Final = 0.5
-_SETTLE_INTERVAL_S: Final = 1.0
+_LOOK_INTERVAL_S: Final = 0.5
 _PAUSE_S: Final = 1.0
-# A row is written when its events are read; clocks of workers may differ by a few minutes.
-_SLACK_MS: Final = 600_000
 _STALE_MS: Final = 3_000
+_JUMP_MS: Final = 5_000
 
 
 class LiveTables:
@@ -42,12 +41,12 @@ class LiveTables:
     async def open(self, clock: Clock, *, misreports_end: bool) -> None:
         """Connect; the state fills once `run` is running.
 
-        `misreports_end` is what `broker_misreports_end` said.
+        `misreports_end` is what `broker_misreports_end` said. Raises `BrokerUnavailable`.
         """
         self._clock = clock
-        since_ms = clock.now_ms() - max(self._live_ms, HOUR_MS) - AHEAD_MS - _SLACK_MS
         self._writer = await ChangelogWriter.open(self._settings)
-        self._reader = await ChangelogReader.open(self._settings, since_ms, misreports_end)
+        self._reader = await ChangelogReader.open(self._settings, misreports_end)
+        await self._reader.rewind(self._since_ms(clock.now_ms()))
 
     async def apply(
         self, batch: RecordBatch, rows: Sequence[dict[str, Any]], owe: Callable[[], Callable[[], None]]
@@ -56,23 +55,22 @@ class LiveTables:
 
         `owe` is called when the batch has something to write, and its answer once that is written.
         """
-        writer, clock = self._opened()
-        if added := sightings(batch.topic, rows, clock.now_ms(), self._live_ms):
-            await writer.write(Change(batch.partition, encoded(added), owe()))
+        assert self._writer is not None, "not open"
+        assert self._clock is not None, "not open"
+        if added := sightings(batch.topic, rows, self._clock.now_ms(), self._live_ms):
+            await self._writer.write(encoded(added), owe())
 
     async def run(self) -> None:
-        """Write and read until cancelled."""
-        writer, _ = self._opened()
-        writing = asyncio.create_task(writer.run())
+        """Read until cancelled, or until a write fails for good."""
+        assert self._writer is not None, "not open"
         reading = asyncio.create_task(self._read())
         try:
-            done, _ = await asyncio.wait({writing, reading}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({reading, self._writer.failed}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            for task in (writing, reading):
-                task.cancel()
-            await asyncio.gather(writing, reading, return_exceptions=True)
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
 
     async def drain(self, timeout_s: float) -> bool:
         """Return when all that was applied is written; False when it was not within `timeout_s`."""
@@ -80,9 +78,7 @@ class LiveTables:
 
     async def close(self) -> None:
         """Disconnect."""
-        for connection in (self._writer, self._reader):
-            if connection is not None:
-                await connection.close()
+        await asyncio.gather(*(part.close() for part in (self._reader, self._writer) if part is not None))
         self._writer = self._reader = None
 
     def figures(self, now_ms: int, currency: str) -> Figures:
@@ -93,34 +89,50 @@ class LiveTables:
         """Why the figures may be incomplete; None when they are whole."""
         if self.as_of_ms is None:
             return "live tables are being read"
+        if (unwritten := self.unwritten) is not None:
+            return unwritten
         behind_ms = now_ms - self.as_of_ms
         return f"live tables are {behind_ms / 1000:.0f} s behind" if behind_ms > _STALE_MS else None
 
+    @property
+    def unwritten(self) -> str | None:
+        """Why what this worker sees is not written, which holds up its acks; None when it is."""
+        return self._writer.trouble if self._writer else None
+
     def sizes(self) -> dict[str, int]:
-        """How many identities each live table holds."""
+        """How many facts each live table holds."""
         return self._state.sizes()
 
     async def _read(self) -> None:
         reader, clock = self._reader, self._clock
         assert reader is not None, "opened before it runs"
         assert clock is not None, "opened before it runs"
-        settled_s = clock.monotonic_s()
+        progress = _Progress(reader, clock)
         while True:
-            asked_ms = clock.now_ms()
             try:
-                rows = await reader.read(_READ_TIMEOUT_S)
+                for row in await reader.read(_READ_TIMEOUT_S):
+                    self._take(row, clock.now_ms())
+                if progress.is_due():
+                    self._state.settle(clock.now_ms())
+                    if await progress.has_broken():
+                        await self._begin_anew(reader, clock)
+                if (reached_ms := await progress.reached_ms()) is not None:
+                    self.as_of_ms = reached_ms
             except BrokerUnavailable as error:
                 # Not worth a worker: events are stored without it, and `as_of` says how old the state is.
                 logger.warning("Live tables are not read", extra={"error": str(error)})
                 await asyncio.sleep(_PAUSE_S)
-                continue
-            for row in rows:
-                self._take(row, clock.now_ms())
-            if await reader.caught_up():
-                self.as_of_ms = asked_ms
-            if clock.monotonic_s() - settled_s >= _SETTLE_INTERVAL_S:
-                self._state.settle(clock.now_ms())
-                settled_s = clock.monotonic_s()
+
+    async def _begin_anew(self, reader: ChangelogReader, clock: Clock) -> None:
+        """Forget everything and read again, as a worker does that starts: so all workers know the same."""
+        logger.warning("Live tables are read again: the clock jumped, or the topic was made again")
+        self.as_of_ms = None
+        self._state = LiveState(self._live_ms)
+        await reader.rewind(self._since_ms(clock.now_ms()))
+
+    def _since_ms(self, now_ms: int) -> int:
+        """When the oldest row was written that can still matter."""
+        return now_ms - oldest_of_use_ms(self._live_ms) - AHEAD_MS - SLACK_MS
 
     def _take(self, row: bytes, now_ms: int) -> None:
         try:
@@ -128,7 +140,38 @@ class LiveTables:
         except ValueError as error:
             logger.warning("Live tables: a row is skipped", extra={"error": str(error)})
 
-    def _opened(self) -> tuple[ChangelogWriter, Clock]:
-        assert self._writer is not None, "not open"
-        assert self._clock is not None, "not open"
-        return self._writer, self._clock
+
+class _Progress:
+    """How far the changelog has been read, by what its brokers say of its end now and then."""
+
+    def __init__(self, reader: ChangelogReader, clock: Clock) -> None:
+        self._reader = reader
+        self._clock = clock
+        self._looked_s = clock.monotonic_s()
+        self._offset_ms = self._wall_less_monotonic_ms()
+        self._asked: tuple[int, Ends] | None = None
+
+    def is_due(self) -> bool:
+        """Whether it is time to look again."""
+        return self._clock.monotonic_s() - self._looked_s >= _LOOK_INTERVAL_S
+
+    async def has_broken(self) -> bool:
+        """Look: whether the clock has jumped since, or the topic holds less than was read of it."""
+        self._looked_s = self._clock.monotonic_s()
+        before_ms, self._offset_ms = self._offset_ms, self._wall_less_monotonic_ms()
+        asked_ms = self._clock.now_ms()
+        ends = await self._reader.ends()
+        broken = abs(self._offset_ms - before_ms) > _JUMP_MS or await self._reader.is_beyond(ends)
+        if broken or self._asked is None:
+            self._asked = None if broken else (asked_ms, ends)
+        return broken
+
+    async def reached_ms(self) -> int | None:
+        """The moment up to which all is read that was written, when there is news of that."""
+        if self._asked is None or not await self._reader.has_read(self._asked[1]):
+            return None
+        (reached_ms, _), self._asked = self._asked, None
+        return reached_ms
+
+    def _wall_less_monotonic_ms(self) -> float:
+        return self._clock.now_ms() - self._clock.monotonic_s() * 1000

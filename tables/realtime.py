@@ -68,9 +68,15 @@ def figures(state: LiveState, now_ms: int, currency: str) -> Figures:
         avg_wait_time_minutes=_average_wait_minutes(state, now_ms),
         queue_times=_queue_times(state, now_ms),
         events_per_second=_rounded(
-            int(state.window(EVENTS, now_ms, _RATE_MS)["weight"].sum()) / (_RATE_MS / 1000)
+            _weights(state.window(EVENTS, now_ms, _RATE_MS)["share"]) / (_RATE_MS / 1000)
         ),
     )
+
+
+def _weights(shares: Column) -> int:
+    """How many events a sample stands for."""
+    counts = np.bincount(shares, minlength=65)
+    return sum(int(count) << (64 - share) for share, count in enumerate(counts) if count)
 
 
 def _active_trips(state: LiveState, now_ms: int) -> int:

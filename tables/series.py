@@ -3,10 +3,12 @@
 A fact says that something of this identity was seen at this moment. Facts are sets: the same one again, in
 any order and from any worker, changes nothing. So a batch that is read twice counts once, and so do two
 workers that both believe that a partition is theirs.
+
+Of several facts of one identity the newest counts, in every series: it alone says whether a window that ends
+at the clock holds one, and so what a worker knows does not depend on when it began to read.
 """
 
 from dataclasses import dataclass
-from enum import Enum
 from functools import reduce
 from typing import Any, Final
 
@@ -19,13 +21,6 @@ Facts = npt.NDArray[np.void]
 HOUR_MS: Final = 3_600_000
 
 
-class Kept(Enum):
-    """Which fact of an identity stays when there are several."""
-
-    EARLIEST = "earliest"
-    LATEST = "latest"
-
-
 @dataclass(frozen=True, slots=True)
 class Series:
     """One kind of fact.
@@ -33,15 +28,15 @@ class Series:
     Attributes:
         number: its name in the changelog; never given to another series.
         name: its name in metrics and documents.
-        kept: which fact of an identity counts.
         behind_ms: how long a fact is needed; None: as long as open trips are (`OPENRIDE_LIVE_HOURS`).
+        longer_ms: and how much longer than that.
         columns: name and little-endian dtype of what a fact carries beside `id` and `at`.
     """
 
     number: int
     name: str
-    kept: Kept
     behind_ms: int | None = HOUR_MS
+    longer_ms: int = 0
     columns: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -51,44 +46,42 @@ class Series:
 
     def horizon_ms(self, live_ms: int) -> int:
         """How long a fact is needed, in milliseconds, where open trips are remembered for `live_ms`."""
-        return live_ms if self.behind_ms is None else self.behind_ms
+        return (live_ms if self.behind_ms is None else self.behind_ms) + self.longer_ms
 
     def distinct(self, facts: Facts) -> Facts:
-        """One fact of each identity, in order of identity; the same one whatever the order they came in."""
+        """The newest fact of each identity, in order of identity; whatever order they came in."""
         if len(facts) == 0:
             return facts
         if not self.columns:
-            return self._distinct_moments(facts)
+            return self._newest_moments(facts)
         names = facts.dtype.names or ()
         # lexsort takes its first key last. Whole facts are compared, so that a tie has one outcome.
         ordered: Facts = facts[np.lexsort([facts[name] for name in reversed(names)])]
-        differs = ordered["id"][1:] != ordered["id"][:-1]
-        first, last = np.append(True, differs), np.append(differs, True)
-        chosen: Facts = ordered[last if self.kept is Kept.LATEST else first]
+        last = np.append(ordered["id"][1:] != ordered["id"][:-1], True)
+        chosen: Facts = ordered[last]
         return chosen
 
-    def _distinct_moments(self, facts: Facts) -> Facts:
+    def _newest_moments(self, facts: Facts) -> Facts:
         """The same for facts that are a moment and no more: most are, and this takes half the time."""
         ids = facts["id"].copy()
         order = np.argsort(ids)
         ids, at = ids[order], facts["at"][order]
         starts = np.flatnonzero(np.append(True, ids[1:] != ids[:-1]))
-        best = np.maximum if self.kept is Kept.LATEST else np.minimum
-        return made(self, ids[starts], best.reduceat(at, starts))
+        return made(self, ids[starts], np.maximum.reduceat(at, starts))
 
 
 # Users that no driver's role explains; drivers are users as well, and are not written twice.
-RIDERS: Final = Series(1, "riders", Kept.LATEST)
-DRIVERS: Final = Series(2, "drivers", Kept.LATEST)
-# A minute, and a little for clocks that differ. `weight`: how many events this one stands for, where a
-# large batch is sampled (see `tables.sightings`).
-EVENTS: Final = Series(3, "events", Kept.EARLIEST, 65_000, (("weight", "<u2"),))
-# Of a booking or trip the newest event counts: it is what says whether a window holds one.
-BOOKINGS: Final = Series(4, "bookings", Kept.LATEST, None)
-REVENUE: Final = Series(5, "revenue", Kept.EARLIEST, HOUR_MS, (("cents", "<i8"), ("currency", "<u4")))
-STARTED: Final = Series(6, "trips_started", Kept.LATEST, None, (("booking", "<u8"),))
-ENDED: Final = Series(7, "trips_ended", Kept.LATEST, None)
-QUEUED: Final = Series(8, "queue_times", Kept.EARLIEST, HOUR_MS, (("tier", "|u1"), ("waited_ms", "<f8")))
+RIDERS: Final = Series(1, "riders")
+DRIVERS: Final = Series(2, "drivers")
+# A minute, and a little for clocks that differ. `share`: 64 less how often the sample that the event is of
+# was halved (see `tables.sightings`); of two samples it counts in the larger one.
+EVENTS: Final = Series(3, "events", 65_000, columns=(("share", "|u1"),))
+BOOKINGS: Final = Series(4, "bookings", None)
+REVENUE: Final = Series(5, "revenue", columns=(("cents", "<i8"), ("currency", "<u4")))
+STARTED: Final = Series(6, "trips_started", None, columns=(("booking", "<u8"),))
+# Longer than starts: by the clocks of phones a trip may end before it began.
+ENDED: Final = Series(7, "trips_ended", None, HOUR_MS)
+QUEUED: Final = Series(8, "queue_times", columns=(("tier", "|u1"), ("waited_ms", "<f8")))
 
 ALL_SERIES: Final = (RIDERS, DRIVERS, EVENTS, BOOKINGS, REVENUE, STARTED, ENDED, QUEUED)
 BY_NUMBER: Final = {series.number: series for series in ALL_SERIES}

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from openride_stream.events.topics import BY_NAME, Domain, Tier
 from tables.series import (
+    ALL_SERIES,
     BOOKINGS,
     DRIVERS,
     ENDED,
@@ -28,8 +29,10 @@ Rows = Sequence[Mapping[str, Any]]
 Sightings = dict[Series, Facts]
 
 TIERS: Final[tuple[Tier, ...]] = ("mongo_periodic", "clickhouse_delayed", "redis_immediate")
-AHEAD_MS: Final = 3_600_000
+AHEAD_MS: Final = 600_000
 """How far ahead of the clock an event may lie to be taken: it counts once the clock has come to it."""
+SLACK_MS: Final = 600_000
+"""How far the clocks of two workers may lie apart."""
 
 _EVENT_TIME: Final = itemgetter("event_timestamp")
 _EVENT_ID: Final = itemgetter("event_id")
@@ -60,7 +63,7 @@ def sightings(topic: str, rows: Rows, now_ms: int, live_ms: int) -> Sightings:
         live_ms: how long open trips and their bookings are remembered, in milliseconds.
     """
     at = np.fromiter(map(_EVENT_TIME, rows), np.int64, len(rows))
-    live = (at > now_ms - max(live_ms, _LONGEST_MS)) & (at <= now_ms + AHEAD_MS)
+    live = (at > now_ms - oldest_of_use_ms(live_ms)) & (at <= now_ms + AHEAD_MS + SLACK_MS)
     if not live.all():
         rows, at = [row for row, taken in zip(rows, live, strict=True) if taken], at[live]
     if not rows:
@@ -76,15 +79,20 @@ def sightings(topic: str, rows: Rows, now_ms: int, live_ms: int) -> Sightings:
     return {series: seen for series, seen in kept.items() if len(seen)}
 
 
-_LONGEST_MS: Final = max(series.behind_ms or 0 for series in (RIDERS, DRIVERS, EVENTS, REVENUE, QUEUED))
+def oldest_of_use_ms(live_ms: int) -> int:
+    """How old a fact may be that some worker can still need, in milliseconds."""
+    return max(series.horizon_ms(live_ms) for series in ALL_SERIES) + SLACK_MS
 
 
 def _within(seen: Facts, series: Series, now_ms: int, live_ms: int) -> Facts:
-    """Those that are young enough, one an identity; of what lies ahead each may be the newest for a while."""
-    ahead = seen["at"] > now_ms
-    past = seen[(seen["at"] > now_ms - series.horizon_ms(live_ms)) & ~ahead]
-    distinct = series.distinct(past)
-    return np.concatenate([distinct, seen[ahead]]) if ahead.any() else distinct
+    """Those that are young enough, one an identity where they are past by every worker's clock.
+
+    Of what lies ahead of a clock each may be the newest for a while.
+    """
+    young = seen["at"] > now_ms - series.horizon_ms(live_ms) - SLACK_MS
+    past = seen["at"] <= now_ms - SLACK_MS
+    recent = seen[young & ~past]
+    return np.concatenate([series.distinct(seen[young & past]), recent]) if past.any() else recent
 
 
 def _party(series: Series, field: str, rows: Rows, at: npt.NDArray[np.int64]) -> Facts:
@@ -97,13 +105,14 @@ def _events(rows: Rows, at: npt.NDArray[np.int64], now_ms: int) -> Facts:
     Which ones is for their identities to say, so that the same event is in the sample of every batch of
     that size, and where batches of several sizes hold it, it counts for the least.
     """
-    recent = at > now_ms - (EVENTS.behind_ms or 0)
+    recent = at > now_ms - EVENTS.horizon_ms(0) - SLACK_MS
     if not recent.any():
         return np.empty(0, EVENTS.dtype)
     ids = hashes(list(map(_EVENT_ID, rows)))[recent]
-    halvings = max(0, (len(ids) - 1) // _COUNTED_ONE_BY_ONE).bit_length()
+    of_the_minute = int(np.count_nonzero(at > now_ms - EVENTS.horizon_ms(0)))
+    halvings = max(0, (of_the_minute - 1) // _COUNTED_ONE_BY_ONE).bit_length()
     sampled = ids >> np.uint64(64 - halvings) == 0 if halvings else np.ones(len(ids), bool)
-    return made(EVENTS, ids[sampled], at[recent][sampled], weight=1 << halvings)
+    return made(EVENTS, ids[sampled], at[recent][sampled], share=64 - halvings)
 
 
 def _created(series: Series, rows: Rows) -> Facts:

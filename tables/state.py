@@ -1,5 +1,6 @@
 """What a worker knows of the last hours: facts of all partitions, merged as they come, dropped with age."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
 
@@ -10,6 +11,7 @@ from tables.series import ALL_SERIES, Facts, Series
 from tables.sightings import AHEAD_MS
 
 _UNMERGED_FACTS: Final = 100_000
+_MINUTE_MS: Final = 60_000
 
 
 class LiveState:
@@ -23,6 +25,10 @@ class LiveState:
         self._known = {series: Known(series) for series in ALL_SERIES}
         self._new: dict[Series, list[Facts]] = {series: [] for series in ALL_SERIES}
         self._unmerged = 0
+        # By the minute that they lie in: a look at each second must not go through all of them.
+        self._ahead: dict[Series, dict[int, list[Facts]]] = {
+            series: defaultdict(list) for series in ALL_SERIES
+        }
 
     def add(self, added: Mapping[Series, Facts], now_ms: int) -> None:
         """Take in what one batch added."""
@@ -47,17 +53,37 @@ class LiveState:
         return self._known[series].window(now_ms - behind_ms, now_ms)
 
     def sizes(self) -> dict[str, int]:
-        """How many identities each series holds."""
-        return {series.name: len(known) for series, known in self._known.items()}
+        """How many facts each series holds."""
+        return {series.name: len(known) + self._waiting(series) for series, known in self._known.items()}
+
+    def _waiting(self, series: Series) -> int:
+        return sum(len(part) for parts in self._ahead[series].values() for part in parts)
 
     def _settle(self, series: Series, now_ms: int) -> None:
         oldest_ms = now_ms - series.horizon_ms(self._live_ms)
-        known, new = self._known[series], self._new[series]
-        known.drop(oldest_ms)
+        self._known[series].drop(oldest_ms)
+        due = self._due(series, now_ms)
+        new, self._new[series] = self._new[series], []
         if new:
             joined = np.concatenate(new)
             joined = joined[(joined["at"] > oldest_ms) & (joined["at"] <= now_ms + AHEAD_MS)]
-            due = joined["at"] <= now_ms
-            known.merge(joined[due])
-            ahead = joined[~due]
-            self._new[series] = [ahead] if len(ahead) else []
+            is_due = joined["at"] <= now_ms
+            due.append(joined[is_due])
+            self._put_off(series, joined[~is_due])
+        if due:
+            self._known[series].merge(np.concatenate(due))
+
+    def _put_off(self, series: Series, ahead: Facts) -> None:
+        minutes = ahead["at"] // _MINUTE_MS
+        for minute in np.unique(minutes).tolist():
+            self._ahead[series][minute].append(ahead[minutes == minute])
+
+    def _due(self, series: Series, now_ms: int) -> list[Facts]:
+        """What lay ahead and has come, taken out."""
+        waiting, due = self._ahead[series], []
+        for minute in [minute for minute in waiting if minute <= now_ms // _MINUTE_MS]:
+            joined = np.concatenate(waiting.pop(minute))
+            due.append(joined[joined["at"] <= now_ms])
+            if len(later := joined[joined["at"] > now_ms]):
+                waiting[minute] = [later]
+        return due

@@ -118,6 +118,11 @@ class LiveView(Protocol):
         """Up to when they hold everything (ms since the epoch); None while they are first read."""
         ...
 
+    @property
+    def unwritten(self) -> str | None:
+        """Why what this worker sees is not written, which holds up its acks; None when it is."""
+        ...
+
     def figures(self, now_ms: int, currency: str) -> Figures:
         """The realtime figures at `now_ms` (since the epoch), revenue in `currency`."""
         ...

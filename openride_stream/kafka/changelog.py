@@ -1,14 +1,14 @@
 """The changelog of the live tables: every worker writes what it saw, and every worker reads all of it.
 
-One topic, kept for as long as any window reaches back; rows are sets of facts, so that order, repetition
-and who wrote them do not matter. Faust's own tables are not used for this: see docs/decisions/0012.
+One topic, kept for as long as any window reaches back; rows are sets of facts, so that order, repetition,
+partition and who wrote them do not matter. Faust's own tables are not used for this: see docs/decisions/0012.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, Self
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -23,115 +23,116 @@ LIVE_TOPIC: Final = "openride.live"
 LIVE_MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 # A changelog that the broker does not take holds up the acks of its batches, and then reading.
 _WAITING_BYTES: Final = 32 * 1024 * 1024
-_SENT_AT_ONCE: Final = 500
 _READ_AT_ONCE: Final = 100
+_ENDS_WITHIN_S: Final = 2.0
+_CLOSE_WITHIN_S: Final = 2.0
+Ends = dict[TopicPartition, int]
 
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One row on its way; `written` is called once, when the brokers have it."""
-
-    partition: int
-    value: bytes
-    written: Callable[[], None]
+_FAULTS: Final = (KafkaError, TimeoutError, OSError)
 
 
 class ChangelogWriter:
-    """Writes rows in the background, for as long as it takes. Used on one event loop."""
+    """Writes rows in the background, each for as long as it takes. Used on one event loop."""
 
     def __init__(self, producer: AIOKafkaProducer, settings: Settings) -> None:
         self._producer = producer
         self._first_pause_s = settings.retry_backoff_min_ms / 1000
         self._longest_pause_s = settings.retry_backoff_max_ms / 1000
-        self._waiting: list[Change] = []
+        self._writing: set[asyncio.Task[None]] = set()
+        self._failures: dict[asyncio.Task[None] | None, str] = {}
         self._waiting_bytes = 0
-        self._wanted = asyncio.Event()
-        self._changed = asyncio.Event()
+        self._room = asyncio.Event()
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Gets the error of a write that failed otherwise than a broker makes it fail."""
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
-        """Connect a producer of its own: acks by all replicas."""
+        """Connect a producer of its own: acks by all replicas.
+
+        Raises:
+            BrokerUnavailable: no broker answered.
+        """
         producer = AIOKafkaProducer(
             bootstrap_servers=settings.kafka_bootstrap_servers,
             acks="all",
             max_request_size=LIVE_MAX_MESSAGE_BYTES,
         )
-        await producer.start()
+        try:
+            await producer.start()
+        except _FAULTS as error:
+            await producer.stop()
+            raise _unavailable(error) from error
         return cls(producer, settings)
 
-    async def write(self, change: Change) -> None:
-        """Queue one row; waits while too much of what was queued before is not written."""
-        while self._waiting_bytes >= _WAITING_BYTES:
-            self._changed.clear()
-            await self._changed.wait()
-        self._waiting.append(change)
-        self._waiting_bytes += len(change.value)
-        self._wanted.set()
+    async def write(self, value: bytes, written: Callable[[], None]) -> None:
+        """Begin to write one row; waits while too much of what came before is not written.
 
-    async def run(self) -> None:
-        """Write what is queued until cancelled."""
-        pause_s = self._first_pause_s
-        while True:
-            await self._wanted.wait()
-            if await self._send(self._waiting[:_SENT_AT_ONCE]):
-                pause_s = self._first_pause_s
-            else:
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, self._longest_pause_s)
-            if not self._waiting:
-                self._wanted.clear()
-            self._changed.set()
+        `written` is called once, when the brokers have it.
+        """
+        while self._waiting_bytes >= _WAITING_BYTES:
+            self._room.clear()
+            await self._room.wait()
+        self._waiting_bytes += len(value)
+        writing = asyncio.create_task(self._write(value, written))
+        self._writing.add(writing)
+        writing.add_done_callback(self._done)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why rows are not written; None while the brokers take them."""
+        failure = next(iter(self._failures.values()), None)
+        return None if failure is None else f"{len(self._failures)} rows for {LIVE_TOPIC} wait: {failure}"
 
     async def drain(self, timeout_s: float) -> bool:
         """Return when all is written; False when something was not within `timeout_s`."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                while self._waiting:
-                    self._changed.clear()
-                    await self._changed.wait()
-        except TimeoutError:
-            return False
-        return True
+        if self._writing:
+            await asyncio.wait(self._writing, timeout=timeout_s)
+        return not self._writing
 
     async def close(self) -> None:
-        """Disconnect."""
-        await self._producer.stop()
+        """Disconnect; what is not written by now is not."""
+        for writing in self._writing:
+            writing.cancel()
+        await _closed(self._producer.stop())
 
-    async def _send(self, changes: Sequence[Change]) -> bool:
-        """Write rows; those that were not stay queued. Returns whether all were."""
-        outcomes = await asyncio.gather(*map(self._sent, changes), return_exceptions=True)
-        failed = []
-        for change, error in zip(changes, outcomes, strict=True):
-            if error is None:
-                self._waiting_bytes -= len(change.value)
-                change.written()
-            elif isinstance(error, KafkaError | TimeoutError | OSError):
-                failed.append((change, error))
-            else:
-                raise error
-        self._waiting[: len(changes)] = [change for change, _ in failed]
-        if failed:
-            extra = {"rows": len(failed), "error": repr(failed[0][1])}
-            logger.warning("Live tables: rows not acknowledged, retrying", extra=extra)
-        return not failed
+    async def _write(self, value: bytes, written: Callable[[], None]) -> None:
+        pause_s = self._first_pause_s
+        while True:
+            try:
+                # No partition is named: rows of one that has no leader go to another.
+                await (await self._producer.send(LIVE_TOPIC, value))
+                break
+            except _FAULTS as error:
+                if not self._failures:
+                    logger.warning("Live tables: not acknowledged, retrying", extra={"error": repr(error)})
+                self._failures[asyncio.current_task()] = str(error) or type(error).__name__
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, self._longest_pause_s)
+        self._waiting_bytes -= len(value)
+        self._room.set()
+        written()
 
-    async def _sent(self, change: Change) -> None:
-        acknowledged = await self._producer.send(LIVE_TOPIC, change.value, partition=change.partition)
-        await acknowledged
+    def _done(self, writing: "asyncio.Task[None]") -> None:
+        self._writing.discard(writing)
+        self._failures.pop(writing, None)
+        if not writing.cancelled() and (error := writing.exception()) and not self.failed.done():
+            self.failed.set_exception(error)
 
 
 class ChangelogReader:
     """Reads all partitions from a moment on, outside any consumer group."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, partitions: list[TopicPartition], mend: bool) -> None:
         self._consumer = consumer
-        self._ends = ends
+        self._partitions = partitions
+        self._mend = mend
 
     @classmethod
-    async def open(cls, settings: Settings, since_ms: int, misreports_end: bool) -> Self:
-        """Connect and go to the first rows that were written at `since_ms` (since the epoch) or later.
+    async def open(cls, settings: Settings, misreports_end: bool) -> Self:
+        """Connect; `rewind` comes next. `misreports_end` is what `broker_misreports_end` said.
 
-        `misreports_end` is what `broker_misreports_end` said.
+        Raises:
+            BrokerUnavailable: no broker answered.
         """
         consumer = AIOKafkaConsumer(
             bootstrap_servers=settings.kafka_bootstrap_servers,
@@ -142,20 +143,28 @@ class ChangelogReader:
             # A start reads hours of rows, and others want the event loop in between.
             max_poll_records=_READ_AT_ONCE,
         )
-        await consumer.start()
+        partitions = [TopicPartition(LIVE_TOPIC, number) for number in range(settings.topic_partitions)]
         try:
-            partitions = [TopicPartition(LIVE_TOPIC, number) for number in range(settings.topic_partitions)]
+            await consumer.start()
             consumer.assign(partitions)
-            ends = await consumer.end_offsets(partitions)
-            if misreports_end:
-                ends = await true_end_offsets(consumer, ends)
-            first = await consumer.offsets_for_times(dict.fromkeys(partitions, since_ms))
-            for partition, found in first.items():
-                consumer.seek(partition, ends[partition] if found is None else found.offset)
-        except BaseException:
+        except _FAULTS as error:
             await consumer.stop()
-            raise
-        return cls(consumer, ends)
+            raise _unavailable(error) from error
+        return cls(consumer, partitions, misreports_end)
+
+    async def rewind(self, since_ms: int) -> None:
+        """Go to the first rows that were written at `since_ms` (since the epoch) or later.
+
+        Raises:
+            BrokerUnavailable: no broker answered.
+        """
+        try:
+            ends = await self._ends()
+            first = await self._consumer.offsets_for_times(dict.fromkeys(self._partitions, since_ms))
+            for partition, found in first.items():
+                self._consumer.seek(partition, ends[partition] if found is None else found.offset)
+        except _FAULTS as error:
+            raise _unavailable(error) from error
 
     async def read(self, timeout_s: float) -> list[bytes]:
         """Rows that came in, waiting up to `timeout_s` for the first; none when there are none.
@@ -163,21 +172,50 @@ class ChangelogReader:
         Raises:
             BrokerUnavailable: what was fetched cannot be read.
         """
+        await asyncio.sleep(0)  # what is fetched already is handed out without a pause
         try:
             fetched = await self._consumer.getmany(timeout_ms=round(timeout_s * 1000))
-        except KafkaError as error:
-            message = f"{LIVE_TOPIC}: {error or type(error).__name__}"
-            raise BrokerUnavailable(message) from error
+        except _FAULTS as error:
+            raise _unavailable(error) from error
         return [record.value for records in fetched.values() for record in records if record.value]
 
-    async def caught_up(self) -> bool:
-        """Whether everything that the brokers told of has been read."""
-        for partition, end in self._ends.items():
-            known_end = max(end, self._consumer.highwater(partition) or 0)
-            if await self._consumer.position(partition) < known_end:
-                return False
-        return True
+    async def ends(self) -> Ends:
+        """Where each partition ends now, asked of the brokers: what was fetched last proves nothing.
+
+        Raises:
+            BrokerUnavailable: they did not say within two seconds.
+        """
+        try:
+            async with asyncio.timeout(_ENDS_WITHIN_S):
+                return await self._ends()
+        except _FAULTS as error:
+            raise _unavailable(error) from error
+
+    async def has_read(self, ends: Ends) -> bool:
+        """Whether everything before `ends` has been read."""
+        return all([await self._consumer.position(partition) >= end for partition, end in ends.items()])
+
+    async def is_beyond(self, ends: Ends) -> bool:
+        """Whether more was read of a partition than it holds: the topic was made again."""
+        return any([await self._consumer.position(partition) > end for partition, end in ends.items()])
 
     async def close(self) -> None:
         """Disconnect."""
-        await self._consumer.stop()
+        await _closed(self._consumer.stop())
+
+    async def _ends(self) -> Ends:
+        ends: Ends = await self._consumer.end_offsets(self._partitions)
+        return await true_end_offsets(self._consumer, ends) if self._mend else ends
+
+
+def _unavailable(error: BaseException) -> BrokerUnavailable:
+    return BrokerUnavailable(f"{LIVE_TOPIC}: {error or type(error).__name__}")
+
+
+async def _closed(stopping: Coroutine[Any, Any, None]) -> None:
+    """Give a client a moment to say good-bye: with its broker away it would wait for a minute."""
+    task = asyncio.ensure_future(stopping)
+    with suppress(*_FAULTS):
+        await asyncio.wait({task}, timeout=_CLOSE_WITHIN_S)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

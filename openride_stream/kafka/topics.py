@@ -121,6 +121,7 @@ def _new_topic(plan: TopicPlan, settings: Settings) -> NewTopic:
         configs["retention.ms"] = str(settings.retention_dead_letters_days * 86_400_000)
     elif plan.kept is Kept.AS_LIVE_TABLES:
         configs |= {
+            "cleanup.policy": "delete",
             "retention.ms": str((settings.live_hours + _LIVE_SPARE_HOURS) * _HOUR_MS),
             # Only whole segments are deleted, and a day of them would be read at every start.
             "segment.ms": str(_HOUR_MS),

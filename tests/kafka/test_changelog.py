@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 import pytest
+from aiokafka.errors import TopicAuthorizationFailedError
 
 from openride_stream.clock import SystemClock
-from openride_stream.kafka.changelog import Change, ChangelogReader, ChangelogWriter
+from openride_stream.errors import BrokerUnavailable
+from openride_stream.kafka.changelog import ChangelogReader, ChangelogWriter
 from openride_stream.kafka.topics import create_topics
 from openride_stream.settings import Settings
 from tests.fixtures.broker import EmbeddedBroker
@@ -20,41 +23,44 @@ DEADLINE_S = 60.0
 @asynccontextmanager
 async def writing(settings: Settings) -> AsyncIterator[ChangelogWriter]:
     writer = await ChangelogWriter.open(settings)
-    running = asyncio.create_task(writer.run())
     try:
         yield writer
-        assert not running.done()
+        assert not writer.failed.done()
     finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
         await writer.close()
 
 
-async def read_all(settings: Settings, since_ms: int = 0, *, misreports_end: bool = True) -> list[bytes]:
-    reader = await ChangelogReader.open(settings, since_ms, misreports_end)
+@asynccontextmanager
+async def reading(
+    settings: Settings, since_ms: int = 0, *, misreports_end: bool = True
+) -> AsyncIterator[ChangelogReader]:
+    reader = await ChangelogReader.open(settings, misreports_end)
     try:
-        async with asyncio.timeout(DEADLINE_S):
-            found: list[bytes] = []
-            while True:
-                found += await reader.read(0.2)
-                if await reader.caught_up():
-                    return found
+        await reader.rewind(since_ms)
+        yield reader
     finally:
         await reader.close()
 
 
-async def test_rows_of_every_partition_are_read_and_told_to_be_written(
-    settings: Settings,
-) -> None:
+async def read_all(reader: ChangelogReader) -> list[bytes]:
+    async with asyncio.timeout(DEADLINE_S):
+        ends = await reader.ends()
+        found: list[bytes] = []
+        while not await reader.has_read(ends):
+            found += await reader.read(0.2)
+        return found
+
+
+async def test_rows_are_read_from_all_partitions_and_told_to_be_written(settings: Settings) -> None:
     await create_topics(settings)
-    assert await read_all(settings) == []
     written: list[int] = []
-    async with writing(settings) as writer:
+    async with writing(settings) as writer, reading(settings) as reader:
+        assert await read_all(reader) == []
         for number in range(1200):
-            await writer.write(Change(number % 3, b"%d" % number, partial(written.append, number)))
+            await writer.write(b"%d" % number, partial(written.append, number))
         assert await writer.drain(DEADLINE_S)
-    assert sorted(written) == list(range(1200))
-    assert sorted(map(int, await read_all(settings))) == list(range(1200))
+        assert sorted(written) == list(range(1200))
+        assert sorted(map(int, await read_all(reader))) == list(range(1200))
 
 
 async def test_a_writer_that_is_ahead_of_the_broker_holds_up_its_callers_and_loses_nothing(
@@ -65,14 +71,14 @@ async def test_a_writer_that_is_ahead_of_the_broker_holds_up_its_callers_and_los
     await create_topics(settings)
     written: list[int] = []
     row = bytes(1_000_000)
+
+    async def write_all(writer: ChangelogWriter) -> None:
+        for number in range(40):
+            await writer.write(row, partial(written.append, number))
+
     async with writing(settings) as writer:
         with broker.frozen():
-
-            async def write_all() -> None:
-                for number in range(40):
-                    await writer.write(Change(0, row, partial(written.append, number)))
-
-            all_written = asyncio.create_task(write_all())
+            all_written = asyncio.create_task(write_all(writer))
             await asyncio.sleep(0)  # so that it has begun
             assert not await writer.drain(0.2)
             assert not all_written.done(), "it waits for room"
@@ -81,7 +87,69 @@ async def test_a_writer_that_is_ahead_of_the_broker_holds_up_its_callers_and_los
             await all_written
         assert await writer.drain(DEADLINE_S)
     assert sorted(written) == list(range(40))
-    assert len(await read_all(settings)) >= 40
+    async with reading(settings) as reader:
+        assert len(await read_all(reader)) >= 40
+
+
+async def test_a_broker_that_refuses_is_trouble_and_a_row_that_fails_holds_up_no_other(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await create_topics(settings)
+    written: list[str] = []
+    async with writing(settings) as writer:
+        send = writer._producer.send
+
+        async def refusing(topic: str, value: bytes) -> Any:
+            if value == b"refused":
+                raise TopicAuthorizationFailedError(topic)
+            return await send(topic, value)
+
+        monkeypatch.setattr(writer._producer, "send", refusing)
+        for _ in range(600):
+            await writer.write(b"refused", partial(written.append, "refused"))
+        await writer.write(b"taken", partial(written.append, "taken"))
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                if written:
+                    break
+                await asyncio.sleep(0.01)
+        assert written == ["taken"]
+        assert writer.trouble is not None
+        assert "600 rows for openride.live wait" in writer.trouble
+        monkeypatch.undo()
+        assert await writer.drain(DEADLINE_S)
+        assert writer.trouble is None
+    assert len(written) == 601
+
+
+async def test_where_the_log_ends_is_known_from_the_broker_or_not_at_all(
+    start_broker: Callable[[], EmbeddedBroker],
+) -> None:
+    broker = start_broker()
+    settings = Settings(kafka_bootstrap_servers=broker.bootstrap, topic_partitions=3)
+    await create_topics(settings)
+    async with reading(settings) as reader:
+        with broker.frozen(), pytest.raises(BrokerUnavailable, match=r"openride\.live"):
+            await reader.ends()
+        assert await reader.has_read(await reader.ends())
+        assert not await reader.is_beyond(await reader.ends())
+        for partition in await reader.ends():
+            reader._consumer.seek(partition, 7)  # as after the topic was made again
+        assert await reader.is_beyond(await reader.ends())
+
+
+async def test_a_broker_that_is_gone_holds_up_no_stop(start_broker: Callable[[], EmbeddedBroker]) -> None:
+    broker = start_broker()
+    settings = Settings(kafka_bootstrap_servers=broker.bootstrap, topic_partitions=3)
+    await create_topics(settings)
+    async with asyncio.timeout(DEADLINE_S):
+        async with writing(settings) as writer, reading(settings):
+            broker.kill()
+            await writer.write(b"lost", lambda: None)
+    with pytest.raises(BrokerUnavailable, match=r"openride\.live"):
+        await ChangelogWriter.open(settings)
+    with pytest.raises(BrokerUnavailable, match=r"openride\.live"):
+        await ChangelogReader.open(settings, misreports_end=True)
 
 
 @pytest.mark.kafka
@@ -90,11 +158,13 @@ async def test_apache_kafka_is_read_from_the_moment_asked_for() -> None:
     settings = Settings(kafka_bootstrap_servers=kafka)
     await create_topics(settings)
     async with writing(settings) as writer:
-        await writer.write(Change(1, b"before", lambda: None))
+        await writer.write(b"before", lambda: None)
         assert await writer.drain(DEADLINE_S)
         since_ms = SystemClock().now_ms() + 5
         await asyncio.sleep(0.01)
-        await writer.write(Change(1, b"after", lambda: None))
+        await writer.write(b"after", lambda: None)
         assert await writer.drain(DEADLINE_S)
-    assert await read_all(settings, since_ms, misreports_end=False) == [b"after"]
-    assert await read_all(settings, since_ms + 3_600_000, misreports_end=False) == []
+    async with reading(settings, since_ms, misreports_end=False) as reader:
+        assert await read_all(reader) == [b"after"]
+    async with reading(settings, since_ms + 3_600_000, misreports_end=False) as reader:
+        assert await read_all(reader) == []

@@ -30,7 +30,9 @@ def realtime(sent: Iterable[dict[str, Any]], now_ms: int, currency: str, live_ho
     drivers = {event["driver_id"] for event in recent if "driver_id" in event}
     users = {event[role] for event in recent for role in ("user_id", "rider_id") if role in event} | drivers
     live_ms = live_hours * HOUR_MS
-    ended = {event["trip_id"] for event in within(live_ms, "trip.completed", "trip.cancelled")}
+    # An hour longer: by the clocks of phones a trip may end before it began.
+    ending = within(live_ms + HOUR_MS, "trip.completed", "trip.cancelled")
+    ended = {event["trip_id"] for event in ending}
     started = {event["trip_id"] for event in within(live_ms, "trip.started")}
     confirmed = within(HOUR_MS, "booking.confirmed")
     revenue = sum(

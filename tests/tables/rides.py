@@ -36,7 +36,7 @@ def some_hours(seed: int, now_ms: int, count: int = 1500) -> list[Event]:
 
 def _one(rng: random.Random, ids: dict[str, list[str]], now_ms: int) -> Event:
     behind_ms = rng.choice([2, 8, 70, 500]) * rng.random() * _MINUTE_MS
-    moment = rfc3339(round(now_ms - behind_ms + rng.choice([0, 0, 0, 20]) * _MINUTE_MS * rng.random()))
+    moment = rfc3339(round(now_ms - behind_ms + rng.choice([0, 0, 0, 9]) * _MINUTE_MS * rng.random()))
     identity = str(uuid.UUID(int=rng.getrandbits(128), version=4))
     if rng.random() < 0.2:
         tier, field = rng.choice(list(TIERS.items()))

@@ -130,7 +130,7 @@ def test_large_batches_are_sampled_and_the_rate_stays_right() -> None:
 
 def test_history_adds_nothing() -> None:
     for event in some_hours(4, NOW_MS, 100):
-        assert seen([moved(event, NOW_MS - 7 * HOUR_MS)]) == {}
+        assert seen([moved(event, NOW_MS - 8 * HOUR_MS)]) == {}
 
 
 def test_a_row_of_another_version_is_skipped_and_garbage_is_named() -> None:
@@ -140,3 +140,58 @@ def test_a_row_of_another_version_is_skipped_and_garbage_is_named() -> None:
     for broken in (b"", b"\x01", row[:-3], row[:10] + b"\xff" + row[11:]):
         with pytest.raises(ValueError, match="not a row of live tables"):
             decoded(broken)
+
+
+def test_a_worker_that_reads_later_knows_the_same() -> None:
+    """Of facts that age out at different times none decides by being there when another came."""
+    (booking,) = of_type("booking.confirmed", 1)
+    rows = [seen([moved(booking, NOW_MS - minutes * 60_000)]) for minutes in (59, 30)]
+    later_ms = NOW_MS + 2 * 60_000
+    early, late = LiveState(LIVE_MS), LiveState(LIVE_MS)
+    for row in rows:
+        early.add(row, NOW_MS)
+    early.settle(NOW_MS)
+    for row in reversed(rows):
+        late.add(row, later_ms)
+    currency = booking["currency"]
+    assert figures(early, later_ms, currency) == figures(late, later_ms, currency)
+    assert figures(late, later_ms, currency).revenue_last_hour == booking["total_price"]
+
+
+def test_a_trip_that_ended_before_it_began_by_some_clock_stays_ended() -> None:
+    (start,) = of_type("trip.started", 1)
+    (end,) = of_type("trip.cancelled", 1)
+    state = LiveState(LIVE_MS)
+    state.add(seen([moved(start, NOW_MS)]), NOW_MS)
+    state.add(seen([moved(end | {"trip_id": start["trip_id"]}, NOW_MS - 180_000)]), NOW_MS)
+    for later_ms in (0, LIVE_MS - 120_000, LIVE_MS):
+        assert figures(state, NOW_MS + later_ms, "NGN").active_trips == 0
+
+
+def test_a_worker_whose_clock_is_fast_hides_nothing_from_the_others() -> None:
+    (ping,) = of_type("driver.location.updated", 1)
+    other_id = ping | {"event_id": "8a1f6a0e-3d1c-4f1e-9f43-0b6f6f0f3c99"}
+    topic = topic_of(ping)
+    events = [moved(ping, NOW_MS - 1000), moved(other_id, NOW_MS + 10_000)]
+    records = [FakeRecord(orjson.dumps(event), place, NOW_MS) for place, event in enumerate(events)]
+    rows = decode(RecordBatch(topic, 0, records), POLICY, NOW_MS).rows
+    state = LiveState(LIVE_MS)
+    state.add(sightings(topic, rows, NOW_MS + 11_000, LIVE_MS), NOW_MS)
+    assert figures(state, NOW_MS, "NGN").active_drivers == 1
+    hour_old = [moved(booking, NOW_MS - 51 * 60_000) for booking in of_type("booking.confirmed", 1)]
+    records = [FakeRecord(orjson.dumps(hour_old[0]), 0, NOW_MS)]
+    rows = decode(RecordBatch(topic_of(hour_old[0]), 0, records), POLICY, NOW_MS).rows
+    state.add(sightings(topic_of(hour_old[0]), rows, NOW_MS + 600_000, LIVE_MS), NOW_MS)
+    assert figures(state, NOW_MS, hour_old[0]["currency"]).revenue_last_hour == hour_old[0]["total_price"]
+
+
+def test_what_lies_ahead_is_looked_at_when_its_minute_comes() -> None:
+    pings = of_type("driver.location.updated", 300)
+    state = LiveState(LIVE_MS)
+    for place, ping in enumerate(pings):
+        state.add(seen([moved(ping, NOW_MS + place * 1999)]), NOW_MS)
+    assert len(state.window(EVENTS, NOW_MS + 10**7)) == 0
+    for ahead_ms in (0, 1998, 1999, 60_000, 300_000, 598_000):
+        now_ms = NOW_MS + ahead_ms
+        expected = {ping["driver_id"] for ping in pings[: ahead_ms // 1999 + 1][-151:]}
+        assert figures(state, now_ms, "NGN").active_drivers == len(expected)

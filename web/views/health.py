@@ -56,7 +56,7 @@ class Readiness:
             "worker": None,
             "broker": runtime.contact.trouble,
             "partitions": context.group.trouble(),
-            "ingest": _ingest_trouble(runtime),
+            "ingest": _ingest_trouble(runtime) or context.live.unwritten,
             "circuit": "; ".join(runtime.paused) or None,
             "store": await self._store(runtime),
         }

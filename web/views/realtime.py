@@ -80,14 +80,15 @@ class _Lately:
     async def answer(self, context: Context, query: RealtimeQuery) -> dict[str, Any]:
         currency = query.currency or context.settings.currency
         async with self._lock:
-            now_s = context.runtime.clock.monotonic_s()
+            clock = context.runtime.clock
             made_s, answer = self._answers.get(currency, (float("-inf"), {}))
-            if now_s - made_s >= _FRESH_S:
-                answer = await _answer(context, currency)
-                # Whatever was asked before is old by now: nothing piles up.
-                self._answers = {currency: (now_s, answer)} | {
-                    name: kept for name, kept in self._answers.items() if now_s - kept[0] < _FRESH_S
-                }
+            if clock.monotonic_s() - made_s < _FRESH_S:
+                return answer
+            answer = await _answer(context, currency)
+            # As old as it is when it is there: those who wait for it take it as well.
+            now_s = clock.monotonic_s()
+            fresh = {name: kept for name, kept in self._answers.items() if now_s - kept[0] < _FRESH_S}
+            self._answers = fresh | {currency: (now_s, answer)}
             return answer
 
 
