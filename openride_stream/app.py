@@ -97,11 +97,18 @@ class OpenRideApp(faust.App):
 
     def excuse(self) -> str | None:
         """Why no commit can be expected now, for the stall watch; None when it can."""
-        if self.rebalancing_count == 0 or self.rebalancing or self.in_recovery:
+        if self._unsettled():
             return "partitions are being assigned or recovered"
         if not self.running().sink.available:
             return "ClickHouse is away"
         return self.running().contact.trouble or (self.live.unwritten if self.live else None)
+
+    def settling(self) -> bool:
+        """Whether partitions are being assigned or recovered, and Kafka is there to do it."""
+        return self._unsettled() and self.running().contact.trouble is None
+
+    def _unsettled(self) -> bool:
+        return bool(self.rebalancing_count == 0 or self.rebalancing or self.in_recovery)
 
     async def standings(self) -> Mapping[Partition, Standing]:
         """Where each batch partition of ours stands, asked over a connection that is not the consumer's."""

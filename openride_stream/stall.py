@@ -47,10 +47,22 @@ class StallWatch:
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._since: dict[Partition, _Since] = {}
+        self._settling_since_s: float | None = None
 
     def excuse(self) -> None:
         """Nothing can be expected to move now: every partition gets the whole time-out anew."""
         self._since.clear()
+
+    def settles(self, now_s: float) -> bool:
+        """Partitions are being assigned at `now_s` as well: whether that may still come to an end."""
+        self.excuse()
+        if self._settling_since_s is None:
+            self._settling_since_s = now_s
+        return now_s - self._settling_since_s < self._timeout_s
+
+    def settled(self) -> None:
+        """Partitions are assigned."""
+        self._settling_since_s = None
 
     def stalled(self, standings: Mapping[Partition, Standing], now_s: float) -> list[Partition]:
         """The partitions that owed something all through the time-out and committed nothing in it.
@@ -82,6 +94,10 @@ class Watched(Protocol):
         """Why no progress can be expected now (a rebalance, a store that is away); None when it can."""
         ...
 
+    def settling(self) -> bool:
+        """Whether partitions are being assigned or recovered, and Kafka is there to do it."""
+        ...
+
     async def standings(self) -> Mapping[Partition, Standing]:
         """Every partition that is ours, as the broker has it.
 
@@ -95,7 +111,7 @@ async def watch(worker: Watched, clock: Clock, timeout_s: float) -> None:
     """Look several times a time-out, for ever.
 
     Raises:
-        Stalled: a partition made no progress for `timeout_s` seconds.
+        Stalled: a partition made no progress for `timeout_s` seconds, or none could be had for as long.
     """
     decision = StallWatch(timeout_s)
     while True:
@@ -105,6 +121,12 @@ async def watch(worker: Watched, clock: Clock, timeout_s: float) -> None:
 
 async def look(worker: Watched, decision: StallWatch, clock: Clock, timeout_s: float) -> None:
     """One look; raises `Stalled`."""
+    if worker.settling():
+        if not decision.settles(clock.monotonic_s()):
+            message = f"partitions have been in the air for {timeout_s:g} s: the group never settles"
+            raise Stalled(message)
+        return
+    decision.settled()
     if worker.excuse() is not None:
         decision.excuse()
         return

@@ -20,6 +20,10 @@ class Worker:
         self.now: dict[Partition, Standing] = {A: Standing(10, owed=True)}
         self.reason: str | None = None
         self.away = False
+        self.unsettled = False
+
+    def settling(self) -> bool:
+        return self.unsettled
 
     def excuse(self) -> str | None:
         return self.reason
@@ -96,4 +100,20 @@ async def test_time_without_store_or_broker_does_not_count(
     await look(worker, decision, clock, TIMEOUT_S)
     clock.advance(1)
     with pytest.raises(Stalled):
+        await look(worker, decision, clock, TIMEOUT_S)
+
+
+async def test_a_group_that_never_settles_ends_the_worker(decision: StallWatch, clock: ManualClock) -> None:
+    worker = Worker()
+    worker.unsettled = True
+    for _ in range(4):
+        await look(worker, decision, clock, TIMEOUT_S)
+        clock.advance(29)
+    worker.unsettled, worker.now = False, {}
+    await look(worker, decision, clock, TIMEOUT_S)
+    worker.unsettled = True
+    for _ in range(4):
+        await look(worker, decision, clock, TIMEOUT_S)
+        clock.advance(31)
+    with pytest.raises(Stalled, match="never settles"):
         await look(worker, decision, clock, TIMEOUT_S)
