@@ -49,7 +49,7 @@ up: setup  ## The whole stack here, with real trips; ARGS="--workers 2 --port 81
 test: setup  ## All tests with coverage, or PART=tests/events; ARGS="-x -k name".
 ifeq ($(PART),)
 	@$(BIN)/coverage erase
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered \
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 20 --cov --cov-report=term:skip-covered \
 		--cov-report=xml:.openride/coverage.xml --cov-fail-under=$(COVERAGE_MIN) $(ARGS)
 else
 	$(BIN)/pytest $(PART) $(ARGS)

@@ -74,7 +74,7 @@ class Cluster:
     def __init__(self, folder: Path, bootstrap: str, *, more: dict[str, str] | None = None) -> None:
         self.folder = folder
         self.clickhouse = EmbeddedClickHouse(folder / "clickhouse")
-        session = session_s(bootstrap, 4.0)
+        session = session_s(bootstrap, 6.0)
         given = {
             "OPENRIDE_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
             "OPENRIDE_CLICKHOUSE_URL": self.clickhouse.url,
