@@ -9,6 +9,7 @@ import faust
 from aiokafka import TopicPartition
 from faust.types import TP
 
+from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clock import Clock
 from openride_stream.delivery import Live as LiveTables
 from openride_stream.events.topics import TOPICS
@@ -27,8 +28,8 @@ from openride_stream.transport.batches import BatchSchema, Consumer, Transport
 class Live(LiveTables, Protocol):
     """The live tables, as the app opens and closes them."""
 
-    async def open(self, clock: Clock, *, misreports_end: bool) -> None:
-        """Connect."""
+    async def open(self, clock: Clock, store: ClickHouse, *, misreports_end: bool) -> None:
+        """Connect; `store` has what the live tables do not."""
         ...
 
     async def run(self) -> None:
@@ -160,7 +161,7 @@ class OpenRideApp(faust.App):
         """Open the live tables, where there are any; the answer is what keeps them going."""
         if self.live is None:
             return []
-        await self.live.open(runtime.clock, misreports_end=runtime.misreports_end)
+        await self.live.open(runtime.clock, runtime.store, misreports_end=runtime.misreports_end)
         runtime.ingest.live = self.live
         return [self.live.run()]
 

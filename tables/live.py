@@ -5,13 +5,15 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clock import Clock
-from openride_stream.errors import BrokerUnavailable
+from openride_stream.errors import BrokerUnavailable, StoreUnavailable
 from openride_stream.events.records import RecordBatch
 from openride_stream.kafka.changelog import ChangelogReader, ChangelogWriter, Ends
 from openride_stream.settings import Settings
 from tables.changes import decoded, encoded
 from tables.realtime import Figures, figures
+from tables.refill import refilled
 from tables.series import HOUR_MS
 from tables.sightings import AHEAD_MS, SLACK_MS, oldest_of_use_ms, sightings
 from tables.state import LiveState
@@ -35,15 +37,17 @@ class LiveTables:
         self._writer: ChangelogWriter | None = None
         self._reader: ChangelogReader | None = None
         self._clock: Clock | None = None
+        self._store: ClickHouse | None = None
+        self._whole = False
         self.as_of_ms: int | None = None
         """Up to when the state holds everything that was written (since the epoch); None: not yet known."""
 
-    async def open(self, clock: Clock, *, misreports_end: bool) -> None:
-        """Connect; the state fills once `run` is running.
+    async def open(self, clock: Clock, store: ClickHouse, *, misreports_end: bool) -> None:
+        """Connect; the state fills once `run` is running, from `store` what the changelog has not.
 
         `misreports_end` is what `broker_misreports_end` said. Raises `BrokerUnavailable`.
         """
-        self._clock = clock
+        self._clock, self._store = clock, store
         self._writer = await ChangelogWriter.open(self._settings)
         self._reader = await ChangelogReader.open(self._settings, misreports_end)
         await self._reader.rewind(self._since_ms(clock.now_ms()))
@@ -117,8 +121,9 @@ class LiveTables:
                     if await progress.has_broken():
                         await self._begin_anew(reader, clock)
                 if (reached_ms := await progress.reached_ms()) is not None:
+                    await self._fill(reader, clock)
                     self.as_of_ms = reached_ms
-            except BrokerUnavailable as error:
+            except (BrokerUnavailable, StoreUnavailable) as error:
                 # Not worth a worker: events are stored without it, and `as_of` says how old the state is.
                 logger.warning("Live tables are not read", extra={"error": str(error)})
                 await asyncio.sleep(_PAUSE_S)
@@ -126,9 +131,20 @@ class LiveTables:
     async def _begin_anew(self, reader: ChangelogReader, clock: Clock) -> None:
         """Forget everything and read again, as a worker does that starts: so all workers know the same."""
         logger.warning("Live tables are read again: the clock jumped, or the topic was made again")
-        self.as_of_ms = None
+        self.as_of_ms, self._whole = None, False
         self._state = LiveState(self._live_ms)
         await reader.rewind(self._since_ms(clock.now_ms()))
+
+    async def _fill(self, reader: ChangelogReader, clock: Clock) -> None:
+        """Take from ClickHouse what is older than the changelog, once."""
+        if self._whole:
+            return
+        assert self._store is not None, "opened before it runs"
+        now_ms = clock.now_ms()
+        first_ms = reader.first_written_ms
+        if first_ms is None or first_ms > now_ms - oldest_of_use_ms(self._live_ms):
+            self._state.add(await refilled(self._store, now_ms, self._live_ms), now_ms)
+        self._whole = True
 
     def _since_ms(self, now_ms: int) -> int:
         """When the oldest row was written that can still matter."""

@@ -46,7 +46,7 @@ _PARTIES: Final[Mapping[Domain, tuple[tuple[Series, str], ...]]] = {
     "location": ((DRIVERS, "driver_id"),),
     "schedule": (),
 }
-_WAIT_FIELD: Final[Mapping[Tier, str]] = {
+WAIT_FIELD: Final[Mapping[Tier, str]] = {
     "mongo_periodic": "time_in_mongo_queue_ms",
     "clickhouse_delayed": "time_in_clickhouse_queue_ms",
     "redis_immediate": "time_in_redis_queue_ms",
@@ -143,7 +143,7 @@ _OF_TYPES: Final[Mapping[Domain, tuple[tuple[Series, Callable[[Series, Rows], Fa
 
 
 def _queued(rows: Rows, tier: Tier) -> Facts:
-    field = _WAIT_FIELD[tier]
+    field = WAIT_FIELD[tier]
     chosen = [row for row in rows if row.get(field) is not None and not row.get("is_update")]
     at = np.fromiter(map(_EVENT_TIME, chosen), np.int64, len(chosen))
     waited = np.fromiter((row[field] for row in chosen), np.float64, len(chosen))

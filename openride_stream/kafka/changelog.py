@@ -126,6 +126,8 @@ class ChangelogReader:
         self._consumer = consumer
         self._partitions = partitions
         self._mend = mend
+        self.first_written_ms: int | None = None
+        """When the oldest row was written that was read since `rewind` (ms since the epoch)."""
 
     @classmethod
     async def open(cls, settings: Settings, misreports_end: bool) -> Self:
@@ -160,6 +162,7 @@ class ChangelogReader:
         """
         try:
             ends = await self._ends()
+            self.first_written_ms = None
             first = await self._consumer.offsets_for_times(dict.fromkeys(self._partitions, since_ms))
             for partition, found in first.items():
                 self._consumer.seek(partition, ends[partition] if found is None else found.offset)
@@ -177,7 +180,11 @@ class ChangelogReader:
             fetched = await self._consumer.getmany(timeout_ms=round(timeout_s * 1000))
         except _FAULTS as error:
             raise _unavailable(error) from error
-        return [record.value for records in fetched.values() for record in records if record.value]
+        found = [record for records in fetched.values() for record in records]
+        if found:
+            written_ms = min(record.timestamp for record in found)
+            self.first_written_ms = min(written_ms, self.first_written_ms or written_ms)
+        return [record.value for record in found if record.value]
 
     async def ends(self) -> Ends:
         """Where each partition ends now, asked of the brokers: what was fetched last proves nothing.

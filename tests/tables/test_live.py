@@ -10,6 +10,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clock import Clock, SystemClock
 from openride_stream.errors import BrokerUnavailable
 from openride_stream.events.decode import decode
@@ -21,6 +22,7 @@ from openride_stream.settings import Settings
 from tables.changes import decoded
 from tables.live import LiveTables
 from tables.series import HOUR_MS
+from tables.sightings import Sightings
 from tests.events.batches import POLICY, FakeRecord
 from tests.fixtures.broker import EmbeddedBroker
 from tests.tables.rides import moved
@@ -45,10 +47,19 @@ class JumpingClock(SystemClock):
         return super().now_ms() + self.ahead_ms
 
 
+@pytest.fixture(autouse=True)
+def nothing_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(store: ClickHouse, now_ms: int, live_ms: int) -> Sightings:
+        return {}
+
+    monkeypatch.setattr("tables.live.refilled", nothing)
+
+
 @asynccontextmanager
 async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterator[LiveTables]:
     live = LiveTables(settings)
-    await live.open(clock or SystemClock(), misreports_end=True)
+    store = ClickHouse.open(settings)  # nobody is there, and nobody asks
+    await live.open(clock or SystemClock(), store, misreports_end=True)
     running = asyncio.create_task(live.run())
     try:
         yield live
@@ -57,6 +68,7 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await live.close()
+        await store.close()
 
 
 async def apply(live: LiveTables, drivers: int) -> list[str]:
