@@ -183,11 +183,11 @@ function leave(figure) {
 
 // What is asked: kept in the address, so that a reload or a link shows the same
 
-const chosen = { range: "today", city: "" };
+const chosen = { range: "day", city: "" };
 
 function readAddress() {
   const given = new URLSearchParams(location.hash.slice(1));
-  chosen.range = Object.hasOwn(RANGES, given.get("range")) ? given.get("range") : "today";
+  chosen.range = Object.hasOwn(RANGES, given.get("range")) ? given.get("range") : "day";
   chosen.city = (given.get("city") ?? "").slice(0, 200);
   // An address that asks for what there is not is put right, so that a copied link says what is shown.
   if (location.hash) writeAddress();

@@ -9,7 +9,7 @@ from openride_stream.events.topics import TOPICS
 from openride_stream.kafka.admin import cluster_id, open_admin, partition_counts
 from openride_stream.kafka.end_offsets import broker_misreports_end
 from openride_stream.kafka.lag import group_lag
-from openride_stream.kafka.topics import partition_problems
+from openride_stream.kafka.topics import partition_problems, planned_topics
 from openride_stream.settings import Settings
 
 _LAG_WORTH_A_WARNING: Final = 100_000
@@ -36,7 +36,9 @@ async def _topics(settings: Settings) -> list[Finding]:
     problems = partition_problems(counts, settings.topic_partitions)
     if not problems:
         return [
-            Finding("topics", "ok", f"{2 * len(TOPICS)} topics of {settings.topic_partitions} partitions")
+            Finding(
+                "topics", "ok", f"{len(planned_topics())} topics of {settings.topic_partitions} partitions"
+            )
         ]
     return [Finding("topics", "fail", text, _advice(name in counts)) for name, text in problems.items()]
 
