@@ -50,6 +50,8 @@ class Live(LiveTables, Protocol):
         ...
 
 
+_SESSIONS_TO_SETTLE: Final = 4
+
 _COLLECT_AFTER: Final = 50_000
 """Objects made, less those freed, after which the collector looks at the youngest."""
 
@@ -153,7 +155,9 @@ class OpenRideApp(faust.App):
         self.runtime.ingest.parking.valve = self
         self.true_end_offsets = mended_ends if self.runtime.misreports_end else None
         live = await self._open_live(self.runtime)
-        watching = watch(self, self.runtime.clock, self.settings.stall_timeout_s)
+        # A join waits for the other members, each of which may be silent for a session time-out.
+        settle_s = _SESSIONS_TO_SETTLE * self.settings.broker_session_timeout_s
+        watching = watch(self, self.runtime.clock, self.settings.stall_timeout_s, settle_s)
         self.runtime.start(self.crash, watching, self._presence(self.runtime).run(), *live)
         await super().on_start()
 

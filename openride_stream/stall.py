@@ -44,8 +44,10 @@ class _Since:
 class StallWatch:
     """Decides, from what it is shown now and then, which partitions have stalled. No I/O, no clock."""
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, timeout_s: float, settle_s: float = 0.0) -> None:
+        """`settle_s`: how long a group may take to settle, when that is longer than the time-out."""
         self._timeout_s = timeout_s
+        self._settle_s = max(timeout_s, settle_s)
         self._since: dict[Partition, _Since] = {}
         self._settling_since_s: float | None = None
 
@@ -58,7 +60,7 @@ class StallWatch:
         self.excuse()
         if self._settling_since_s is None:
             self._settling_since_s = now_s
-        return now_s - self._settling_since_s < self._timeout_s
+        return now_s - self._settling_since_s < self._settle_s
 
     def settled(self) -> None:
         """Partitions are assigned."""
@@ -107,13 +109,13 @@ class Watched(Protocol):
         ...
 
 
-async def watch(worker: Watched, clock: Clock, timeout_s: float) -> None:
-    """Look several times a time-out, for ever.
+async def watch(worker: Watched, clock: Clock, timeout_s: float, settle_s: float) -> None:
+    """Look several times a time-out, for ever; a group may take `settle_s` to settle, if that is longer.
 
     Raises:
         Stalled: a partition made no progress for `timeout_s` seconds, or none could be had for as long.
     """
-    decision = StallWatch(timeout_s)
+    decision = StallWatch(timeout_s, settle_s)
     while True:
         await asyncio.sleep(min(timeout_s / 4, _LONGEST_PAUSE_S))
         await look(worker, decision, clock, timeout_s)
@@ -123,7 +125,7 @@ async def look(worker: Watched, decision: StallWatch, clock: Clock, timeout_s: f
     """One look; raises `Stalled`."""
     if worker.settling():
         if not decision.settles(clock.monotonic_s()):
-            message = f"partitions have been in the air for {timeout_s:g} s: the group never settles"
+            message = "no partitions were assigned for too long: the consumer group never settles"
             raise Stalled(message)
         return
     decision.settled()

@@ -117,3 +117,12 @@ async def test_a_group_that_never_settles_ends_the_worker(decision: StallWatch, 
         clock.advance(31)
     with pytest.raises(Stalled, match="never settles"):
         await look(worker, decision, clock, TIMEOUT_S)
+
+
+def test_a_group_may_take_its_session_time_out_to_settle_however_short_the_other() -> None:
+    decision = StallWatch(timeout_s=2, settle_s=24)
+    assert decision.settles(0)
+    assert decision.settles(23.9)
+    assert not decision.settles(24)
+    decision.settled()
+    assert decision.settles(100)
