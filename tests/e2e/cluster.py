@@ -99,7 +99,16 @@ class Cluster:
         asyncio.run(forget_topics(self.settings))
         subprocess.run(openride("migrate"), env=self.env, check=True, timeout=120)
         self.add_workers(workers)
-        self.wait_for(lambda: all(worker.ready() for worker in self.workers), "ready workers")
+        try:
+            self.wait_for(self._all_ready, "ready workers")
+        except BaseException:
+            self.stop()
+            raise
+
+    def _all_ready(self) -> bool:
+        for worker in self.workers:
+            assert worker.running(), worker.log.read_text()[-4000:]
+        return all(worker.ready() for worker in self.workers)
 
     def new_worker(self, name: str) -> Worker:
         return Worker(self.folder, name, self.env)
