@@ -2,8 +2,8 @@
 
 A batch is acked when each of its records is either a durable row or an acknowledged dead letter, itself a
 durable row of `dead_letters`, and the changelog has what it adds to the live tables; nothing else acks it.
-Whatever fails in between leaves it unacked, and Kafka
-hands it out again. A batch that opens its partition's circuit waits in `parking`.
+Whatever fails in between leaves it unacked, and Kafka hands it out again. A batch that opens its partition's
+circuit waits in `parking`.
 """
 
 import asyncio

@@ -155,10 +155,11 @@ class Settings(BaseSettings):
         description="Hours that the live tables remember a trip whose end has not come, and a booking whose "
         "trip has not started.",
     )
-    lag_degraded_records: int = Field(
-        100_000,
-        ge=0,
-        description="With more records than this waiting, over all workers, realtime answers say degraded.",
+    lag_degraded_s: float = Field(
+        5.0,
+        gt=0,
+        description="Realtime answers say degraded when more records wait, over all workers, than are stored "
+        "in so many seconds (and more than a thousand).",
     )
 
     # Web

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clock import Clock
-from openride_stream.errors import BrokerUnavailable, StoreUnavailable
+from openride_stream.errors import BrokerUnavailable, StoreRefused, StoreUnavailable
 from openride_stream.events.records import RecordBatch
 from openride_stream.kafka.changelog import ChangelogReader, ChangelogWriter, Ends
 from openride_stream.settings import Settings
@@ -120,10 +120,11 @@ class LiveTables:
                     self._state.settle(clock.now_ms())
                     if await progress.has_broken():
                         await self._begin_anew(reader, clock)
+                        progress.begins_anew()
                 if (reached_ms := await progress.reached_ms()) is not None:
                     await self._fill(reader, clock)
                     self.as_of_ms = reached_ms
-            except (BrokerUnavailable, StoreUnavailable) as error:
+            except (BrokerUnavailable, StoreUnavailable, StoreRefused) as error:
                 # Not worth a worker: events are stored without it, and `as_of` says how old the state is.
                 logger.warning("Live tables are not read", extra={"error": str(error)})
                 await asyncio.sleep(_PAUSE_S)
@@ -131,9 +132,9 @@ class LiveTables:
     async def _begin_anew(self, reader: ChangelogReader, clock: Clock) -> None:
         """Forget everything and read again, as a worker does that starts: so all workers know the same."""
         logger.warning("Live tables are read again: the clock jumped, or the topic was made again")
-        self.as_of_ms, self._whole = None, False
-        self._state = LiveState(self._live_ms)
+        self.as_of_ms = None
         await reader.rewind(self._since_ms(clock.now_ms()))
+        self._state, self._whole = LiveState(self._live_ms), False
 
     async def _fill(self, reader: ChangelogReader, clock: Clock) -> None:
         """Take from ClickHouse what is older than the changelog, once."""
@@ -165,6 +166,7 @@ class _Progress:
         self._clock = clock
         self._looked_s = clock.monotonic_s()
         self._offset_ms = self._wall_less_monotonic_ms()
+        self._jumped = False
         self._asked: tuple[int, Ends] | None = None
 
     def is_due(self) -> bool:
@@ -175,12 +177,18 @@ class _Progress:
         """Look: whether the clock has jumped since, or the topic holds less than was read of it."""
         self._looked_s = self._clock.monotonic_s()
         before_ms, self._offset_ms = self._offset_ms, self._wall_less_monotonic_ms()
+        # Until it has been made good: the brokers may not answer now.
+        self._jumped = self._jumped or abs(self._offset_ms - before_ms) > _JUMP_MS
         asked_ms = self._clock.now_ms()
         ends = await self._reader.ends()
-        broken = abs(self._offset_ms - before_ms) > _JUMP_MS or await self._reader.is_beyond(ends)
-        if broken or self._asked is None:
-            self._asked = None if broken else (asked_ms, ends)
-        return broken
+        if self._jumped or await self._reader.is_beyond(ends):
+            return True
+        self._asked = self._asked or (asked_ms, ends)
+        return False
+
+    def begins_anew(self) -> None:
+        """All is read again."""
+        self._jumped, self._asked = False, None
 
     async def reached_ms(self) -> int | None:
         """The moment up to which all is read that was written, when there is news of that."""

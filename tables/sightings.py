@@ -72,7 +72,7 @@ def sightings(topic: str, rows: Rows, now_ms: int, live_ms: int) -> Sightings:
     found = {series: _party(series, field, rows, at) for series, field in _PARTIES[source.domain]}
     found[EVENTS] = _events(rows, at, now_ms)
     for series, of in _OF_TYPES.get(source.domain, ()):
-        found[series] = of(series, rows)
+        found[series] = of(rows)
     if source.tier is not None:
         found[QUEUED] = _queued(rows, source.tier)
     kept = {series: _within(seen, series, now_ms, live_ms) for series, seen in found.items()}
@@ -115,28 +115,27 @@ def _events(rows: Rows, at: npt.NDArray[np.int64], now_ms: int) -> Facts:
     return made(EVENTS, ids[sampled], at[recent][sampled], share=64 - halvings)
 
 
-def _created(series: Series, rows: Rows) -> Facts:
-    return _of_type(series, rows, ("booking.created",), "booking_id")
+def _created(rows: Rows) -> Facts:
+    return _named(BOOKINGS, _of_type(rows, "booking.created"), "booking_id")
 
 
-def _confirmed(series: Series, rows: Rows) -> Facts:
-    chosen = [row for row in rows if row["event_type"] == "booking.confirmed"]
+def _confirmed(rows: Rows) -> Facts:
+    chosen = _of_type(rows, "booking.confirmed")
     cents = [int(row["total_price"].replace(".", "")) for row in chosen]
     codes = [code_of(row["currency"]) for row in chosen]
-    return _of_type(series, chosen, ("booking.confirmed",), "event_id", cents=cents, currency=codes)
+    return _named(REVENUE, chosen, "event_id", cents=cents, currency=codes)
 
 
-def _started(series: Series, rows: Rows) -> Facts:
-    chosen = [row for row in rows if row["event_type"] == "trip.started"]
-    bookings = hashes([row["booking_id"] for row in chosen])
-    return _of_type(series, chosen, ("trip.started",), "trip_id", booking=bookings)
+def _started(rows: Rows) -> Facts:
+    chosen = _of_type(rows, "trip.started")
+    return _named(STARTED, chosen, "trip_id", booking=hashes([row["booking_id"] for row in chosen]))
 
 
-def _ended(series: Series, rows: Rows) -> Facts:
-    return _of_type(series, rows, ("trip.completed", "trip.cancelled"), "trip_id")
+def _ended(rows: Rows) -> Facts:
+    return _named(ENDED, _of_type(rows, "trip.completed", "trip.cancelled"), "trip_id")
 
 
-_OF_TYPES: Final[Mapping[Domain, tuple[tuple[Series, Callable[[Series, Rows], Facts]], ...]]] = {
+_OF_TYPES: Final[Mapping[Domain, tuple[tuple[Series, Callable[[Rows], Facts]], ...]]] = {
     "booking": ((BOOKINGS, _created), (REVENUE, _confirmed)),
     "trip": ((STARTED, _started), (ENDED, _ended)),
 }
@@ -145,13 +144,14 @@ _OF_TYPES: Final[Mapping[Domain, tuple[tuple[Series, Callable[[Series, Rows], Fa
 def _queued(rows: Rows, tier: Tier) -> Facts:
     field = WAIT_FIELD[tier]
     chosen = [row for row in rows if row.get(field) is not None and not row.get("is_update")]
-    at = np.fromiter(map(_EVENT_TIME, chosen), np.int64, len(chosen))
-    waited = np.fromiter((row[field] for row in chosen), np.float64, len(chosen))
-    ids = hashes([row["analytics_id"] for row in chosen])
-    return made(QUEUED, ids, at, tier=TIERS.index(tier), waited_ms=waited)
+    waited = [float(row[field]) for row in chosen]
+    return _named(QUEUED, chosen, "analytics_id", tier=TIERS.index(tier), waited_ms=waited)
 
 
-def _of_type(series: Series, rows: Rows, types: tuple[str, ...], field: str, **columns: Any) -> Facts:
-    chosen = [row for row in rows if row["event_type"] in types]
-    at = np.fromiter(map(_EVENT_TIME, chosen), np.int64, len(chosen))
-    return made(series, hashes([row[field] for row in chosen]), at, **columns)
+def _of_type(rows: Rows, *types: str) -> Rows:
+    return [row for row in rows if row["event_type"] in types]
+
+
+def _named(series: Series, rows: Rows, field: str, **columns: Any) -> Facts:
+    at = np.fromiter(map(_EVENT_TIME, rows), np.int64, len(rows))
+    return made(series, hashes([row[field] for row in rows]), at, **columns)

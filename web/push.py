@@ -101,8 +101,12 @@ async def _updates(
                 return
         else:
             slow_ticks = 0
-            with suppress(Transient):  # the next answer is a second away
+            try:
                 yield orjson.dumps(await answer(context, query))
+            except Transient:
+                pass  # the next answer is a second away
+            except Problem:
+                return  # the worker stops
         if closed is None:
             await asyncio.sleep(_INTERVAL_S)
         else:

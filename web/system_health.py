@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from openride_stream.errors import MetadataUnavailable
-from openride_stream.fleet import Fleet, lag_of
+from openride_stream.fleet import Fleet, lag_of, rate_of
 from web.context import Context, WebRuntime
 
 Level = Literal["healthy", "degraded", "critical"]
 
 # A worker reports itself every heartbeat; one that missed two is in trouble or gone.
 _MISSED_HEARTBEATS: Final = 2.5
+# Some records are always between being sent and being committed.
+_ALWAYS_UNDER_WAY: Final = 1_000
 _METADATA_TIMEOUT_S: Final = 1.0
 _NAMED_PARTITIONS: Final = 3
 
@@ -36,12 +38,13 @@ async def system_health(context: Context, runtime: WebRuntime) -> SystemHealth:
         async with asyncio.timeout(_METADATA_TIMEOUT_S):
             fleet = Fleet.of(await runtime.workers.alive(), context.settings)
     except (MetadataUnavailable, TimeoutError) as error:
-        lag = sum(context.group.progress().lag_records.values())
+        lag, rate = sum(context.group.progress().lag_records.values()), 0.0
         slight.append(f"other workers are not known of: {error or 'the metadata store does not answer'}")
     else:
         lag = sum(lag_of(worker.seat.holdings) for worker in fleet.workers)
+        rate = sum(rate_of(worker.seat.holdings) for worker in fleet.workers)
         slight += _fleet_troubles(fleet, context.settings.broker_heartbeat_interval_s)
-    if lag > context.settings.lag_degraded_records:
+    if lag > max(_ALWAYS_UNDER_WAY, rate * context.settings.lag_degraded_s):
         slight.append(f"{lag} records wait to be read and stored")
     level: Level = "critical" if grave else "degraded" if slight else "healthy"
     return SystemHealth(level, grave + slight, lag)

@@ -19,7 +19,7 @@ from openride_stream.settings import Settings
 SOURCE_MAX_MESSAGE_BYTES: Final = 2 * 1024 * 1024
 DEAD_LETTER_MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 
-# Events may lie an hour ahead, and clocks differ.
+# Ends of trips are kept an hour longer than starts, and clocks differ.
 _LIVE_SPARE_HOURS: Final = 2
 _HOUR_MS: Final = 3_600_000
 

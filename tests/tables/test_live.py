@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clock import Clock, SystemClock
-from openride_stream.errors import BrokerUnavailable
+from openride_stream.errors import BrokerUnavailable, StoreRefused, StoreUnavailable
 from openride_stream.events.decode import decode
 from openride_stream.events.records import RecordBatch
 from openride_stream.kafka.admin import open_admin
@@ -26,7 +26,7 @@ from tables.sightings import Sightings
 from tests.events.batches import POLICY, FakeRecord
 from tests.fixtures.broker import EmbeddedBroker
 from tests.tables.rides import moved
-from tests.tables.test_realtime import of_type, topic_of
+from tests.tables.test_realtime import of_type, seen, topic_of
 
 DEADLINE_S = 60.0
 
@@ -195,3 +195,44 @@ async def test_a_row_that_claims_to_be_enormous_or_absurd_costs_no_worker(settin
         await apply(live, 3)
         await until_known(live, 3)
         assert live.figures(now_ms, "NGN").queue_times["redis_immediate"].count == 0
+
+
+async def test_a_store_that_refuses_or_is_away_is_asked_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = iter([StoreRefused("not enough privileges", 497), StoreUnavailable("away")])
+
+    async def failing(store: ClickHouse, now_ms: int, live_ms: int) -> Sightings:
+        for failure in failures:
+            raise failure
+        return seen([moved(of_type("driver.location.updated", 1)[0], now_ms - 1)])
+
+    monkeypatch.setattr("tables.live.refilled", failing)
+    monkeypatch.setattr("tables.live._PAUSE_S", 0.01)
+    async with opened(settings) as live:
+        await until_known(live, 1)
+        await until(lambda: live.trouble(SystemClock().now_ms()) is None)
+
+
+async def test_a_rewind_that_fails_is_tried_again_and_nothing_is_forgotten_before(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = JumpingClock()
+    async with opened(settings, clock) as live:
+        await apply(live, 7)
+        await until_known(live, 7)
+        rewind, tried = ChangelogReader.rewind, []
+
+        async def failing(self: ChangelogReader, since_ms: int) -> None:
+            tried.append(live.sizes()["drivers"])
+            if len(tried) < 3:
+                raise BrokerUnavailable("away")
+            await rewind(self, since_ms)
+
+        monkeypatch.setattr(ChangelogReader, "rewind", failing)
+        monkeypatch.setattr("tables.live._PAUSE_S", 0.01)
+        clock.ahead_ms = 30_000
+        await until(lambda: len(tried) == 3)
+        assert tried[:2] == [7, 7]
+        await until_known(live, 7)
+        await until(lambda: live.trouble(clock.now_ms()) is None)

@@ -15,10 +15,10 @@ from tests.tables.test_realtime import seen
 PATH = "/v1/metrics/realtime"
 
 
-def worker(site: Site, name: str = "one:1", *, lag: int = 0) -> LiveWorker:
-    """A worker that holds every partition, each `lag` records behind."""
+def worker(site: Site, name: str = "one:1", *, lag: int = 0, rate: float = 0.0) -> LiveWorker:
+    """A worker that holds every partition, each `lag` records behind and storing `rate` a second."""
     holdings = [
-        Holding(topic.name, number, 1, lag, 0.0)
+        Holding(topic.name, number, 1, lag, rate)
         for topic in TOPICS
         for number in range(site.settings.topic_partitions)
     ]
@@ -78,12 +78,17 @@ async def test_whatever_may_make_figures_incomplete_degrades_and_says_so(well: S
     assert "one:1 has not reported for 60 s" in await reasons(replace(fine, seen_s_ago=60))
     waiting = replace(fine, seat=replace(fine.seat, trouble="partitions are being assigned"))
     assert "one:1: partitions are being assigned" in await reasons(waiting)
-    assert "records wait" in await reasons(worker(well, lag=1_000_000))
+    assert "records wait" in await reasons(worker(well, lag=100))
     well.live.problem = "live tables are being read"
     assert await reasons(fine) == "live tables are being read"
     well.live.problem = None
     well.runtime.paused.append("openride.events.trip[1] is paused")
     assert await reasons(fine) == "openride.events.trip[1] is paused"
+
+
+async def test_what_is_stored_within_seconds_is_no_backlog(well: Site) -> None:
+    well.runtime.workers.now = [worker(well, lag=100, rate=25.0)]
+    assert (await well.get(PATH))["system_health"] == "healthy"
 
 
 async def test_without_broker_or_store_it_is_critical(well: Site) -> None:

@@ -410,13 +410,14 @@ function showNow(found) {
 
 const rates = [];
 let counted = null;
+let behind = 0;
 let ready = null;
 
 function showIngest([readyNow, text]) {
   ready = readyNow;
   const now = performance.now();
   const accepted = sumOf(text, "openride_events_accepted_total");
-  const lag = sumOf(text, "openride_consumer_lag_records");
+  const lag = (behind = sumOf(text, "openride_consumer_lag_records"));
   // A worker that was restarted counts from nothing again.
   if (counted && accepted >= counted.accepted) {
     const rate = (accepted - counted.accepted) / ((now - counted.at) / 1000);
@@ -450,6 +451,11 @@ function showEmpty() {
     $("empty-text").textContent = "Cities are matched exactly as events spell them.";
     action.textContent = "Show every city";
     action.onclick = () => choose({ city: "" });
+  } else if (behind > SETTLED_LAG) {
+    $("empty-title").textContent = `No rides ${range.words} yet`;
+    $("empty-text").textContent = `${whole.format(behind)} records are on the way, the oldest first.`;
+    action.textContent = "Look further back";
+    action.onclick = () => choose({ range: range.wider });
   } else {
     $("empty-title").textContent = `No rides ${range.words}`;
     $("empty-text").textContent = "Figures appear here within seconds of the first event. " +
