@@ -11,6 +11,7 @@ from web.views import (
     prometheus,
     rankings,
     realtime,
+    trends,
     workers,
 )
 
@@ -22,6 +23,7 @@ def all_endpoints() -> tuple[Endpoint, ...]:
         *rankings.ENDPOINTS,
         *realtime.endpoints(),
         *analytics.ENDPOINTS,
+        *trends.ENDPOINTS,
         *health.endpoints(),
         *prometheus.endpoints(),
         *workers.ENDPOINTS,

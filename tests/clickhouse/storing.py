@@ -13,6 +13,7 @@ from openride_stream.clickhouse.queries.geographic import geographic
 from openride_stream.clickhouse.queries.payments import payments
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.routes import routes
+from openride_stream.clickhouse.queries.trends import trends
 from openride_stream.clickhouse.queries.trips import trips
 from openride_stream.clickhouse.queries.users import users
 from openride_stream.clickhouse.reconcile import Reconciler
@@ -36,6 +37,7 @@ ENDPOINTS = {
     "drivers": drivers,
     "routes": routes,
     "geographic": geographic,
+    "trends": trends,
 }
 
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -85,6 +85,34 @@ class Reference:
 
         return self._answer(figures, self._active_users, start, end, **more)
 
+    def trends(self, start: Moment, end: Moment, *, metric: str, **more: Any) -> dict[str, Any]:
+        """The figure of the metrics endpoints, asked of every bucket by itself."""
+        question = self._question(start, end, **more)
+
+        def value(low: int, high: int) -> Any:
+            part = replace(question, start_ms=low, end_ms=high)
+            match metric:
+                case "revenue":
+                    return self._payments(part)["total_revenue"]
+                case "payment_success_rate":
+                    return self._payments(part)["success_rate"]
+                case "avg_trip_duration":
+                    return self._trips(part)["avg_duration_minutes"]
+                case "registrations":
+                    return self._users(part)["new_registrations"]
+                case "active_users":
+                    return len(self._active_users(part, low, high))
+                case "active_drivers" | "trips_completed":
+                    return self._trips(part)[metric]
+            return self._bookings(part)[metric]
+
+        parts = buckets(question.start_ms, question.end_ms, question.granularity or "daily")
+        return {
+            "data_points": [
+                {"timestamp": label(bucket), "value": value(low, high)} for bucket, low, high in parts
+            ]
+        }
+
     @property
     def world(self) -> World:
         if self._known is None:
@@ -97,20 +125,28 @@ class Reference:
         first: Callable[[Question, int, int], set[str]],
         start: Moment,
         end: Moment,
+        **more: Any,
+    ) -> dict[str, Any]:
+        question = self._question(start, end, **more)
+        answer = figures(question)
+        if question.granularity:
+            answer["time_series"] = [
+                {"timestamp": label(bucket), "value": len(first(question, low, high))}
+                for bucket, low, high in buckets(question.start_ms, question.end_ms, question.granularity)
+            ]
+        return answer
+
+    def _question(
+        self,
+        start: Moment,
+        end: Moment,
         *,
         city: str | None = None,
         state: str | None = None,
         currency: str | None = None,
         granularity: str | None = None,
-    ) -> dict[str, Any]:
-        question = Question(to_ms(start), to_ms(end), city, state, currency or self._currency, granularity)
-        answer = figures(question)
-        if granularity:
-            answer["time_series"] = [
-                {"timestamp": label(bucket), "value": len(first(question, low, high))}
-                for bucket, low, high in buckets(question.start_ms, question.end_ms, granularity)
-            ]
-        return answer
+    ) -> Question:
+        return Question(to_ms(start), to_ms(end), city, state, currency or self._currency, granularity)
 
     # What counts
 

@@ -7,7 +7,7 @@ from typing import Final
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.preaggregations import PreAggregation
 from openride_stream.clickhouse.queries.question import Granularity, Question
-from openride_stream.clickhouse.queries.source import DAYS, HOURS, all_states, touched
+from openride_stream.clickhouse.queries.source import DAYS, HOURS, Source, all_states, touched
 from openride_stream.clock import utc_from_ms
 
 # `span` is a Date, or a DateTime for hourly series.
@@ -28,25 +28,42 @@ async def distinct_series(
     store: ClickHouse, preaggregations: Sequence[PreAggregation], column: str, question: Question
 ) -> list[dict[str, object]]:
     """The distinct ids of a state column by bucket of the question's granularity, zero-filled."""
+    bucket, rows = await rows_by_bucket(store, preaggregations, (column,), question)
+    sql = (
+        f"SELECT {bucket} AS bucket, uniqExactMerge(t.{column}) AS value "
+        f"FROM {rows.sql} WHERE {question.here()} GROUP BY bucket"
+    )
+    counted = await store.select(sql, rows.params)
+    return filled(question, {row["bucket"]: row["value"] for row in counted})
+
+
+async def rows_by_bucket(
+    store: ClickHouse,
+    preaggregations: Sequence[PreAggregation],
+    columns: Sequence[str],
+    question: Question,
+) -> tuple[str, Source]:
+    """SQL of the bucket of a row `t`, and rows of the states in `columns`, with routes where need be."""
     assert question.granularity is not None
     days = await touched(store, preaggregations, question)
     spans = HOURS if question.granularity == "hourly" else DAYS
-    source = all_states(store.database, preaggregations, days, question, column=column, spans=spans)
-    sql = (
-        f"SELECT {bucket_seconds_sql(question.granularity)} AS bucket, uniqExactMerge(t.{column}) AS value "
-        f"FROM {question.with_routes(store.database, source.sql)} WHERE {question.here()} GROUP BY bucket"
-    )
-    rows = await store.select(sql, {**source.params, **question.params()})
-    return filled(question, {row["bucket"]: row["value"] for row in rows})
+    source = all_states(store.database, preaggregations, days, question, columns=columns, spans=spans)
+    rows = question.with_routes(store.database, source.sql)
+    return bucket_seconds_sql(question.granularity), Source(rows, {**source.params, **question.params()})
 
 
-def filled(question: Question, values: Mapping[int, float]) -> list[dict[str, object]]:
-    """`{timestamp, value}` for every bucket that the range touches; `values` by bucket start in seconds."""
+def filled(
+    question: Question, values: Mapping[int, float | str], nothing: float | str = 0
+) -> list[dict[str, object]]:
+    """`{timestamp, value}` for every bucket that the range touches; `values` by bucket start in seconds.
+
+    A bucket that has no value has `nothing`.
+    """
     assert question.granularity is not None
-    buckets = []
+    buckets: list[dict[str, object]] = []
     start = _floor(utc_from_ms(question.start_ms), question.granularity)
     while int(start.timestamp() * 1000) < question.end_ms:
-        value = values.get(int(start.timestamp()), 0)
+        value = values.get(int(start.timestamp()), nothing)
         buckets.append({"timestamp": start.strftime("%Y-%m-%dT%H:%M:%SZ"), "value": value})
         start = _next(start, question.granularity)
     return buckets

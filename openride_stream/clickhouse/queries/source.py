@@ -76,14 +76,14 @@ def all_states(
     days: Mapping[str, Sequence[DayState]],
     question: Question,
     *,
-    column: str,
+    columns: Sequence[str],
     spans: Spans,
 ) -> Source:
-    """The states of several pre-aggregations, one after the other: their span and `column`.
+    """The states of several pre-aggregations, one after the other: their span and `columns`.
 
     Their place comes along where the question is for one. `days` may hold more than the range.
     """
-    wanted = (*_PLACE, column) if question.placed else (column,)
+    wanted = (*_PLACE, *columns) if question.placed else columns
     sources = [
         states_of_range(
             database,

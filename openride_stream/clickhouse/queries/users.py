@@ -79,7 +79,7 @@ async def _active(store: ClickHouse, question: Question) -> dict[str, Any]:
     day_ms, week_ms, month_ms = (question.end_ms - days * DAY_MS for days in (1, 7, 30))
     month, spans = replace(question, start_ms=month_ms), windows((day_ms, week_ms))
     days = await touched(store, ACTIVE_USERS, month)
-    source = all_states(store.database, ACTIVE_USERS, days, month, column="users", spans=spans)
+    source = all_states(store.database, ACTIVE_USERS, days, month, columns=("users",), spans=spans)
     sql = (
         "SELECT uniqExactMergeIf(t.users, t.span = 0) AS dau, uniqExactMergeIf(t.users, t.span <= 1) AS wau, "
         f"uniqExactMerge(t.users) AS mau FROM {month.with_routes(store.database, source.sql)} "

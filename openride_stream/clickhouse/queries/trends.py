@@ -1,0 +1,120 @@
+"""`GET /v1/analytics/trends`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from openride_stream.clickhouse.client import ClickHouse, Row
+from openride_stream.clickhouse.preaggregations import ACTIVE_USERS, BOOKINGS, PAYMENTS, TRIPS, PreAggregation
+from openride_stream.clickhouse.queries.question import Question
+from openride_stream.clickhouse.queries.registrations import bounds, registered
+from openride_stream.clickhouse.queries.rounding import average, money, percentage
+from openride_stream.clickhouse.queries.series import (
+    bucket_seconds_sql,
+    distinct_series,
+    filled,
+    rows_by_bucket,
+)
+
+TrendMetric = Literal[
+    "bookings_created",
+    "bookings_confirmed",
+    "revenue",
+    "trips_completed",
+    "active_users",
+    "active_drivers",
+    "registrations",
+    "payment_success_rate",
+    "avg_trip_duration",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """What is made of all states of a bucket: SQL over them (`t`), and the value of its columns `shown`.
+
+    `nothing` is the value of a bucket without any.
+    """
+
+    source: PreAggregation
+    columns: tuple[str, ...]
+    sql: str
+    shown: str
+    value: Callable[[Row], float | str]
+    nothing: float | str = 0
+
+
+# Distinct ids: where they are kept, and in which column.
+_DISTINCT: Final[dict[TrendMetric, tuple[tuple[PreAggregation, ...], str]]] = {
+    "bookings_created": ((BOOKINGS,), "created"),
+    "bookings_confirmed": ((BOOKINGS,), "confirmed"),
+    "trips_completed": ((TRIPS,), "completed"),
+    "active_users": (ACTIVE_USERS, "users"),
+    "active_drivers": ((TRIPS,), "drivers"),
+}
+
+_FIGURES: Final[dict[TrendMetric, _Figure]] = {
+    "revenue": _Figure(
+        PAYMENTS,
+        ("currency", "revenue"),
+        "sumIf(t.revenue, here AND t.currency = {currency:String}) AS revenue",
+        "revenue",
+        lambda row: money(row["revenue"]),
+        nothing="0.00",
+    ),
+    # Of the payments that succeeded or failed *here*, those that succeeded anywhere: |A and B| as ever.
+    "payment_success_rate": _Figure(
+        PAYMENTS,
+        ("succeeded", "failed"),
+        "uniqExactMergeStateIf(t.succeeded, here) AS succeeded_here, "
+        "uniqExactMergeStateIf(t.failed, here) AS failed_here, uniqExactMergeState(t.succeeded) AS anywhere, "
+        "finalizeAggregation(succeeded_here) + finalizeAggregation(failed_here) AS ended, "
+        "finalizeAggregation(succeeded_here + failed_here) + finalizeAggregation(anywhere) "
+        "- finalizeAggregation(succeeded_here + failed_here + anywhere) AS ended_well",
+        "ended, ended_well",
+        lambda row: percentage(row["ended_well"], row["ended"]),
+    ),
+    "avg_trip_duration": _Figure(
+        TRIPS,
+        ("completions", "duration_minutes"),
+        "sumIf(t.completions, here) AS completions, sumKahanMergeIf(t.duration_minutes, here) AS minutes",
+        "completions, minutes",
+        lambda row: average(row["minutes"] or 0.0, row["completions"]),
+    ),
+}
+
+
+async def trends(store: ClickHouse, question: Question, metric: TrendMetric) -> dict[str, Any]:
+    """The figure by bucket of the question's granularity, as the metrics endpoints have it for the bucket."""
+    if metric in _DISTINCT:
+        preaggregations, column = _DISTINCT[metric]
+        points = await distinct_series(store, preaggregations, column, question)
+    elif metric == "registrations":
+        points = await _registrations(store, question)
+    else:
+        points = await _figures(store, question, _FIGURES[metric])
+    return {"data_points": points}
+
+
+async def _figures(store: ClickHouse, question: Question, figure: _Figure) -> list[dict[str, object]]:
+    bucket, source = await rows_by_bucket(store, (figure.source,), figure.columns, question)
+    rows = await store.select(
+        f"SELECT bucket, {figure.shown} FROM (SELECT {bucket} AS bucket, {figure.sql} "
+        f"FROM (SELECT t.*, {question.here()} AS here FROM {source.sql}) AS t GROUP BY bucket)",
+        source.params,
+    )
+    values = {row["bucket"]: figure.value(row) for row in rows}
+    return filled(question, values, figure.nothing)
+
+
+async def _registrations(store: ClickHouse, question: Question) -> list[dict[str, object]]:
+    assert question.granularity is not None
+    span = (
+        "toStartOfHour(registered_at, 'UTC')" if question.granularity == "hourly" else "toDate(registered_at)"
+    )
+    rows = await store.select(
+        f"SELECT {bucket_seconds_sql(question.granularity)} AS bucket, count() AS value FROM "
+        f"(SELECT {span} AS span FROM {registered(store.database, question)}) AS t GROUP BY bucket",
+        {**bounds(question), **question.params()},
+    )
+    return filled(question, {row["bucket"]: row["value"] for row in rows})
