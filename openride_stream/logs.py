@@ -29,6 +29,7 @@ _MASKED_TEXT: Final = (
     (re.compile(r"\+[1-9]\d{7,14}\b"), MASK),
     # A bearer token of the API: nothing logs one on purpose, an error's text might carry it.
     (re.compile(r"\bor_[\w-]{43}"), MASK),
+    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), MASK),
 )
 _STANDARD_ATTRIBUTES: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 

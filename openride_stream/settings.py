@@ -168,8 +168,30 @@ class Settings(BaseSettings):
     api_tokens: SecretStr = Field(
         SecretStr(""),
         description="Who may call the API: comma-separated name:role:sha256hex, role viewer, analyst or "
-        "admin; `openride token new` makes them. Empty: everyone on this machine may, and no other address "
-        "can be bound.",
+        "admin; `openride token new` makes them. Empty, and no JSON Web Tokens either: everyone on this "
+        "machine may, and no other address can be bound.",
+    )
+    api_jwt_secret: SecretStr = Field(
+        SecretStr(""),
+        description="JSON Web Tokens signed with this (HS256, 32 bytes or more) count beside "
+        "OPENRIDE_API_TOKENS. Empty: none do, unless OPENRIDE_API_JWT_JWKS is set.",
+    )
+    api_jwt_jwks: str = Field(
+        "",
+        description="JSON Web Tokens signed by a key of this JWKS (RS256 or ES256) count: an https URL, an "
+        "http one of this machine, or the path of a file.",
+    )
+    api_jwt_issuer: str = Field(
+        "", description="The `iss` that JSON Web Tokens must have. Required for them."
+    )
+    api_jwt_audience: str = Field(
+        "", description="The `aud` that JSON Web Tokens must have or list. Required for them."
+    )
+    api_jwt_role_claim: str = Field(
+        "role",
+        min_length=1,
+        description="The claim that names the role: viewer, analyst or admin, or a list of which the highest "
+        "counts. Dots lead into nested claims (realm_access.roles).",
     )
 
     # Process

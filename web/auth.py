@@ -1,31 +1,45 @@
 """Who may call what: bearer tokens, or nobody but this machine."""
 
 import logging
-from ipaddress import ip_address
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from openride_stream.clock import Clock
 from openride_stream.errors import ConfigurationError
 from openride_stream.settings import Settings
+from web.challenges import bad_token, lacking, no_token
 from web.endpoint import Endpoint
+from web.jwt_policy import is_loopback, jwt_policy
 from web.problems import Problem
 from web.tokens import Caller, Entry, caller_of, parse_tokens
+
+if TYPE_CHECKING:
+    from web.jwts import JwtTokens
 
 logger = logging.getLogger(__name__)
 
 # Without tokens, whoever can reach the loopback: this machine's own users.
-LOCAL: Final = Caller("local", "admin")
-_CHALLENGE: Final = 'Bearer realm="openride"'
+LOCAL: Final = Caller("local", "admin", "local")
 
 
 def configured(settings: Settings) -> tuple[Entry, ...]:
-    """The tokens of `OPENRIDE_API_TOKENS`; none means that the API is open.
+    """The tokens of `OPENRIDE_API_TOKENS`.
 
     Raises:
         ConfigurationError: the setting cannot be read.
     """
     return parse_tokens(settings.api_tokens.get_secret_value())
+
+
+def is_open(settings: Settings) -> bool:
+    """Whether no token is asked for: none is configured, and no issuer of them.
+
+    Raises:
+        ConfigurationError: a setting of tokens cannot be read.
+    """
+    with_jwts = jwt_policy(settings) is not None
+    return not configured(settings) and not with_jwts
 
 
 def check_binding(settings: Settings, bound: str | None = None) -> None:
@@ -34,25 +48,17 @@ def check_binding(settings: Settings, bound: str | None = None) -> None:
     `bound` is the address in truth, where something may have put another in place of `OPENRIDE_WEB_HOST`.
 
     Raises:
-        ConfigurationError: the address is not a loopback one and there are no tokens, or
-            `OPENRIDE_API_TOKENS` cannot be read.
+        ConfigurationError: the address is not a loopback one and there are no tokens, or a setting of tokens
+            cannot be read.
     """
     host = settings.web_host if bound is None else bound
-    if not configured(settings) and not is_loopback(host):
+    if is_open(settings) and not is_loopback(host):
         message = (
             f"OPENRIDE_WEB_HOST is {host} and OPENRIDE_API_TOKENS is empty: without tokens only "
             "this machine is answered (127.0.0.1, ::1 or localhost). Make one with "
             "`openride token new --role viewer --name NAME` and set the line that it prints"
         )
         raise ConfigurationError(message)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`."""
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 async def warn_open(app: web.Application) -> None:
@@ -64,28 +70,55 @@ async def warn_open(app: web.Application) -> None:
     )
 
 
-def authorise(request: web.Request, endpoint: Endpoint, settings: Settings) -> Caller | None:
-    """Who calls; None where the endpoint asks nobody.
+class Gate:
+    """Lets callers in by their tokens; keeps the issuer's keys.
 
     Raises:
-        Problem: 401 without a token that is known, 403 when its role is too low.
+        ConfigurationError: when it is made, a setting of tokens cannot be read.
     """
-    if endpoint.role is None:
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._entries = configured(settings)
+        self._jwts = _jwt_tokens(settings, clock)
+        self.open = is_open(settings)
+
+    async def admit(self, request: web.Request, endpoint: Endpoint) -> Caller | None:
+        """Who calls; None where the endpoint asks nobody.
+
+        Raises:
+            Problem: 401 without a token that is known, 403 when its role is too low, 503 when it cannot be
+                told since the issuer's keys are out of reach.
+        """
+        if endpoint.role is None:
+            return None
+        if self.open:
+            # `check_binding` has seen to it that only this machine can ask: by a name of its own.
+            _check_name(request)
+            return LOCAL
+        caller = await self._caller(_bearer(request))
+        if not caller.may(endpoint.role):
+            detail = f"this needs the role {endpoint.role}; the token of {caller.name} has {caller.role}"
+            raise lacking(detail, endpoint.role)
+        return caller
+
+    async def _caller(self, token: str) -> Caller:
+        caller = caller_of(token, self._entries)
+        if caller is None and self._jwts is not None:
+            caller = await self._jwts.caller(token)
+        if caller is None:
+            detail = "the token is not known"
+            raise bad_token(detail)
+        return caller
+
+
+def _jwt_tokens(settings: Settings, clock: Clock) -> "JwtTokens | None":
+    policy = jwt_policy(settings)
+    if policy is None:
         return None
-    entries = configured(settings)
-    if not entries:
-        # `check_binding` has seen to it that only this machine can ask: by a name of its own.
-        _check_name(request)
-        return LOCAL
-    caller = caller_of(_bearer(request), entries)
-    if caller is None:
-        detail = "the token is not known"
-        raise Problem(401, detail, headers={"WWW-Authenticate": f'{_CHALLENGE}, error="invalid_token"'})
-    if not caller.may(endpoint.role):
-        detail = f"this needs the role {endpoint.role}; the token of {caller.name} has {caller.role}"
-        challenge = f'{_CHALLENGE}, error="insufficient_scope", scope="{endpoint.role}"'
-        raise Problem(403, detail, headers={"WWW-Authenticate": challenge})
-    return caller
+    # Loaded for those who have an issuer: it takes as long as the rest of the web layer.
+    from web.jwts import JwtTokens
+
+    return JwtTokens(policy, clock)
 
 
 def _check_name(request: web.Request) -> None:
@@ -116,6 +149,5 @@ def _bearer(request: web.Request) -> str:
     given = request.headers.getall("Authorization", []) or _of_websocket(request)
     scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
     if scheme.lower() != "bearer" or not token.strip():
-        detail = "a token is needed: send `Authorization: Bearer <token>`"
-        raise Problem(401, detail, headers={"WWW-Authenticate": _CHALLENGE})
+        raise no_token()
     return token.strip()

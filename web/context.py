@@ -6,7 +6,7 @@ from typing import Protocol
 
 from openride_stream.cache import Cache
 from openride_stream.clickhouse.client import ClickHouse
-from openride_stream.clock import Clock
+from openride_stream.clock import Clock, SystemClock
 from openride_stream.metadata.workers import LiveWorker
 from openride_stream.metrics import Metrics
 from openride_stream.settings import Settings
@@ -134,13 +134,17 @@ class LiveView(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Passed to every view. `current` gives the runtime between start and stop, else None."""
+    """Passed to every view. `current` gives the runtime between start and stop, else None.
+
+    `clock` is there before and after as well.
+    """
 
     settings: Settings
     metrics: Metrics
     group: GroupMember
     live: LiveView
     current: Callable[[], WebRuntime | None]
+    clock: Clock = field(default_factory=SystemClock)
 
     @property
     def runtime(self) -> WebRuntime:

@@ -10,7 +10,7 @@ from faust.web.drivers.aiohttp import Web as FaustWeb
 from faust.web.exceptions import WebError
 from faust.web.views import View
 
-from web.auth import check_binding, configured, warn_open
+from web.auth import Gate, check_binding, warn_open
 from web.context import Context
 from web.endpoint import Endpoint
 from web.problems import Problem
@@ -38,11 +38,12 @@ def mount(faust_web: FaustWeb, endpoints: Iterable[Endpoint], context: Context) 
     server[STOPPING] = []
     server.on_shutdown.append(stop_pushing)
     server.on_startup.append(_binding_guard(faust_web, context))
-    if not configured(context.settings):
+    gate = Gate(context.settings, context.clock)
+    if gate.open:
         server.on_startup.append(warn_open)
     by_path = sorted(endpoints, key=lambda endpoint: endpoint.path)
     for path, declared in groupby(by_path, key=lambda endpoint: endpoint.path):
-        faust_web.add_view(_view(path, tuple(declared), context))
+        faust_web.add_view(_view(path, tuple(declared), context, gate))
 
 
 def _binding_guard(faust_web: FaustWeb, context: Context) -> Callable[[web.Application], Awaitable[None]]:
@@ -54,14 +55,14 @@ def _binding_guard(faust_web: FaustWeb, context: Context) -> Callable[[web.Appli
     return guard
 
 
-def _view(path: str, endpoints: tuple[Endpoint, ...], context: Context) -> type[EndpointView]:
-    methods = {endpoint.method.lower(): _method(endpoint, context) for endpoint in endpoints}
+def _view(path: str, endpoints: tuple[Endpoint, ...], context: Context, gate: Gate) -> type[EndpointView]:
+    methods = {endpoint.method.lower(): _method(endpoint, context, gate) for endpoint in endpoints}
     return type("EndpointView", (EndpointView,), {"view_path": path, "view_name": path, **methods})
 
 
-def _method(endpoint: Endpoint, context: Context) -> Callable[..., Awaitable[web.StreamResponse]]:
+def _method(endpoint: Endpoint, context: Context, gate: Gate) -> Callable[..., Awaitable[web.StreamResponse]]:
     async def respond(view: EndpointView, request: web.Request, **match: str) -> web.StreamResponse:
         del view, match
-        return await serve(endpoint, context, request)
+        return await serve(endpoint, context, gate, request)
 
     return respond

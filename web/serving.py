@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from openride_stream.errors import Transient
 from openride_stream.metrics import Metrics
-from web.auth import authorise
+from web.auth import Gate
 from web.context import Context
 from web.endpoint import Endpoint, Reply
 from web.parameters import parse
@@ -31,9 +31,9 @@ _HEADERS: Final = {
 }
 
 
-async def serve(endpoint: Endpoint, context: Context, request: web.Request) -> web.StreamResponse:
+async def serve(endpoint: Endpoint, context: Context, gate: Gate, request: web.Request) -> web.StreamResponse:
     """One request: who asks, what for, the answer."""
-    authorise(request, endpoint, context.settings)
+    await gate.admit(request, endpoint)
     query = parse(endpoint.request, request.query, request.match_info)
     if endpoint.push is not None:
         return await endpoint.push(context, query, request)

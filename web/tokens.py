@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, get_args
+from typing import Final, Literal, get_args
 
 from openride_stream.errors import ConfigurationError
 from web.endpoint import Role
@@ -27,10 +27,20 @@ _ENTRY: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9._@-]{0,63}):(\w+):([0-9a-fA-
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the name that the token was given to, and what it may do."""
+    """Who asks: the name that the token was given to, and what it may do.
+
+    A name is one of its `kind` only: of this machine, of OPENRIDE_API_TOKENS, or of the issuer of JSON Web
+    Tokens (its subject).
+    """
 
     name: str
     role: Role
+    kind: Literal["local", "token", "jwt"] = "token"
+
+    @property
+    def key(self) -> str:
+        """What tells this caller from every other."""
+        return f"{self.kind}:{self.name}"
 
     def may(self, needed: Role) -> bool:
         """Whether this caller's role includes `needed`."""

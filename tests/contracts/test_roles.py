@@ -4,6 +4,7 @@ import pytest
 from aiohttp import ClientResponse
 from pydantic import SecretStr
 
+from openride_stream.clock import SystemClock
 from openride_stream.settings import Settings
 from tests.fixtures.web import Client, Site
 from web.endpoint import Endpoint, Role
@@ -86,7 +87,7 @@ async def test_a_role_that_is_too_low_is_403_and_names_the_one_needed(bare_site:
 async def test_an_analysts_endpoint_is_closed_to_viewers_and_open_to_admins(
     settings: Settings, bare_site: Site
 ) -> None:
-    from web.auth import authorise
+    from web.auth import Gate
     from web.problems import Problem
 
     class Asked:
@@ -95,14 +96,17 @@ async def test_an_analysts_endpoint_is_closed_to_viewers_and_open_to_admins(
             self.headers["Authorization"] = f"bearer {TOKENS[role]}"
 
     viewers = GUARDED[0]
+    gate = Gate(settings, SystemClock())
     for needed in ROLES:
         endpoint = Endpoint(viewers.method, viewers.path, needed, viewers.summary, viewers.answer)
         for role in ROLES:
             if ROLES.index(role) >= ROLES.index(needed):
-                assert authorise(Asked(role), endpoint, settings).name == f"some-{role}"  # type: ignore[arg-type,union-attr]
+                caller = await gate.admit(Asked(role), endpoint)  # type: ignore[arg-type]
+                assert caller
+                assert caller.name == f"some-{role}"
             else:
                 with pytest.raises(Problem, match=f"the role {needed}"):
-                    authorise(Asked(role), endpoint, settings)  # type: ignore[arg-type]
+                    await gate.admit(Asked(role), endpoint)  # type: ignore[arg-type]
 
 
 async def test_a_role_that_is_high_enough_passes(bare_site: Site) -> None:
