@@ -193,6 +193,13 @@ class Settings(BaseSettings):
         description="The claim that names the role: viewer, analyst or admin, or a list of which the highest "
         "counts. Dots lead into nested claims (realm_access.roles).",
     )
+    api_requests_per_minute: int = Field(
+        3_000,
+        ge=0,
+        le=60_000,
+        description="Requests that one token may make in a minute, over all workers that share a Redis; 0 "
+        "sets no limit.",
+    )
 
     # Process
     data_dir: Path = Field(

@@ -11,6 +11,7 @@ from openride_stream.settings import Settings
 from web.challenges import bad_token, lacking, no_token
 from web.endpoint import Endpoint
 from web.jwt_policy import is_loopback, jwt_policy
+from web.limits import Limiter
 from web.problems import Problem
 from web.tokens import Caller, Entry, caller_of, parse_tokens
 
@@ -71,7 +72,7 @@ async def warn_open(app: web.Application) -> None:
 
 
 class Gate:
-    """Lets callers in by their tokens; keeps the issuer's keys.
+    """Lets callers in by their tokens, each so often; keeps the issuer's keys.
 
     Raises:
         ConfigurationError: when it is made, a setting of tokens cannot be read.
@@ -80,14 +81,15 @@ class Gate:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._entries = configured(settings)
         self._jwts = _jwt_tokens(settings, clock)
+        self._limiter = Limiter(settings, clock)
         self.open = is_open(settings)
 
     async def admit(self, request: web.Request, endpoint: Endpoint) -> Caller | None:
         """Who calls; None where the endpoint asks nobody.
 
         Raises:
-            Problem: 401 without a token that is known, 403 when its role is too low, 503 when it cannot be
-                told since the issuer's keys are out of reach.
+            Problem: 401 without a token that is known, 429 when it was used too often, 403 when its role is
+                too low, 503 when it cannot be told since the issuer's keys are out of reach.
         """
         if endpoint.role is None:
             return None
@@ -96,10 +98,15 @@ class Gate:
             _check_name(request)
             return LOCAL
         caller = await self._caller(_bearer(request))
+        await self._limiter.count(caller.key)
         if not caller.may(endpoint.role):
             detail = f"this needs the role {endpoint.role}; the token of {caller.name} has {caller.role}"
             raise lacking(detail, endpoint.role)
         return caller
+
+    async def close(self) -> None:
+        """Close the connections; may be called again."""
+        await self._limiter.close()
 
     async def _caller(self, token: str) -> Caller:
         caller = caller_of(token, self._entries)

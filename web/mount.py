@@ -39,6 +39,7 @@ def mount(faust_web: FaustWeb, endpoints: Iterable[Endpoint], context: Context) 
     server.on_shutdown.append(stop_pushing)
     server.on_startup.append(_binding_guard(faust_web, context))
     gate = Gate(context.settings, context.clock)
+    server.on_cleanup.append(_closing(gate))
     if gate.open:
         server.on_startup.append(warn_open)
     by_path = sorted(endpoints, key=lambda endpoint: endpoint.path)
@@ -53,6 +54,14 @@ def _binding_guard(faust_web: FaustWeb, context: Context) -> Callable[[web.Appli
         check_binding(context.settings, faust_web.app.conf.web_bind)
 
     return guard
+
+
+def _closing(gate: Gate) -> Callable[[web.Application], Awaitable[None]]:
+    async def close(app: web.Application) -> None:
+        del app
+        await gate.close()
+
+    return close
 
 
 def _view(path: str, endpoints: tuple[Endpoint, ...], context: Context, gate: Gate) -> type[EndpointView]:

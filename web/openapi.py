@@ -16,7 +16,9 @@ _FAILURES: Final = {
     400: "A parameter is unknown, repeated, missing, or cannot be read.",
     401: "No token, or one that is not known.",
     403: "The token's role is too low.",
+    421: "No tokens are configured and the request names this machine as somebody else would.",
     422: "A value is out of range or not one of the choices.",
+    429: "The token was used too often; ask again after `Retry-After` seconds.",
     500: "Our fault; the worker's log has the reason.",
     503: "A store is away or the worker is starting; ask again after `Retry-After` seconds.",
 }
@@ -92,7 +94,7 @@ def failures_of(endpoint: Endpoint) -> Mapping[int, str]:
     if endpoint.request.model_fields:
         possible.add(422)
     if endpoint.role is not None:
-        possible |= {401, 403, 503}
+        possible |= {401, 403, 421, 429, 503}
     return {status: text for status, text in _FAILURES.items() if status in possible - set(endpoint.others)}
 
 
