@@ -200,6 +200,16 @@ class Settings(BaseSettings):
         description="Requests that one token may make in a minute, over all workers that share a Redis; 0 "
         "sets no limit.",
     )
+    api_audit_log: bool = Field(
+        True,
+        description="Log who asked what: token or subject, role, endpoint, parameters, status, duration; "
+        "where tokens are asked for.",
+    )
+    web_cors_origins: str = Field(
+        "",
+        description="Origins whose pages may call the API from a browser, comma-separated "
+        "(https://app.example.org); * for all, where tokens are asked for. Empty: only our own.",
+    )
 
     # Process
     data_dir: Path = Field(

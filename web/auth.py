@@ -9,7 +9,8 @@ from openride_stream.clock import Clock
 from openride_stream.errors import ConfigurationError
 from openride_stream.settings import Settings
 from web.challenges import bad_token, lacking, no_token
-from web.endpoint import Endpoint
+from web.cors import Origins, check_origins
+from web.endpoint import Role
 from web.jwt_policy import is_loopback, jwt_policy
 from web.limits import Limiter
 from web.problems import Problem
@@ -50,9 +51,10 @@ def check_binding(settings: Settings, bound: str | None = None) -> None:
 
     Raises:
         ConfigurationError: the address is not a loopback one and there are no tokens, or a setting of tokens
-            cannot be read.
+            or origins cannot be read.
     """
     host = settings.web_host if bound is None else bound
+    check_origins(settings, open_to_all=is_open(settings))
     if is_open(settings) and not is_loopback(host):
         message = (
             f"OPENRIDE_WEB_HOST is {host} and OPENRIDE_API_TOKENS is empty: without tokens only "
@@ -79,36 +81,25 @@ class Gate:
     """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._origins = Origins(settings)
         self._entries = configured(settings)
         self._jwts = _jwt_tokens(settings, clock)
         self._limiter = Limiter(settings, clock)
         self.open = is_open(settings)
 
-    async def admit(self, request: web.Request, endpoint: Endpoint) -> Caller | None:
-        """Who calls; None where the endpoint asks nobody.
+    async def identify(self, request: web.Request) -> Caller:
+        """Who calls.
 
         Raises:
-            Problem: 401 without a token that is known, 429 when it was used too often, 403 when its role is
-                too low, 503 when it cannot be told since the issuer's keys are out of reach.
+            Problem: 401 without a token that is known, 503 when it cannot be told since the issuer's keys are
+                out of reach; where no token is asked for, 421 or 403 when somebody else's page calls.
         """
-        if endpoint.role is None:
-            return None
         if self.open:
             # `check_binding` has seen to it that only this machine can ask: by a name of its own.
             _check_name(request)
+            self._origins.check_own(request)
             return LOCAL
-        caller = await self._caller(_bearer(request))
-        await self._limiter.count(caller.key)
-        if not caller.may(endpoint.role):
-            detail = f"this needs the role {endpoint.role}; the token of {caller.name} has {caller.role}"
-            raise lacking(detail, endpoint.role)
-        return caller
-
-    async def close(self) -> None:
-        """Close the connections; may be called again."""
-        await self._limiter.close()
-
-    async def _caller(self, token: str) -> Caller:
+        token = _bearer(request)
         caller = caller_of(token, self._entries)
         if caller is None and self._jwts is not None:
             caller = await self._jwts.caller(token)
@@ -116,6 +107,22 @@ class Gate:
             detail = "the token is not known"
             raise bad_token(detail)
         return caller
+
+    async def permit(self, caller: Caller, needed: Role) -> None:
+        """Whether the caller may do what needs a role, now.
+
+        Raises:
+            Problem: 429 when its token was used too often, 403 when its role is too low.
+        """
+        if not self.open:
+            await self._limiter.count(caller.key)
+        if not caller.may(needed):
+            detail = f"this needs the role {needed}; the token of {caller.name} has {caller.role}"
+            raise lacking(detail, needed)
+
+    async def close(self) -> None:
+        """Close the connections; may be called again."""
+        await self._limiter.close()
 
 
 def _jwt_tokens(settings: Settings, clock: Clock) -> "JwtTokens | None":

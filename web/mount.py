@@ -10,8 +10,10 @@ from faust.web.drivers.aiohttp import Web as FaustWeb
 from faust.web.exceptions import WebError
 from faust.web.views import View
 
+from web.asked import audit
 from web.auth import Gate, check_binding, warn_open
 from web.context import Context
+from web.cors import Origins
 from web.endpoint import Endpoint
 from web.problems import Problem
 from web.push import STOPPING, stop_pushing
@@ -33,12 +35,16 @@ def mount(faust_web: FaustWeb, endpoints: Iterable[Endpoint], context: Context) 
     faust_web.blueprints = BlueprintManager()
     server = faust_web.web_app
     server.middlewares.append(measured(context.metrics))
+    gate, origins = Gate(context.settings, context.clock), Origins(context.settings)
+    if context.settings.api_audit_log and not gate.open:
+        server.middlewares.append(audit)
     server.middlewares.append(problems)
+    server.middlewares.append(origins.preflight)
     server.on_response_prepare.append(add_headers)
+    server.on_response_prepare.append(origins.add_headers)
     server[STOPPING] = []
     server.on_shutdown.append(stop_pushing)
     server.on_startup.append(_binding_guard(faust_web, context))
-    gate = Gate(context.settings, context.clock)
     server.on_cleanup.append(_closing(gate))
     if gate.open:
         server.on_startup.append(warn_open)

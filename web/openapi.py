@@ -15,7 +15,7 @@ _REF: Final = "#/components/schemas/{model}"
 _FAILURES: Final = {
     400: "A parameter is unknown, repeated, missing, or cannot be read.",
     401: "No token, or one that is not known.",
-    403: "The token's role is too low.",
+    403: "The token's role is too low; without tokens, a page of another origin asks.",
     421: "No tokens are configured and the request names this machine as somebody else would.",
     422: "A value is out of range or not one of the choices.",
     429: "The token was used too often; ask again after `Retry-After` seconds.",

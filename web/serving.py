@@ -11,6 +11,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from openride_stream.errors import Transient
 from openride_stream.metrics import Metrics
+from web.asked import ASKED, Asked
 from web.auth import Gate
 from web.context import Context
 from web.endpoint import Endpoint, Reply
@@ -33,7 +34,10 @@ _HEADERS: Final = {
 
 async def serve(endpoint: Endpoint, context: Context, gate: Gate, request: web.Request) -> web.StreamResponse:
     """One request: who asks, what for, the answer."""
-    await gate.admit(request, endpoint)
+    asked = request[ASKED] = Asked(endpoint)
+    if endpoint.role is not None:
+        asked.caller = await gate.identify(request)
+        await gate.permit(asked.caller, endpoint.role)
     query = parse(endpoint.request, request.query, request.match_info)
     if endpoint.push is not None:
         return await endpoint.push(context, query, request)
