@@ -59,7 +59,10 @@ class Settings(BaseSettings):
     )
     redis_url: str = Field("", description="Redis URL of the shared cache; empty = a cache in each process.")
     cache_ttl_s: float = Field(
-        300.0, ge=0, description="Seconds that a cached answer may live; 0 turns caching off."
+        300.0, ge=0, description="Seconds that a cached answer of metrics may live; 0 caches none."
+    )
+    cache_ttl_analytics_s: float = Field(
+        3_600.0, ge=0, description="The same for analytics. A range that includes now lives 15 s at most."
     )
     cache_max_bytes: int = Field(
         67_108_864, ge=1024, description="Most memory that the cache of one process takes (without Redis)."

@@ -3,15 +3,20 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import astuple
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from openride_stream import __version__
 from openride_stream.clickhouse.days import version
 from openride_stream.clickhouse.queries.question import Question
+from openride_stream.settings import Settings
 from web.context import Context
-from web.endpoint import Reply
+from web.endpoint import Endpoint, Reply
+
+PRIVATE: Final = "private, no-cache"
+"""A client may keep the answer, for itself, and asks each time whether it is still so."""
+_OPEN_TTL_S: Final = 15.0
 
 Query = Callable[..., Awaitable[dict[str, Any]]]
 """Takes the store, the question, and what else is asked."""
@@ -30,7 +35,7 @@ async def answered(
 
     It hangs on the events of `sources` in [since_ms, question.end_ms) and on all of `whole`. The version
     is read before the query: an event that arrives between the two makes the next version, never a stale
-    answer. `X-Cache` says `hit` or `miss`.
+    answer. `X-Cache` says `hit` or `miss`; a client that has the same figures is told so (`ETag`).
     """
     runtime = context.runtime
     # The store is asked even for a cached answer: with the store away nobody knows what is new.
@@ -44,8 +49,21 @@ async def answered(
 
     name = f"{query.__module__}.{query.__name__}"
     key = _key(name, runtime.store.database, astuple(question), more, seen)
-    body = await runtime.cache.get_or_compute(key, context.settings.cache_ttl_s, compute)
-    return Reply(body, headers={"X-Cache": "miss" if computed else "hit"})
+    body = await runtime.cache.get_or_compute(key, _ttl_s(context, question), compute)
+    headers = {"X-Cache": "miss" if computed else "hit", "Cache-Control": PRIVATE}
+    return Reply(body, headers=headers, etag=blake2b(body, digest_size=16).hexdigest())
+
+
+def closed_ttl_s(endpoint: Endpoint, settings: Settings) -> float:
+    """How long an answer of `endpoint` about the past may be kept, in seconds."""
+    analytics = endpoint.path.startswith("/v1/analytics/")
+    return settings.cache_ttl_analytics_s if analytics else settings.cache_ttl_s
+
+
+def _ttl_s(context: Context, question: Question) -> float:
+    # An answer about now is asked for under the next version, or the next minute, as soon as events come.
+    is_open = question.end_ms > context.clock.now_ms()
+    return min(context.closed_ttl_s, _OPEN_TTL_S) if is_open else context.closed_ttl_s
 
 
 def _key(name: str, *parts: object) -> str:

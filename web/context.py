@@ -136,7 +136,8 @@ class LiveView(Protocol):
 class Context:
     """Passed to every view. `current` gives the runtime between start and stop, else None.
 
-    `clock` is there before and after as well.
+    `clock` is there before and after as well. `closed_ttl_s` is how long an answer about the past may be
+    kept.
     """
 
     settings: Settings
@@ -145,6 +146,7 @@ class Context:
     live: LiveView
     current: Callable[[], WebRuntime | None]
     clock: Clock = field(default_factory=SystemClock)
+    closed_ttl_s: float = 0.0
 
     @property
     def runtime(self) -> WebRuntime:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,6 +13,8 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Role = Literal["viewer", "analyst", "admin"]
 
 JSON = "application/json"
+REVALIDATED: Final[Mapping[int, str]] = {304: "The client has it (`If-None-Match`)."}
+"""For `Endpoint.others`, where answers carry an `ETag`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The registry on Faust's own web server."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -12,11 +13,13 @@ from faust.web.views import View
 
 from web.asked import audit
 from web.auth import Gate, check_binding, warn_open
+from web.caching import closed_ttl_s
 from web.context import Context
 from web.cors import Origins
 from web.endpoint import Endpoint
 from web.problems import Problem
 from web.push import STOPPING, stop_pushing
+from web.runner import Runner
 from web.serving import add_headers, measured, problems, serve
 
 
@@ -34,6 +37,7 @@ def mount(faust_web: FaustWeb, endpoints: Iterable[Endpoint], context: Context) 
     # the worker holds and take paths that are ours.
     faust_web.blueprints = BlueprintManager()
     server = faust_web.web_app
+    faust_web._runner = Runner(server)
     server.middlewares.append(measured(context.metrics))
     gate, origins = Gate(context.settings, context.clock), Origins(context.settings)
     if context.settings.api_audit_log and not gate.open:
@@ -76,8 +80,10 @@ def _view(path: str, endpoints: tuple[Endpoint, ...], context: Context, gate: Ga
 
 
 def _method(endpoint: Endpoint, context: Context, gate: Gate) -> Callable[..., Awaitable[web.StreamResponse]]:
+    own = replace(context, closed_ttl_s=closed_ttl_s(endpoint, context.settings))
+
     async def respond(view: EndpointView, request: web.Request, **match: str) -> web.StreamResponse:
         del view, match
-        return await serve(endpoint, context, gate, request)
+        return await serve(endpoint, own, gate, request)
 
     return respond

@@ -63,6 +63,18 @@ async def test_a_method_that_is_not_declared_is_refused_everywhere(bare_site: Si
             assert response.content_type == "application/problem+json"
 
 
+async def test_an_answer_with_a_tag_has_its_304_documented(site: Site) -> None:
+    for endpoint in ENDPOINTS:
+        if endpoint.push is not None:
+            continue
+        async with site.client.request(endpoint.method, endpoint.path) as response:
+            if response.status == 200:
+                assert ("ETag" in response.headers, name(endpoint)) == (
+                    304 in endpoint.others,
+                    name(endpoint),
+                )
+
+
 async def test_answers_are_what_their_models_say(site: Site) -> None:
     for endpoint in WITH_MODEL:
         with_series = {"granularity": "daily"} if "granularity" in endpoint.request.model_fields else {}
@@ -83,4 +95,4 @@ async def test_every_answer_carries_the_same_guards(bare_site: Site) -> None:
         async with bare_site.client.request(endpoint.method, endpoint.path) as response:
             assert response.headers["X-Content-Type-Options"] == "nosniff"
             assert "aiohttp" not in response.headers["Server"]
-            assert response.headers["Cache-Control"] in ("no-store", "no-cache")
+            assert response.headers["Cache-Control"] in ("no-store", "no-cache", "private, no-cache")

@@ -9,7 +9,7 @@ from openride_stream.events.topics import EVENT_TABLES
 from web.answers import Geographic
 from web.caching import answered
 from web.context import Context
-from web.endpoint import Endpoint, Reply
+from web.endpoint import REVALIDATED, Endpoint, Reply
 from web.ranges import RangeQuery, question_of
 
 
@@ -53,6 +53,7 @@ ENDPOINTS: Final = (
         answer=_geographic,
         request=GeographicQuery,
         response=Geographic,
+        others=REVALIDATED,
         example={
             "data_points": [
                 {"state": "LA", "city": "Lagos", "value": 812},

@@ -13,7 +13,7 @@ from openride_stream.events.topics import EVENT_TABLES
 from web.answers import Bookings, Payments, Trips, Users
 from web.caching import Query, answered
 from web.context import Context
-from web.endpoint import Endpoint, Reply
+from web.endpoint import REVALIDATED, Endpoint, Reply
 from web.ranges import MetricsQuery, question_of
 
 
@@ -61,6 +61,7 @@ def _endpoint(
         request=MetricsQuery,
         response=response,
         example=example,
+        others=REVALIDATED,
     )
 
 

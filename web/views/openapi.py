@@ -8,7 +8,7 @@ import orjson
 from pydantic import BaseModel
 
 from web.context import Context
-from web.endpoint import Endpoint, Reply
+from web.endpoint import REVALIDATED, Endpoint, Reply
 from web.openapi import openapi
 
 
@@ -32,7 +32,7 @@ def described(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
         None,
         summary,
         answer,
-        others={304: "The client has it (`If-None-Match`)."},
+        others=REVALIDATED,
     )
     everything = (*endpoints, itself)
     return everything

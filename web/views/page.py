@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from web.context import Context
-from web.endpoint import Answer, Endpoint, Reply
+from web.endpoint import REVALIDATED, Answer, Endpoint, Reply
 
 # Only what this server sends, and no inline script or style: nothing that is injected can run.
 CONTENT_SECURITY_POLICY: Final = (
@@ -50,7 +50,7 @@ ENDPOINTS: Final = tuple(
         summary,
         _serve(name, content_type),
         content_type=content_type,
-        others={304: "The client has it (`If-None-Match`)."},
+        others=REVALIDATED,
     )
     for path, name, content_type, summary in _ASSETS
 )

@@ -9,7 +9,7 @@ from openride_stream.clickhouse.queries.routes import routes
 from web.answers import Drivers, Routes
 from web.caching import answered
 from web.context import Context
-from web.endpoint import Endpoint, Reply
+from web.endpoint import REVALIDATED, Endpoint, Reply
 from web.ranges import MetricsQuery, question_of
 
 _MAX_DRIVERS: Final = 1000
@@ -66,6 +66,7 @@ ENDPOINTS: Final = (
         answer=_drivers,
         request=DriversQuery,
         response=Drivers,
+        others=REVALIDATED,
         example={
             "drivers": [
                 {
@@ -96,6 +97,7 @@ ENDPOINTS: Final = (
         answer=_routes,
         request=RoutesQuery,
         response=Routes,
+        others=REVALIDATED,
         example={
             "routes": [
                 {

@@ -10,7 +10,7 @@ from openride_stream.events.topics import EVENT_TABLES
 from web.analyses import Trends
 from web.caching import answered
 from web.context import Context
-from web.endpoint import Endpoint, Reply
+from web.endpoint import REVALIDATED, Endpoint, Reply
 from web.ranges import MetricsQuery, question_of
 
 
@@ -64,6 +64,7 @@ ENDPOINTS: Final = (
         answer=_trends,
         request=TrendsQuery,
         response=Trends,
+        others=REVALIDATED,
         example={
             "data_points": [
                 {"timestamp": "2026-01-01T00:00:00Z", "value": 1200},

@@ -1,0 +1,67 @@
+"""aiohttp's server, as we run it: what it refuses itself is a problem document too."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from web.problems import Problem
+
+logger = logging.getLogger(__name__)
+
+
+class _Protocol(web.RequestHandler):
+    """One connection."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what is no HTTP request that can be read, and close.
+
+        `message` quotes what was sent: it goes into the log alone.
+        """
+        if request.writer.output_size > 0:
+            broken = "the answer is on its way already"
+            raise ConnectionError(broken)
+        response = _problem(status, exc, message).response("")
+        response.headers["Server"] = "openride-stream"
+        response.force_close()
+        return response
+
+
+def _problem(status: int, exc: BaseException | None, message: str | None) -> Problem:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("Request failed", exc_info=exc)
+        return Problem(500, "the request failed; the worker's log says why")
+    # Whoever can reach the port can send such: it is no trouble of ours.
+    logger.debug("No HTTP request", extra={"status": status, "reason": message})
+    return Problem(status, "this is no HTTP request, or one line of it is too long or cannot be read")
+
+
+class _Server(web.Server):
+    """Makes a connection's protocol."""
+
+    def __call__(self) -> web.RequestHandler:
+        return _Protocol(self, loop=self._loop, **self._kwargs)
+
+
+class Runner(web.AppRunner):
+    """Runs an application; a client that goes away ends what was done for it alone."""
+
+    __slots__ = ()
+
+    def __init__(self, app: web.Application, **given: Any) -> None:
+        super().__init__(app, **({"access_log": None, "handler_cancellation": True} | given))
+
+    async def _make_server(self) -> web.Server:
+        server = await super()._make_server()
+        # aiohttp has no hook for its protocol; this class adds nothing to a server but which one it makes.
+        server.__class__ = _Server
+        return server
