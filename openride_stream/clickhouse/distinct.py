@@ -15,9 +15,13 @@ def counted(database: str) -> str:
     return f"(event_id, precedence) NOT IN (SELECT event_id, precedence FROM {database}.superseded_events)"
 
 
-def distinct_events(database: str, table: str, condition: str) -> str:
-    """A subquery of the distinct events of one domain table that meet `condition` (our own SQL)."""
-    return f"(SELECT * FROM {database}.{table} FINAL WHERE ({condition}) AND {counted(database)})"
+def distinct_events(database: str, table: str, condition: str, *, collapsed: bool = True) -> str:
+    """A subquery of the distinct events of one domain table that meet `condition` (our own SQL).
+
+    Not `collapsed` it may have the same event twice, which is nothing to a set of ids and costs less.
+    """
+    final = "FINAL " if collapsed else ""
+    return f"(SELECT * FROM {database}.{table} {final}WHERE ({condition}) AND {counted(database)})"
 
 
 def routes(database: str) -> str:

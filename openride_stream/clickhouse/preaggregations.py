@@ -4,65 +4,13 @@ The same SELECT fills a pre-aggregated day and answers for a day that has none, 
 depend on which path it took.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final, Self
+from typing import Final
 
-from openride_stream.clickhouse.distinct import NO_ROUTE, booking_routes, distinct_events
+from openride_stream.clickhouse.recomputed import PreAggregation
+from openride_stream.clickhouse.distinct import NO_ROUTE
+from openride_stream.clickhouse.user_days import USER_DAYS
 
-
-@dataclass(frozen=True, slots=True)
-class PreAggregation:
-    """States of one source table by day.
-
-    `keys` are the grouping columns after the day, `states` the aggregate columns, both as (name, SQL).
-    `events` is SQL that keeps the events that have a part in it, of columns of the source's sort key.
-    `by_booking` gives rows the route of their booking.
-    """
-
-    name: str
-    table: str
-    source: str
-    keys: tuple[tuple[str, str], ...]
-    states: tuple[tuple[str, str], ...]
-    events: str = "1"
-    by_booking: bool = False
-
-    def placed(self) -> Self:
-        """The variant whose rows carry what a place filter needs.
-
-        A payment has no route of its own, and its booking may arrive after the day was built: so its route
-        is no column of the pre-aggregation, and a filtered answer is read from events.
-        """
-        if self.source != "payment_events":
-            return self
-        keys = (*(key for key in self.keys if key[0] != "route_id"), ("route_id", "e.route_id"))
-        return replace(self, keys=keys, by_booking=True)
-
-    def columns(self) -> tuple[str, ...]:
-        """The table's columns after `day` and `generation`, in the order of `states_of`."""
-        return tuple(name for name, _ in (*self.keys, *self.states))
-
-    def only(self, columns: Sequence[str]) -> Self:
-        """The variant of no more than these columns; its rows are fewer where a key is left out."""
-        keys = tuple(key for key in self.keys if key[0] in columns)
-        return replace(self, keys=keys, states=tuple(state for state in self.states if state[0] in columns))
-
-    def states_of(self, database: str, condition: str, *, bucket: str = "toDate(event_timestamp)") -> str:
-        """SELECT of the states of the distinct events that meet `condition`, by `bucket` (named day)."""
-        selected = ", ".join(f"{sql} AS {name}" for name, sql in (*self.keys, *self.states))
-        grouped = ", ".join(["day", *(name for name, _ in self.keys)])
-        rows = self._rows(database, condition)
-        return f"SELECT {bucket} AS day, {selected} FROM {rows} AS e GROUP BY {grouped}"
-
-    def _rows(self, database: str, condition: str) -> str:
-        rows = distinct_events(database, self.source, f"({condition}) AND {self.events}")
-        if not self.by_booking:
-            return rows
-        return (
-            f"(SELECT p.*, b.route_id AS route_id FROM {rows} AS p "
-            f"LEFT JOIN {booking_routes(database)} AS b ON p.booking_id = b.booking_id)"
-        )
+__all__ = ["ALL", "USER_DAYS", "PreAggregation"]
 
 
 def _distinct_if(column: str, event_type: str) -> str:
@@ -138,6 +86,7 @@ def _active(source: str, ids: str, route: str) -> PreAggregation:
         source=source,
         keys=(("source", f"'{source}'"), *_PLACE, ("route_id", route)),
         states=(("users", f"uniqExactState(arrayJoin([{ids}]))"),),
+        repeatable=True,
     )
 
 
@@ -241,4 +190,5 @@ ALL: Final = (
     DRIVER_EARNINGS,
     GEOGRAPHIC_BOOKINGS,
     GEOGRAPHIC_PAYMENTS,
+    *USER_DAYS,
 )

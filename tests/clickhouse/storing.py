@@ -8,10 +8,13 @@ from typing import Any
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.deliveries import Delivery
 from openride_stream.clickhouse.queries.bookings import bookings
+from openride_stream.clickhouse.queries.cohort import cohort
 from openride_stream.clickhouse.queries.drivers import drivers
+from openride_stream.clickhouse.queries.funnel import funnel
 from openride_stream.clickhouse.queries.geographic import geographic
 from openride_stream.clickhouse.queries.payments import payments
 from openride_stream.clickhouse.queries.question import Question
+from openride_stream.clickhouse.queries.retention import retention
 from openride_stream.clickhouse.queries.routes import routes
 from openride_stream.clickhouse.queries.trends import trends
 from openride_stream.clickhouse.queries.trips import trips
@@ -38,6 +41,9 @@ ENDPOINTS = {
     "routes": routes,
     "geographic": geographic,
     "trends": trends,
+    "funnel": funnel,
+    "cohort": cohort,
+    "retention": retention,
 }
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from tests.reference import rankings
+from tests.reference import people, rankings
 from tests.reference.arithmetic import half_up, mean, money, quantile, rate
 from tests.reference.moments import DAY_MS, Moment, buckets, label, to_ms
 from tests.reference.world import Event, Pile, World
@@ -111,6 +111,31 @@ class Reference:
             "data_points": [
                 {"timestamp": label(bucket), "value": value(low, high)} for bucket, low, high in parts
             ]
+        }
+
+    def funnel(self, start: Moment, end: Moment, *, window_days: int = 30, **more: Any) -> dict[str, Any]:
+        question = self._question(start, end, **more)
+        return people.funnel(self._registered(question), self.world, window_days)
+
+    def retention(
+        self, start: Moment, end: Moment, *, user_type: str, today: int, **more: Any
+    ) -> dict[str, Any]:
+        question = self._question(start, end, **more)
+        typed = people.of_type(self._registered(question), user_type, self.world, question.end_ms)
+        return people.retention(typed, self.world, today)
+
+    def cohort(
+        self, start: Moment, end: Moment, *, cohort_type: str, periods: int, now_ms: int, **more: Any
+    ) -> dict[str, Any]:
+        question = self._question(start, end, **more)
+        registered = self._registered(question)
+        return people.cohorts(registered, self.world, question.start_ms, cohort_type, periods, now_ms)
+
+    def _registered(self, question: Question) -> dict[str, Event]:
+        return {
+            user: event
+            for user, event in self.world.registrations.items()
+            if question.start_ms <= event.ms < question.end_ms and self._here(question, event)
         }
 
     @property
