@@ -40,7 +40,7 @@ Unit = Literal[
 
 _FAST_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _SLOW_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-# With the bars of docs/performance.md among them: 10 ms from the cache, 150 ms and 1.5 s without.
+# The bars of the API are among them: 10 ms from the cache, 150 ms and 1.5 s without.
 _HTTP_S: Final = (
     0.001,
     0.0025,

@@ -4,6 +4,7 @@ import pytest
 
 pytest_plugins: list[str] = [
     "tests.fixtures.broker",
+    "tests.fixtures.browser",
     "tests.fixtures.cache",
     "tests.fixtures.clickhouse",
     "tests.fixtures.clock",

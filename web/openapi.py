@@ -12,6 +12,12 @@ from web.problems import CONTENT_TYPE
 Document = dict[str, Any]
 
 _REF: Final = "#/components/schemas/{model}"
+_TAGS: Final = {
+    "Metrics": "Figures of a range, and what is so now.",
+    "Analytics": "Figures over time, by place, of who came and who stayed.",
+    "Operations": "Health, workers, dead letters, Prometheus.",
+    "Pages": "For people: what you see here, and what it is made from.",
+}
 _FAILURES: Final = {
     400: "A parameter is unknown, repeated, missing, or cannot be read.",
     401: "No token, or one that is not known.",
@@ -46,8 +52,8 @@ _PROBLEM: Final[Document] = {
 
 
 def openapi(endpoints: Iterable[Endpoint]) -> Document:
-    """The document; `paths` holds every endpoint under its path and method."""
-    declared = list(endpoints)
+    """The document; `paths` holds every endpoint under its path and method, but for the pages' files."""
+    declared = [endpoint for endpoint in endpoints if not is_file(endpoint)]
     paths: dict[str, Document] = {}
     for endpoint in declared:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
@@ -61,12 +67,27 @@ def openapi(endpoints: Iterable[Endpoint]) -> Document:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
         "components": {
             "schemas": {"Problem": _PROBLEM, **_schemas(declared)},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
     }
+
+
+def is_file(endpoint: Endpoint) -> bool:
+    """Whether it sends a file of a page: nothing that a program would call."""
+    return endpoint.path.startswith("/static/")
+
+
+def _tag(endpoint: Endpoint) -> str:
+    parts = endpoint.path.split("/")
+    if parts[1] == "v1" and parts[2].capitalize() in _TAGS:
+        return parts[2].capitalize()
+    return (
+        "Pages" if endpoint.content_type == "text/html" or endpoint.path == "/openapi.json" else "Operations"
+    )
 
 
 def parameters_of(endpoint: Endpoint) -> list[Document]:
@@ -125,6 +146,7 @@ def _operation(endpoint: Endpoint) -> Document:
     return {
         "operationId": _operation_id(endpoint),
         "summary": endpoint.summary,
+        "tags": [_tag(endpoint)],
         "parameters": parameters_of(endpoint),
         "responses": responses,
         # In OpenAPI 3.1 the list may name the roles that are needed.

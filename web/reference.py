@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from web.endpoint import Endpoint
-from web.openapi import failures_of, openapi, parameters_of
+from web.openapi import failures_of, is_file, openapi, parameters_of
 from web.registry import all_endpoints
 
 _HEAD: Final = """\
@@ -23,7 +23,7 @@ def reference_page() -> str:
     groups = [_HEAD]
     shown: set[str] = set()
     for endpoint in endpoints:
-        if endpoint.path.startswith("/static/"):
+        if is_file(endpoint):
             continue
         groups.append("\n".join(_section(endpoint, schemas, shown)))
     return "\n".join(groups)

@@ -4,10 +4,12 @@ from web.endpoint import Endpoint
 from web.views import (
     analytics,
     dead_letters,
+    docs,
     health,
     metrics,
     openapi,
     page,
+    people,
     prometheus,
     rankings,
     realtime,
@@ -24,10 +26,12 @@ def all_endpoints() -> tuple[Endpoint, ...]:
         *realtime.endpoints(),
         *analytics.ENDPOINTS,
         *trends.ENDPOINTS,
+        *people.ENDPOINTS,
         *health.endpoints(),
         *prometheus.endpoints(),
         *workers.ENDPOINTS,
         *dead_letters.ENDPOINTS,
         *page.ENDPOINTS,
+        *docs.ENDPOINTS,
     )
     return openapi.described(declared)

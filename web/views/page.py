@@ -17,12 +17,6 @@ CONTENT_SECURITY_POLICY: Final = (
 )
 
 _CURRENCY: Final = b"__CURRENCY__"
-_ASSETS: Final = (
-    ("/", "index.html", "text/html", "The page that shows the figures moving."),
-    ("/static/page.css", "page.css", "text/css", "The page's style."),
-    ("/static/page.js", "page.js", "text/javascript", "The page's script."),
-    ("/static/icon.svg", "icon.svg", "image/svg+xml", "The page's icon."),
-)
 
 
 @cache
@@ -32,25 +26,27 @@ def _asset(name: str, currency: str) -> tuple[bytes, str]:
     return body, blake2b(body, digest_size=8).hexdigest()
 
 
-def _serve(name: str, content_type: str) -> Answer:
+def _serve(name: str, content_type: str, policy: str) -> Answer:
     async def serve(context: Context, query: BaseModel) -> Reply:
         del query
         body, etag = _asset(name, context.settings.currency)
-        headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-cache"}
+        headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
         return Reply(body, content_type=f"{content_type}; charset=utf-8", headers=headers, etag=etag)
 
     return serve
 
 
-ENDPOINTS: Final = tuple(
-    Endpoint(
-        "GET",
-        path,
-        None,
-        summary,
-        _serve(name, content_type),
-        content_type=content_type,
-        others=REVALIDATED,
-    )
-    for path, name, content_type, summary in _ASSETS
+def served(
+    path: str, name: str, content_type: str, summary: str, policy: str = CONTENT_SECURITY_POLICY
+) -> Endpoint:
+    """The file `name` of web/static at `path`; a page may do what `policy` lets it."""
+    answer = _serve(name, content_type, policy)
+    return Endpoint("GET", path, None, summary, answer, content_type=content_type, others=REVALIDATED)
+
+
+ENDPOINTS: Final = (
+    served("/", "index.html", "text/html", "The page that shows the figures moving."),
+    served("/static/page.css", "page.css", "text/css", "The page's style."),
+    served("/static/page.js", "page.js", "text/javascript", "The page's script."),
+    served("/static/icon.svg", "icon.svg", "image/svg+xml", "The page's icon."),
 )
