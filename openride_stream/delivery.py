@@ -19,6 +19,7 @@ from openride_stream.clickhouse.deliveries import Delivery, Format
 from openride_stream.clickhouse.sink import Sink
 from openride_stream.clock import Clock
 from openride_stream.errors import StoreRefused
+from openride_stream.events.accept import Accepted, accept
 from openride_stream.events.decode import DecodePolicy, decode
 from openride_stream.events.letters import Letter, letter_row
 from openride_stream.events.records import RecordBatch
@@ -30,7 +31,7 @@ from openride_stream.parking import Parking
 logger = logging.getLogger(__name__)
 
 Rows = Sequence[dict[str, Any]]
-Watcher = Callable[[RecordBatch, Rows], None]
+Watcher = Callable[[RecordBatch, Accepted], None]
 Owe = Callable[[], Callable[[], None]]
 
 
@@ -45,7 +46,7 @@ class DeadLetterPublisher(Protocol):
 class Live(Protocol):
     """The live tables."""
 
-    async def apply(self, batch: RecordBatch, rows: Rows, owe: Owe) -> None:
+    async def apply(self, batch: RecordBatch, accepted: Accepted, owe: Owe) -> None:
         """Take the accepted events of one batch.
 
         `owe` is called when that leaves something to be written, and its answer once it is.
@@ -102,23 +103,23 @@ class Ingest:
         """Deliver one batch; or nothing of it, when too much of it is bad, and say so."""
         started_s = self.clock.monotonic_s()
         now_ms = self.clock.now_ms()
-        decoded = decode(batch, self.policy, now_ms)
-        if (trip := self.parking.circuit.judge(batch, decoded.rejects)) is not None:
+        accepted = accept(batch, self.policy, now_ms)
+        if (trip := self.parking.circuit.judge(batch, accepted.rejects)) is not None:
             return trip
         self.metrics.decode_seconds.observe(self.clock.monotonic_s() - started_s)
         self.metrics.batch_records.observe(len(batch))
         self.metrics.records_read_total.labels(batch.topic).inc(len(batch))
-        self.metrics.events_accepted_total.labels(batch.topic).inc(len(decoded.rows))
+        self.metrics.events_accepted_total.labels(batch.topic).inc(len(accepted))
         for watch in self.watchers:
-            watch(batch, decoded.rows)
+            watch(batch, accepted)
         owed = Owed(lambda: self._durable(started_s, ack))
         handed_over = owed.debt()
         if self.live is not None:
-            await self.live.apply(batch, decoded.rows, owed.debt)
-        if letters := await self._reject(batch, decoded.rejects):
+            await self.live.apply(batch, accepted, owed.debt)
+        if letters := await self._reject(batch, accepted.rejects):
             await self._keep(letters, owed.debt())
-        if decoded.rows:
-            await self._store(batch, decoded.rows, owed, now_ms)
+        if len(accepted):
+            await self._store(batch, accepted, owed, now_ms)
         handed_over()
         return None
 
@@ -126,7 +127,7 @@ class Ingest:
         self.metrics.batch_durable_seconds.observe(self.clock.monotonic_s() - started_s)
         ack()
 
-    async def _store(self, batch: RecordBatch, rows: Rows, owed: Owed, now_ms: int) -> None:
+    async def _store(self, batch: RecordBatch, accepted: Accepted, owed: Owed, now_ms: int) -> None:
         table = BY_NAME[batch.topic].table
 
         async def refused(row: dict[str, Any], error: StoreRefused) -> None:
@@ -137,7 +138,17 @@ class Ingest:
             return decode(batch, self.policy, now_ms).rows
 
         layout = await self.sink.layout(table)
-        await self.sink.write(Delivery.of(table, rows, owed.debt(), refused, layout=layout, again=again))
+        await self.sink.write(
+            Delivery.of(
+                table,
+                accepted.rows,
+                owed.debt(),
+                refused,
+                columns=accepted.columns,
+                layout=layout,
+                again=again,
+            )
+        )
 
     async def _reject(self, batch: RecordBatch, rejects: Sequence[Reject]) -> Sequence[Letter]:
         if not rejects:

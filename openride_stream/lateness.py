@@ -8,20 +8,19 @@ whose clock is wrong by a day must not make everybody else a day late.
 Whole batches are looked at by functions that loop in C: 0.1 µs an event.
 """
 
-from bisect import bisect_left
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
-from typing import Any, Final
+from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 from prometheus_client import Gauge, Histogram
 
 from openride_stream.clock import Clock
+from openride_stream.events.accept import Accepted
 from openride_stream.events.records import RecordBatch
 from openride_stream.metrics import Metrics, bounds_of, observe_many
 
 _QUIET_S: Final = 60.0
-_EVENT_TIME: Final = itemgetter("event_timestamp")
 
 
 @dataclass(slots=True)
@@ -51,14 +50,15 @@ class Lateness:
         self._topics: dict[str, _Topic] = {}
         self._bounds_ms = [round(bound * 1000) for bound in bounds_of("lateness_seconds")]
 
-    def apply(self, batch: RecordBatch, rows: Sequence[dict[str, Any]]) -> None:
+    def apply(self, batch: RecordBatch, accepted: Accepted) -> None:
         """Take note of the accepted events of one batch."""
-        if not rows:
+        if not len(accepted):
             return
-        times_ms = list(map(_EVENT_TIME, rows))
-        times_ms.sort()
+        times_ms = np.sort(accepted.times_ms)
         topic = self._topics.get(batch.topic) or self._first_seen(batch.topic)
-        topic.advance(batch.partition, min(times_ms[-1], self._clock.now_ms()), self._clock.monotonic_s())
+        topic.advance(
+            batch.partition, min(int(times_ms[-1]), self._clock.now_ms()), self._clock.monotonic_s()
+        )
         self._observe(topic, times_ms)
 
     def _first_seen(self, name: str) -> _Topic:
@@ -66,17 +66,11 @@ class Lateness:
         topic = self._topics[name] = _Topic(watermark, self._metrics.lateness_seconds.labels(name))
         return topic
 
-    def _observe(self, topic: _Topic, times_ms: list[int]) -> None:
+    def _observe(self, topic: _Topic, times_ms: npt.NDArray[np.int64]) -> None:
         """Count events, in order of time, by how far they lie behind the newest of their topic."""
         newest_ms = max(newest for newest, _ in topic.newest.values())
-        behind = bisect_left(times_ms, newest_ms)
-        total_ms = newest_ms * behind - sum(times_ms[:behind])
-        counts, uncounted = [], len(times_ms)
-        for bound_ms in self._bounds_ms:
-            # The bucket holds what is behind by its bound at the most, and by more than the one before.
-            beyond = bisect_left(times_ms, newest_ms - bound_ms, 0, uncounted)
-            counts.append(uncounted - beyond)
-            uncounted = beyond
-            if not uncounted:
-                break
-        observe_many(topic.lateness, [*counts, uncounted] if uncounted else counts, total_ms / 1000)
+        behind_ms = np.maximum(newest_ms - times_ms[::-1], 0)
+        # A bucket holds what is behind by its bound at the most, and by more than the one before.
+        beyond = np.searchsorted(behind_ms, self._bounds_ms, side="right")
+        counts = np.diff(beyond, prepend=0, append=len(behind_ms)).tolist()
+        observe_many(topic.lateness, counts, int(behind_ms.sum()) / 1000)

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clock import Clock
 from openride_stream.errors import BrokerUnavailable, StoreRefused, StoreUnavailable
+from openride_stream.events.accept import Accepted
 from openride_stream.events.records import RecordBatch
 from openride_stream.kafka.changelog import ChangelogReader, ChangelogWriter, Ends
 from openride_stream.settings import Settings
@@ -53,7 +54,7 @@ class LiveTables:
         await self._reader.rewind(self._since_ms(clock.now_ms()))
 
     async def apply(
-        self, batch: RecordBatch, rows: Sequence[dict[str, Any]], owe: Callable[[], Callable[[], None]]
+        self, batch: RecordBatch, accepted: Accepted, owe: Callable[[], Callable[[], None]]
     ) -> None:
         """Take the accepted events of one batch; waits while the changelog is not written.
 
@@ -61,7 +62,7 @@ class LiveTables:
         """
         assert self._writer is not None, "not open"
         assert self._clock is not None, "not open"
-        if added := sightings(batch.topic, rows, self._clock.now_ms(), self._live_ms):
+        if added := sightings(batch.topic, accepted, self._clock.now_ms(), self._live_ms):
             await self._writer.write(encoded(added), owe())
 
     async def run(self) -> None:

@@ -102,7 +102,12 @@ def hashes(uuids: list[str]) -> npt.NDArray[np.uint64]:
     Among a hundred million identities two would share theirs with a chance of 1 in 3,700.
     """
     halves = np.frombuffer(bytes.fromhex("".join(uuids).replace("-", "")), ">u8").astype(np.uint64)
-    return _mixed(halves[0::2] * _ODD ^ halves[1::2])
+    return mixed(halves.reshape(-1, 2))
+
+
+def mixed(halves: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The same of UUIDs by their halves, (n, 2)."""
+    return _mixed(halves[:, 0] * _ODD ^ halves[:, 1])
 
 
 def code_of(currency: str) -> int:

@@ -16,6 +16,7 @@ from openride_stream.clickhouse.sink import Sink
 from openride_stream.clock import SystemClock, utc_from_ms
 from openride_stream.delivery import Ingest
 from openride_stream.errors import BrokerUnavailable, StoreUnavailable
+from openride_stream.events.accept import Accepted
 from openride_stream.events.decode import Decoded, decode
 from openride_stream.events.letters import Letter
 from openride_stream.events.records import Record, RecordBatch
@@ -246,7 +247,12 @@ async def test_a_row_that_the_store_refuses_is_dead_lettered_with_its_column(
         decoded.rows[2]["driver_id"] = "+2348012345678"
         return decoded
 
+    def as_rows(batch: RecordBatch, policy: Any, now_ms: int) -> Accepted:
+        decoded = lenient(batch, policy, now_ms)
+        return Accepted((), decoded.rows, decoded.rejects)
+
     monkeypatch.setattr(delivery_module, "decode", lenient)
+    monkeypatch.setattr(delivery_module, "accept", as_rows)
     batch = batch_of(*(location() for _ in range(5)), first=20)
     await ingest.accept(batch, acks.of(batch))
     await acks.until(1)

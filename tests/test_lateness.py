@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from openride_stream.events.accept import Accepted
 from openride_stream.events.records import RecordBatch
 from openride_stream.lateness import Lateness
 from openride_stream.metrics import Metrics, bounds_of
@@ -24,7 +25,7 @@ class Fed:
 
     def batch(self, partition: int, behind_s: Sequence[float], topic: str = TOPIC) -> None:
         rows = [{"event_timestamp": self.clock.now_ms() - round(behind * 1000)} for behind in behind_s]
-        self._lateness.apply(RecordBatch(topic, partition, [FakeRecord(b"{}")]), rows)
+        self._lateness.apply(RecordBatch(topic, partition, [FakeRecord(b"{}")]), Accepted((), rows, ()))
 
     def watermark_behind_s(self, topic: str = TOPIC) -> float:
         seconds = self.metrics.registry.get_sample_value(

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from itertools import accumulate, chain
 from typing import Any, Final
 
-Values = Sequence[Any]
+import numpy as np
+import numpy.typing as npt
+
+Values = Sequence[Any] | npt.NDArray[Any]
 Part = tuple[bytes, bytes, bytes]
 """Name and type; which values are null, where the type has that; the values."""
 _Encode = Callable[[Values], bytes]
@@ -41,7 +44,7 @@ def _numbers(code: str) -> _Encode:
 
 
 def _strings(values: Values) -> bytes:
-    encoded = [*map(str.encode, values)]
+    encoded = values if values and isinstance(values[0], bytes) else [*map(str.encode, values)]
     sizes = [*map(len, encoded)]
     short = max(sizes, default=0) < len(_SHORT)
     heads = map(_SHORT.__getitem__ if short else varint, sizes)
@@ -91,6 +94,20 @@ KINDS: Final[Mapping[str, tuple[_Encode, Any]]] = {
 """How each type is written, and the value that stands where a row has none."""
 
 
+_DTYPES: Final = {
+    "Float64": "<f8",
+    "UInt8": "u1",
+    "UInt16": "<u2",
+    "UInt32": "<u4",
+    "UInt64": "<u8",
+    "Int64": "<i8",
+    "Bool": "u1",
+    "DateTime64(3, 'UTC')": "<i8",
+    "Decimal(18, 2)": "<i8",
+}
+"""How arrays of each type are written; those of decimals hold hundredths."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column of a table: how it is announced and written.
@@ -125,11 +142,31 @@ class Column:
     def part(self, values: Values) -> Part:
         """The column's part of a block; None stands for no value."""
         head = _text(self.name) + _text(self.kind)
+        if isinstance(values, np.ndarray):
+            return head, bytes(len(values)) if self.nullable else b"", self._array(values)
         if None not in values:
             return head, bytes(len(values)) if self.nullable else b"", self.encode(values)
         filled = [self.absent if value is None else value for value in values]
         nulls = bytes([value is None for value in values]) if self.nullable else b""
         return head, nulls, self.encode(filled)
+
+    def repeated(self, value: Any, count: int) -> Part:
+        """The column's part of a block of `count` rows that all have the same value."""
+        nulls = bytes(count) if self.nullable else b""
+        return _text(self.name) + _text(self.kind), nulls, self.encode([value]) * count
+
+    def _array(self, values: npt.NDArray[Any]) -> bytes:
+        kind = base(self.kind)
+        if kind == "UUID":
+            return values.reshape(-1, 2, 8)[:, :, ::-1].tobytes()
+        if kind not in _DTYPES:
+            message = f"no column of {self.kind} is written from an array"
+            raise ValueError(message)
+        written = values.astype(_DTYPES[kind], copy=False)
+        if values.dtype.itemsize > written.itemsize and not np.array_equal(written, values):
+            message = f"{self.name}: a number that {self.kind} cannot hold"
+            raise OverflowError(message)
+        return written.tobytes()
 
 
 def base(kind: str) -> str:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 
+import numpy as np
 import orjson
 
 from openride_stream.clickhouse.client import Row
 from openride_stream.clickhouse.days import DAY_MS
 from openride_stream.clickhouse.native import Blocks, Layout, written
 from openride_stream.errors import StoreRefused
+from openride_stream.events.columnar.columns import Columns
 
 _INSERT_BYTES = 64 * 1024 * 1024
 
@@ -61,25 +63,29 @@ class Delivery:
         durable: Callable[[], None],
         refused: Refused,
         *,
+        columns: Sequence[Columns] = (),
         layout: Layout | None = None,
         again: Callable[[], Sequence[Row]] | None = None,
     ) -> "Delivery":
-        """Serialise decoded rows; `event_timestamp` of each is in milliseconds since the epoch.
+        """Serialise decoded events; `event_timestamp` of each is in milliseconds since the epoch.
 
         With the table's `layout` they are written in Native format; without, or when a value does not fit
         its column or has none, as JSON, so that the store itself can say which row it refuses and why.
-        Without `again` the rows are kept until they are durable.
+        Without `again`, which has the rows of what is in `columns` as well, the rows are kept until they
+        are durable.
         """
-        days = frozenset([row["event_timestamp"] // DAY_MS for row in rows])
         given = again or (lambda: rows)
+        days = frozenset([row["event_timestamp"] // DAY_MS for row in rows])
+        days = days.union(*[np.unique(each.times_ms // DAY_MS).tolist() for each in columns])
+        count = len(rows) + sum(map(len, columns))
         try:
-            native = layout.blocks(rows) if layout else None
+            native = Blocks([*map(layout.block, columns), *layout.blocks(rows)]) if layout else None
         except (ValueError, TypeError, OverflowError, AttributeError, KeyError):
             native = None
         if native is None:
-            body = orjson.dumps(rows)[1:-1]
-            return cls(table, Format.JSON, body, len(rows), days, durable, refused, given)
-        return cls(table, Format.NATIVE, native, len(rows), days, durable, refused, given)
+            body = orjson.dumps(given() if columns else rows)[1:-1]
+            return cls(table, Format.JSON, body, count, days, durable, refused, given)
+        return cls(table, Format.NATIVE, native, count, days, durable, refused, given)
 
 
 def chunks(deliveries: Sequence[Delivery]) -> Iterable[list[Delivery]]:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from openride_stream.clickhouse.client import ClickHouse, Row
 from openride_stream.clickhouse.columns import KINDS, Column, Part, Values, base, varint
 from openride_stream.errors import StoreRefused, StoreUnavailable
+from openride_stream.events.columnar.columns import Columns
 
 _LEAST_ROWS: Final = 32
 """Of a block, on average, for it to be worth the writing of so many columns."""
@@ -75,6 +76,21 @@ class Layout:
             # Rows of a kind have the same columns, and few of the table's.
             return Blocks([block for kind in kinds.values() for block in self._blocks(kind)])
         return Blocks(self._blocks(rows) if rows else ())
+
+    def block(self, events: Columns) -> Block:
+        """Events that are columns already.
+
+        Raises:
+            KeyError: there is a column that the table has not.
+            ValueError: or one that is not written from an array, or a value that its type cannot hold.
+        """
+        count = len(events)
+        written = {"event_type": events.event_type, **events.constants}
+        parts = [self._columns[name].repeated(value, count) for name, value in written.items()]
+        parts.append(self._columns["event_timestamp"].part(events.times_ms))
+        parts += [self._columns[name].part(values) for name, values in events.columns.items()]
+        # By name, so that events whose fields stand in another order follow in the same block.
+        return Block(count, tuple(sorted(parts)), mergeable=True)
 
     def _blocks(self, rows: Sequence[Row]) -> list[Block]:
         columns = _common(rows)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.deliveries import Format
 from openride_stream.clickhouse.native import layout_of, written
+from openride_stream.events.accept import accept
 from openride_stream.events.decode import decode
 from openride_stream.events.example import EXECUTION_NAME, example
 from openride_stream.events.records import RecordBatch
@@ -65,24 +66,27 @@ def records(draw: st.DrawFn) -> tuple[str, bytes]:
     return topic, draw(mutated(st.just(value))) if draw(st.integers(0, 3)) == 0 else value
 
 
-def drawn_rows() -> dict[str, list[Row]]:
-    """Accepted rows, by table, each with an offset and an identity of its own: of `EXAMPLES` drawn records,
-    and of one of each type, since a draw need not hit every table.
+def drawn_rows() -> tuple[dict[str, list[Row]], dict[str, list[FakeRecord]]]:
+    """Accepted rows by table and their records by topic, each with an offset and an identity of its own: of
+    `EXAMPLES` drawn records, and of two of each type, since a draw need not hit every table.
     """
     by_table: dict[str, list[Row]] = defaultdict(list)
+    by_topic: dict[str, list[FakeRecord]] = defaultdict(list)
     identities: set[str] = set()
     offset = 0
 
     def keep(topic: str, value: bytes) -> None:
         nonlocal offset
         offset += 1
-        batch = RecordBatch(topic, 3, [FakeRecord(value, offset, NOW_MS)])
-        for row in decode(batch, POLICY, NOW_MS).rows:
+        record = FakeRecord(value, offset, NOW_MS)
+        for row in decode(RecordBatch(topic, 3, [record]), POLICY, NOW_MS).rows:
             if row["event_id"] not in identities:  # a table keeps one row of each
                 identities.add(row["event_id"])
                 by_table[BY_NAME[topic].table].append(row)
+                by_topic[topic].append(record)
 
-    for number, name in enumerate((*EVENT_SHAPES, EXECUTION_NAME)):
+    twice = [name for name in (*EVENT_SHAPES, EXECUTION_NAME) for _ in range(2)]
+    for number, name in enumerate(twice):
         own = {"event_id": str(UUID(int=number)), "analytics_id": str(UUID(int=number))}
         keep(topic_of(name), orjson.dumps(example(name) | own))
 
@@ -99,18 +103,26 @@ def drawn_rows() -> dict[str, list[Row]]:
         keep(*record)
 
     collect()
-    return by_table
+    return by_table, by_topic
 
 
 async def test_every_accepted_row_comes_back_equal(store: ClickHouse) -> None:
-    by_table = drawn_rows()
+    by_table, by_topic = drawn_rows()
     assert by_table.keys() == {topic.table for topic in TOPICS}
     problems: list[str] = []
+    in_columns = 0
     for table, rows in by_table.items():
-        # Of three batches, whose blocks become one where they have the same columns.
+        # Several batches, whose blocks become one where they have the same columns; the half as columns.
         layout = await layout_of(store, table)
-        batches = rows[:-1:2], rows[1:-1:2], rows[-1:]
-        body = written([block for batch in batches for block in layout.blocks(batch)])
+        by_row = [row for row in rows if row["offset"] % 2]
+        blocks = [block for batch in (by_row[:-1], by_row[-1:]) for block in layout.blocks(batch)]
+        for topic, kept in by_topic.items():
+            by_column = [record for record in kept if record.offset % 2 == 0]
+            if by_column and BY_NAME[topic].table == table:
+                accepted = accept(RecordBatch(topic, 3, by_column), POLICY, NOW_MS, least_records=1)
+                in_columns += sum(map(len, accepted.columns))
+                blocks += [*map(layout.block, accepted.columns), *layout.blocks(accepted.rows)]
+        body = written(blocks)
         await store.insert(f"{store.database}.{table}", body, Format.NATIVE)
         kinds = await column_types(store, table)
         found = {row["offset"]: row for row in await read_back(store, table, kinds)}
@@ -118,6 +130,7 @@ async def test_every_accepted_row_comes_back_equal(store: ClickHouse) -> None:
         for row in rows:
             problems += differences(table, row, found[row["offset"]], kinds)
     assert problems == []
+    assert in_columns >= 15, "a type is missing"
     assert any(row.get("is_update") for row in by_table["schedule_analytics"])
 
 

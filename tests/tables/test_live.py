@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clock import Clock, SystemClock
 from openride_stream.errors import BrokerUnavailable, StoreRefused, StoreUnavailable
-from openride_stream.events.decode import decode
+from openride_stream.events.accept import accept
 from openride_stream.events.records import RecordBatch
 from openride_stream.kafka.admin import open_admin
 from openride_stream.kafka.changelog import LIVE_TOPIC, ChangelogReader
@@ -80,7 +80,7 @@ async def apply(live: LiveTables, drivers: int) -> list[str]:
     records = [FakeRecord(orjson.dumps(ping), place, now_ms) for place, ping in enumerate(chosen)]
     batch = RecordBatch(topic, 2, records)
     heard = ["owed"]
-    await live.apply(batch, decode(batch, POLICY, now_ms).rows, lambda: lambda: heard.append("written"))
+    await live.apply(batch, accept(batch, POLICY, now_ms), lambda: lambda: heard.append("written"))
     assert heard == ["owed"]
     assert await live.drain(DEADLINE_S)
     return heard

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from openride_stream.clock import SystemClock
-from openride_stream.events.decode import decode
+from openride_stream.events.accept import Accepted, accept
 from openride_stream.events.records import RecordBatch
 from openride_stream.events.registry import TOPIC_OF
 from openride_stream.events.topics import TOPICS
@@ -37,9 +37,14 @@ def seen(events: Sequence[Event]) -> Sightings:
     """What a worker sees that reads `events`, all of one topic, as one batch."""
     topic = topic_of(events[0])
     records = [FakeRecord(orjson.dumps(event), place, NOW_MS) for place, event in enumerate(events)]
-    found = decode(RecordBatch(topic, 0, records), POLICY, NOW_MS)
-    assert found.rejects == []
-    return sightings(topic, found.rows, NOW_MS, LIVE_MS)
+    found = accepted(topic, records)
+    assert not found.rejects
+    return sightings(topic, found, NOW_MS, LIVE_MS)
+
+
+def accepted(topic: str, records: Sequence[FakeRecord]) -> Accepted:
+    """As columns wherever that can be done."""
+    return accept(RecordBatch(topic, 0, records), POLICY, NOW_MS, least_records=2)
 
 
 def of_type(event_type: str, count: int, seed: int = 1) -> list[Event]:
@@ -174,14 +179,14 @@ def test_a_worker_whose_clock_is_fast_hides_nothing_from_the_others() -> None:
     topic = topic_of(ping)
     events = [moved(ping, NOW_MS - 1000), moved(other_id, NOW_MS + 10_000)]
     records = [FakeRecord(orjson.dumps(event), place, NOW_MS) for place, event in enumerate(events)]
-    rows = decode(RecordBatch(topic, 0, records), POLICY, NOW_MS).rows
+    found = accepted(topic, records)
     state = LiveState(LIVE_MS)
-    state.add(sightings(topic, rows, NOW_MS + 11_000, LIVE_MS), NOW_MS)
+    state.add(sightings(topic, found, NOW_MS + 11_000, LIVE_MS), NOW_MS)
     assert figures(state, NOW_MS, "NGN").active_drivers == 1
     hour_old = [moved(booking, NOW_MS - 51 * 60_000) for booking in of_type("booking.confirmed", 1)]
     records = [FakeRecord(orjson.dumps(hour_old[0]), 0, NOW_MS)]
-    rows = decode(RecordBatch(topic_of(hour_old[0]), 0, records), POLICY, NOW_MS).rows
-    state.add(sightings(topic_of(hour_old[0]), rows, NOW_MS + 600_000, LIVE_MS), NOW_MS)
+    found = accepted(topic_of(hour_old[0]), records)
+    state.add(sightings(topic_of(hour_old[0]), found, NOW_MS + 600_000, LIVE_MS), NOW_MS)
     assert figures(state, NOW_MS, hour_old[0]["currency"]).revenue_last_hour == hour_old[0]["total_price"]
 
 

@@ -1,0 +1,1 @@
+"""Batches of records that are alike, read as columns."""

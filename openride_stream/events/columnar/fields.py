@@ -1,0 +1,76 @@
+"""What each declared field is made of, for whole columns of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, NotRequired, Union, get_args, get_origin, get_type_hints
+
+from pydantic import StringConstraints, TypeAdapter
+
+from openride_stream.events.registry import EVENT_SHAPES
+from openride_stream.events.scalars import TIMESTAMP_PATTERN, Id, Money, Timestamp
+
+
+class Kind(Enum):
+    """How a column of the field is read."""
+
+    UUID = auto()
+    TIME = auto()
+    MONEY = auto()
+    NUMBER = auto()
+    WHOLE = auto()
+    FLAG = auto()
+    TEXT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A declared field of an event type.
+
+    `validator` is pydantic's, of one value of it, null left out.
+    """
+
+    kind: Kind
+    required: bool
+    validator: TypeAdapter[Any]
+
+
+@cache
+def fields_of(event_type: str) -> Mapping[str, Field | None]:
+    """The declared fields of an event type but the type itself; None for one that columns cannot hold."""
+    hints = get_type_hints(EVENT_SHAPES[event_type].typed_dict, include_extras=True)
+    return {name: _field(hint) for name, hint in hints.items() if name not in ("event_type", "personal_")}
+
+
+def _field(hint: Any) -> Field | None:
+    required = get_origin(hint) is not NotRequired
+    declared = _without_null(hint)
+    kind = _kind(declared)
+    return Field(kind, required, TypeAdapter(declared)) if kind else None
+
+
+def _without_null(hint: Any) -> Any:
+    """`X` of `NotRequired[X | None]`, `NotRequired[Annotated[X | None, …]]` and the like."""
+    if get_origin(hint) is NotRequired:
+        return _without_null(get_args(hint)[0])
+    choices = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    if get_origin(choices) in (Union, UnionType):
+        (hint,) = [choice for choice in get_args(choices) if choice is not NoneType]
+    return hint
+
+
+_BY_DECLARATION: Final[Mapping[Any, Kind]] = {Id: Kind.UUID, Timestamp: Kind.TIME, Money: Kind.MONEY}
+_BY_TYPE: Final[Mapping[Any, Kind]] = {str: Kind.TEXT, float: Kind.NUMBER, int: Kind.WHOLE, bool: Kind.FLAG}
+
+
+def _kind(declared: Any) -> Kind | None:
+    if declared in _BY_DECLARATION:
+        return _BY_DECLARATION[declared]
+    if get_origin(declared) is Literal:
+        return Kind.TEXT
+    plain, *marks = get_args(declared) if get_origin(declared) is Annotated else (declared,)
+    if any(isinstance(mark, StringConstraints) and mark.pattern == TIMESTAMP_PATTERN for mark in marks):
+        return Kind.TIME
+    return _BY_TYPE.get(plain)

@@ -1,0 +1,245 @@
+"""From the places of a shape's values to their columns."""
+
+import re
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+from pydantic import ValidationError
+
+from openride_stream.events.columnar.columns import Column
+from openride_stream.events.columnar.fields import Field, Kind, fields_of
+from openride_stream.events.columnar.scalars import decimals, times, uuids
+from openride_stream.events.columnar.shapes import Form, Shape, Value
+from openride_stream.events.columnar.text import Mask, Places
+from openride_stream.events.columnar.walk import Walk
+from openride_stream.events.registry import EVENT_SHAPES
+
+_TEXTS_KEPT: Final = 10_000
+_MONEYS: Final = re.compile(rb"(?:[0-9]{1,16}\.[0-9]{2},)*+")
+_FLAGS: Final = {b"true": True, b"false": False}
+_NUMBERS: Final = frozenset({Kind.NUMBER, Kind.WHOLE})
+_CONTROL: Final = re.compile(rb"[\x00-\x1f\\]")
+
+
+class Reader:
+    """Reads the values of records of one shape; `good` says which records are proven so far."""
+
+    def __init__(self, walk: Walk, shape: Shape) -> None:
+        self._walk = walk
+        self._shape = shape
+        self.good: Mask = np.ones(len(walk.lines), bool)
+
+    def columns(self) -> dict[str, Column]:
+        """The declared fields; of records that are not proven, anything."""
+        found = self._sized() | self._numbers()
+        for number, value in enumerate(self._shape.varying):
+            if value.name not in found and (column := self._column(number, value)) is not None:
+                found[value.name] = column
+        return found
+
+    def _sized(self) -> dict[str, Column]:
+        """UUIDs and times."""
+        written = {
+            value: window[:, begin : begin + value.size]
+            for run, window in zip(self._shape.runs, self._walk.runs, strict=True)
+            for value, begin in run.sized
+        }
+        columns: dict[str, Column] = {}
+        for value, characters in written.items():
+            if value.declared.kind is Kind.TIME:
+                columns[value.name], proven = times(characters)
+                self.good &= proven
+        ids = [value for value in written if value.declared.kind is Kind.UUID]
+        found, proven = uuids(np.concatenate([written[value] for value in ids]))
+        for value, (part, good) in zip(ids, self._apart(len(ids), found, proven), strict=True):
+            columns[value.name] = part
+            self.good &= good
+        return columns
+
+    def _numbers(self) -> dict[str, Column]:
+        numbers = [
+            number
+            for number, value in enumerate(self._shape.varying)
+            if value.form is Form.LITERAL and value.field is not None and value.declared.kind in _NUMBERS
+        ]
+        if not numbers:
+            return {}
+        begins = np.concatenate([self._walk.begins[number] for number in numbers])
+        sizes = np.concatenate([self._walk.sizes[number] for number in numbers])
+        found, proven = decimals(self._walk.text, begins, sizes)
+        columns: dict[str, Column] = {}
+        for number, (part, good) in zip(numbers, self._apart(len(numbers), found, proven), strict=True):
+            if (column := self._number(number, part, good)) is not None:
+                columns[self._shape.varying[number].name] = column
+        return columns
+
+    def _apart(self, values: int, found: Any, proven: Mask) -> list[tuple[Any, Mask]]:
+        """What was read of several values together, by value."""
+        count = len(self.good)
+        parts = [slice(place * count, (place + 1) * count) for place in range(values)]
+        return [(found[part], proven[part]) for part in parts]
+
+    def _number(self, number: int, found: npt.NDArray[np.float64], proven: Mask) -> Column | None:
+        """A numeric field; numbers that are not written as usual are parsed by themselves."""
+        value = self._shape.varying[number]
+        nulls: Mask = np.zeros(len(found), bool)
+        if not proven.all():
+            odd = np.flatnonzero(~proven)
+            for line, item in zip(odd.tolist(), self._parsed(number, odd), strict=True):
+                if type(item) in (int, float) and abs(item) <= _EXACT:
+                    found[line] = item
+                else:
+                    nulls[line] = item is None
+                    self.good[line] &= item is None
+        self._validate(value.declared, found, nulls)
+        return self._absent(value, found, nulls)
+
+    def _validate(self, field: Field, found: npt.NDArray[np.float64], nulls: Mask) -> None:
+        """The least and the greatest are enough: what a field takes is an interval."""
+        if field.required:
+            self.good &= ~nulls
+        if field.kind is Kind.WHOLE:
+            self.good &= found == np.floor(found)
+        lines = np.flatnonzero(self.good & ~nulls)
+        if not len(lines):
+            return
+        number = int if field.kind is Kind.WHOLE else float
+        ends = found[lines]
+        if _taken(field, number(ends.min())) is _BAD or _taken(field, number(ends.max())) is _BAD:
+            for line in lines.tolist():
+                self.good[line] = _taken(field, number(found[line])) is not _BAD
+
+    def _absent(self, value: Value, found: npt.NDArray[Any], nulls: Mask) -> Column | None:
+        """The column, with its default where it is null; None when it is null throughout and has none."""
+        column = found.astype(np.int64) if value.declared.kind is Kind.WHOLE else found
+        if not nulls.any():
+            return column
+        default = EVENT_SHAPES[self._shape.event_type].defaults.get(value.name)
+        if default is not None:
+            return np.where(nulls, default, column)
+        if nulls.all():
+            return None
+        return [None if null else item for item, null in zip(column.tolist(), nulls.tolist(), strict=True)]
+
+    def _column(self, number: int, value: Value) -> Column | None:
+        if value.field is None or value.only_null:
+            self._only_prove(number, value)
+            return None
+        match value.declared.kind:
+            case Kind.FLAG:
+                return self._flags(number, value)
+            case Kind.TEXT:
+                return self._texts(number, value)
+            case _:
+                return self._moneys(number, value)
+
+    def _only_prove(self, number: int, value: Value) -> None:
+        """A field that is no column: it has to be JSON, and null where nothing else will do."""
+        if value.form is Form.LITERAL:
+            items = self._parsed(number)
+            self.good &= [item is None if value.only_null else item is not _BAD for item in items]
+        else:
+            self.good &= [_PLAIN[text] is not None for text in self._strings(number)]
+
+    def _texts(self, number: int, value: Value) -> Column:
+        kept = _texts_of(self._shape.event_type, value.name)
+        found = [kept[text] for text in self._strings(number)]
+        if None in found:
+            self.good &= [text is not None for text in found]
+        return found
+
+    def _flags(self, number: int, value: Value) -> Column | None:
+        items = [_FLAGS.get(text, _BAD) for text in self._strings(number)]
+        if _BAD in items:
+            items = self._parsed(number)
+        nulls = np.array([item is None for item in items])
+        self.good &= [item in (True, False, None) and type(item) is not int for item in items]
+        if value.declared.required:
+            self.good &= ~nulls
+        return self._absent(value, np.array([item is True for item in items]), nulls)
+
+    def _moneys(self, number: int, value: Value) -> Column:
+        """Hundredths; amounts that are not written as usual are validated one by one."""
+        amounts: list[Any] = self._strings(number)
+        joined = b",".join(amounts) + b","
+        if value.form is Form.STRING:
+            if _MONEYS.fullmatch(joined) and joined.count(b",") == len(amounts):
+                return np.array([*map(int, joined.replace(b".", b"").split(b",")[:-1])], np.int64)
+            amounts = [_PLAIN[amount] for amount in amounts]
+        else:
+            amounts = self._parsed(number)
+        taken = [_taken(value.declared, amount) for amount in amounts]
+        self.good &= [amount is not _BAD for amount in taken]
+        return np.array([0 if amount is _BAD else int(amount.replace(".", "")) for amount in taken], np.int64)
+
+    def _strings(self, number: int) -> list[bytes]:
+        return self._walk.text.strings(self._walk.begins[number], self._walk.sizes[number])
+
+    def _parsed(self, number: int, lines: Places | None = None) -> list[Any]:
+        """Literals as orjson reads them; `_BAD` for what is none."""
+        walk = self._walk
+        begins, sizes = walk.begins[number], walk.sizes[number]
+        literals = walk.text.strings(*((begins, sizes) if lines is None else (begins[lines], sizes[lines])))
+        joined = b",".join(literals)
+        # No comma within a literal, so that they stay apart: a bracket shows in their number.
+        if joined.count(b",") == len(literals) - 1:
+            try:
+                found: list[Any] = orjson.loads(b"[" + joined + b"]")
+            except orjson.JSONDecodeError:
+                pass
+            else:
+                if len(found) == len(literals):
+                    return found
+        return [*map(_loaded, literals)]
+
+
+_BAD: Final = object()
+_EXACT: Final = 2**53
+
+
+def _loaded(literal: bytes) -> Any:
+    try:
+        return orjson.loads(literal)
+    except orjson.JSONDecodeError:
+        return _BAD
+
+
+def _taken(field: Field, value: object) -> Any:
+    try:
+        return field.validator.validate_python(value)
+    except ValidationError:
+        return _BAD
+
+
+class _Texts(dict[bytes, str | None]):
+    """The text of each string that was met, None for one that is not valid: most fields have few."""
+
+    def __init__(self, field: Field | None) -> None:
+        self._field = field
+
+    def __missing__(self, value: bytes) -> str | None:
+        if len(self) >= _TEXTS_KEPT:
+            self.clear()
+        self[value] = text = self._read(value)
+        return text
+
+    def _read(self, value: bytes) -> str | None:
+        try:
+            text = value.decode()
+        except UnicodeDecodeError:
+            return None
+        if _CONTROL.search(value):
+            return None
+        taken = _taken(self._field, text) if self._field else text
+        return None if taken is _BAD else taken
+
+
+_PLAIN: Final = _Texts(None)
+
+
+@cache
+def _texts_of(event_type: str, name: str) -> _Texts:
+    return _Texts(fields_of(event_type)[name])

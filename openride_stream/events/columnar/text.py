@@ -1,0 +1,38 @@
+"""The records of a batch as one text."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+Places = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.uint8]
+
+MARGIN: Final = 8192
+"""Bytes around the text: a window may begin as far from the record that it is meant for."""
+_MARGIN: Final = bytes(MARGIN)
+
+
+class JoinedText:
+    """Values joined by line feeds; all places are offsets in `text`."""
+
+    def __init__(self, values: Sequence[bytes]) -> None:
+        self.text: Final = b"".join([_MARGIN, b"\n".join(values), _MARGIN])
+        self.sizes: Final = np.fromiter(map(len, values), np.int64, len(values))
+        self.ends: Final = np.cumsum(self.sizes + 1) + (MARGIN - 1)
+        self.starts: Final = self.ends - self.sizes
+
+    def windows(self, at: Places, size: int) -> Bytes:
+        """`size` bytes from each place on, as (n, size)."""
+        return self._windows(at, size).view(np.uint8).reshape(-1, size)
+
+    def strings(self, at: Places, sizes: Places) -> list[bytes]:
+        """As many bytes from each place on."""
+        text = self.text
+        return [text[begin:end] for begin, end in zip(at.tolist(), (at + sizes).tolist(), strict=True)]
+
+    def _windows(self, at: Places, size: int) -> npt.NDArray[Any]:
+        # One item for every place of the text, each overlapping the next: no copy until they are chosen.
+        return np.ndarray((len(self.text) - size + 1,), f"V{size}", self.text, 0, (1,))[at]

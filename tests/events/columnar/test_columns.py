@@ -1,0 +1,148 @@
+"""Columns hold exactly what rows would: whatever the bytes are, both ways come to the same verdicts."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from openride_stream.events.accept import Accepted, accept
+from openride_stream.events.decode import decode
+from openride_stream.events.example import example
+from openride_stream.events.records import RecordBatch
+from openride_stream.events.registry import EVENT_SHAPES
+from openride_stream.events.topics import TOPICS
+from tests.events.batches import NOW_MS, POLICY, FakeRecord, topic_of
+from tests.events.columnar.as_rows import rows_of
+from tests.events.strategies import events, wild_batches
+
+LOCATION = "openride.events.location"
+READABLE = [
+    name
+    for name in EVENT_SHAPES
+    if name not in ("user.registered", "user.activity", "route.created", "route.updated")
+]
+"""The types whose example holds nothing nested and nothing personal."""
+
+
+def batch_of(topic: str, values: Sequence[bytes | None], timestamp_ms: int = NOW_MS) -> RecordBatch:
+    records = [FakeRecord(value, offset, timestamp_ms) for offset, value in enumerate(values)]
+    return RecordBatch(topic, 3, records)
+
+
+def both_ways(topic: str, values: Sequence[bytes | None]) -> Accepted:
+    """The batch read by columns wherever that can be done, after a comparison with the other way."""
+    batch = batch_of(topic, values)
+    found, expected = accept(batch, POLICY, NOW_MS, least_records=1), decode(batch, POLICY, NOW_MS)
+    assert _sorted(rows_of(found)) == _sorted(expected.rows)
+    assert [(each.record.offset, each.error, each.message) for each in found.rejects] == [
+        (each.record.offset, each.error, each.message) for each in expected.rejects
+    ]
+    return found
+
+
+def _sorted(rows: Sequence[dict[str, Any]]) -> list[bytes]:
+    return [orjson.dumps(row, option=orjson.OPT_SORT_KEYS) for row in rows]
+
+
+def in_columns(found: Accepted) -> int:
+    return sum(map(len, found.columns))
+
+
+@pytest.mark.parametrize("name", READABLE)
+@pytest.mark.parametrize("dumps", [orjson.dumps, lambda event: json.dumps(event).encode()])
+def test_events_that_are_alike_come_as_columns(name, dumps):
+    found = both_ways(topic_of(name), [dumps(example(name))] * 3)
+    assert (in_columns(found), len(found.rows)) == (3, 0)
+
+
+def test_one_odd_record_keeps_none_of_the_others_from_being_columns():
+    good = orjson.dumps(example("driver.location.updated"))
+    odd = [
+        good.replace(b"trip_id", b"trip_Id"),
+        good[:-1],
+        good + b" ",
+        b"",
+        None,
+        b"[]",
+        good.replace(b"lat", b"Lat"),
+    ]
+    values = [value for each in odd for value in (good, each)]
+    found = both_ways(LOCATION, values)
+    assert in_columns(found) >= len(odd)
+
+
+def test_a_batch_of_few_records_of_a_shape_comes_as_rows():
+    found = accept(batch_of(LOCATION, [orjson.dumps(example("driver.location.updated"))] * 5), POLICY, NOW_MS)
+    assert (in_columns(found), len(found.rows)) == (0, 5)
+
+
+def test_what_is_too_late_or_too_far_ahead_is_rejected_as_ever():
+    good = orjson.dumps(example("driver.location.updated"))
+    stamp = example("driver.location.updated")["event_timestamp"].encode()
+    late, ahead = good.replace(stamp, b"2026-01-01T00:00:00Z"), good.replace(stamp, b"2026-03-04T00:00:00Z")
+    assert {each.error for each in both_ways(LOCATION, [good, late, ahead, good]).rejects} == {
+        "too_late",
+        "TimestampTooFarAhead",
+    }
+
+
+@settings(max_examples=150, deadline=None)
+@given(wild_batches())
+def test_batches_of_anything(batch):
+    both_ways(*batch)
+
+
+@st.composite
+def alike(draw: st.DrawFn) -> tuple[str, list[bytes]]:
+    """Events of one type and of few shapes, in the spelling of one producer."""
+    name = draw(st.sampled_from(READABLE))
+    drawn = draw(st.lists(events(name), min_size=1, max_size=4))
+    if draw(st.booleans()):
+        names = set.intersection(*(set(event) for event in drawn))
+        drawn = [{key: event[key] for key in event if key in names} for event in drawn]
+    separators = draw(st.sampled_from([(",", ":"), (", ", ": ")]))
+    return topic_of(name), [
+        json.dumps(event, separators=separators, ensure_ascii=False).encode() for event in drawn
+    ]
+
+
+@settings(max_examples=200, deadline=None)
+@given(alike())
+def test_valid_events_of_every_spelling(batch):
+    assert not both_ways(*batch).rejects
+
+
+_PRINTED = rb"""" \ , : { } [ ] 0 9 - . + e E5 null true NaN 1e999 Z z T g 00 1,2 -0 1.50 2.0 "phone":"+1" """
+_UNPRINTED = [b"", b" ", b"\n", b"\t", b"\x00", b"\x7f", b"\xc3", b"\xed\xa0\x80", "é".encode()]
+_SNIPPETS = st.sampled_from([*_UNPRINTED, *_PRINTED.split(), b'","a":"', b'"lat":1,'])
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> tuple[str, list[bytes]]:
+    """Copies of one event, some of them with a snippet put in the place of some bytes."""
+    name = draw(st.sampled_from(READABLE))
+    value = orjson.dumps(example(name))
+    values = []
+    for _ in range(draw(st.integers(1, 6))):
+        begin = draw(st.integers(0, len(value)))
+        end = min(len(value), begin + draw(st.sampled_from([0, 1, 1, 2, 5, 36])))
+        values.append(value[:begin] + draw(_SNIPPETS) + value[end:])
+    return topic_of(name), [value, *values, value]
+
+
+@settings(max_examples=400, deadline=None)
+@given(damaged())
+def test_damaged_records_get_the_verdict_they_deserve(batch):
+    both_ways(*batch)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from([topic.name for topic in TOPICS]), st.lists(st.binary(max_size=30), max_size=5))
+def test_no_bytes_make_it_raise(topic, values):
+    values = [*values, b"{}"]
+    found = accept(batch_of(topic, values), POLICY, NOW_MS, least_records=1)
+    assert len(found) + len(found.rejects) == len(values)
