@@ -30,16 +30,19 @@ async def answered(
     sources: tuple[str, ...],
     since_ms: int,
     whole: tuple[str, ...],
+    until_ms: int | None = None,
 ) -> Reply:
     """The answer of `query` to the question and `more`, from the cache when nothing new has been stored.
 
-    It hangs on the events of `sources` in [since_ms, question.end_ms) and on all of `whole`. The version
-    is read before the query: an event that arrives between the two makes the next version, never a stale
-    answer. `X-Cache` says `hit` or `miss`; a client that has the same figures is told so (`ETag`).
+    It hangs on the events of `sources` in [since_ms, until_ms), which ends with the question unless it is
+    given, and on all of `whole`. The version is read before the query: an event that arrives between the two
+    makes the next version, never a stale answer. `X-Cache` says `hit` or `miss`; a client that has the same
+    figures is told so (`ETag`).
     """
     runtime = context.runtime
     # The store is asked even for a cached answer: with the store away nobody knows what is new.
-    seen = await version(runtime.store, sources, since_ms, question.end_ms, whole)
+    last_ms = question.end_ms if until_ms is None else until_ms
+    seen = await version(runtime.store, sources, since_ms, last_ms, whole)
     computed = False
 
     async def compute() -> bytes:

@@ -61,7 +61,7 @@ def question_of(query: RangeQuery, context: Context) -> Question:
     """
     end_ms = query.end_date
     if end_ms is None:
-        end_ms = (context.runtime.clock.now_ms() // _MINUTE_MS + 1) * _MINUTE_MS
+        end_ms = next_minute_ms(context.runtime.clock.now_ms())
     start_ms = end_ms - DEFAULT_DAYS * _DAY_MS if query.start_date is None else query.start_date
     granularity = query.granularity if isinstance(query, MetricsQuery) else None
     problem = _range_problem(start_ms, end_ms, query, granularity)
@@ -75,6 +75,11 @@ def question_of(query: RangeQuery, context: Context) -> Question:
         state=query.state,
         granularity=granularity,
     )
+
+
+def next_minute_ms(now_ms: int) -> int:
+    """The next full minute: the end of a range up to now."""
+    return (now_ms // _MINUTE_MS + 1) * _MINUTE_MS
 
 
 def _range_problem(

@@ -6,11 +6,11 @@ depend on which path it took.
 
 from typing import Final
 
-from openride_stream.clickhouse.recomputed import PreAggregation
 from openride_stream.clickhouse.distinct import NO_ROUTE
-from openride_stream.clickhouse.user_days import USER_DAYS
+from openride_stream.clickhouse.people import RIDER_STEPS, USER_DAYS
+from openride_stream.clickhouse.recomputed import PreAggregation
 
-__all__ = ["ALL", "USER_DAYS", "PreAggregation"]
+__all__ = ["ALL", "RIDER_STEPS", "USER_DAYS", "PreAggregation"]
 
 
 def _distinct_if(column: str, event_type: str) -> str:
@@ -191,4 +191,5 @@ ALL: Final = (
     GEOGRAPHIC_BOOKINGS,
     GEOGRAPHIC_PAYMENTS,
     *USER_DAYS,
+    *RIDER_STEPS,
 )

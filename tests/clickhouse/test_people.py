@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import DAY_MS
-from openride_stream.clickhouse.preaggregations import USER_DAYS
+from openride_stream.clickhouse.preaggregations import RIDER_STEPS, USER_DAYS
 from openride_stream.clickhouse.queries.cohort import CohortType, first_day, period_of
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.reconcile import Reconciler
@@ -192,7 +192,7 @@ async def assert_people(store: ClickHouse, reference: Reference, edge_ms: int) -
 async def build(rounds: Reconciler) -> None:
     """The part of a round that these answers hang on."""
     await rounds._conflicts.find()
-    for kept in USER_DAYS:
+    for kept in (*USER_DAYS, *RIDER_STEPS):
         await rounds.build(kept, await rounds._dirty(kept))
 
 

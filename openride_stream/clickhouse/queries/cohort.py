@@ -9,7 +9,7 @@ from openride_stream.clickhouse.preaggregations import USER_DAYS
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.registrations import bounds, registered
 from openride_stream.clickhouse.queries.rounding import percentage
-from openride_stream.clickhouse.queries.user_days import user_days
+from openride_stream.clickhouse.queries.whole_days import whole_days
 
 CohortType = Literal["daily", "weekly", "monthly"]
 
@@ -29,13 +29,13 @@ SELECT cohort, count() AS users,
        sumForEach(arrayMap(k -> toUInt64(bitTest(periods, k)), range({{periods:UInt8}}))) AS active
 FROM
 (
-    SELECT r.cohort AS cohort, groupBitOr({bit}) AS periods
+    SELECT any(r.cohort) AS cohort, groupBitOr({bit}) AS periods
     FROM (SELECT user_id, {active_in} AS period FROM ({rows})) AS a
     RIGHT JOIN
     (
         SELECT user_id, {registered_in} AS cohort FROM {registered}
     ) AS r ON a.user_id = r.user_id
-    GROUP BY r.user_id, cohort
+    GROUP BY r.user_id
 )
 GROUP BY cohort
 """
@@ -57,7 +57,7 @@ async def cohort(
     first = period_of(question.start_ms // DAY_MS, cohort_type)
     # What is shown of activity is that of periods that have ended, after the first cohort's own.
     days = range(first_day(first + 1, cohort_type), first_day(current, cohort_type))
-    rows = await user_days(store, USER_DAYS, ("user_id",), question, days)
+    rows = await whole_days(store, USER_DAYS, ("user_id",), question, days)
     sql = _SQL.format(
         bit=_BIT,
         active_in=_PERIOD_SQL[cohort_type].format(day="span"),

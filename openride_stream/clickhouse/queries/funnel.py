@@ -4,35 +4,27 @@ from typing import Any, Final
 
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import DAY_MS
-from openride_stream.clickhouse.preaggregations import USER_DAYS
+from openride_stream.clickhouse.preaggregations import RIDER_STEPS
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.registrations import bounds, registered
 from openride_stream.clickhouse.queries.rounding import percentage
-from openride_stream.clickhouse.queries.user_days import user_days
+from openride_stream.clickhouse.queries.whole_days import whole_days
 
-# Where the steps after the registration are kept: the step's name, its column.
-STEPS: Final = (
-    ("booking.created", "created"),
-    ("payment.initiated", "initiated"),
-    ("payment.success", "succeeded"),
-    ("trip.completed", "completed"),
-)
-
-_SOURCES: Final = tuple(
-    kept for kept in USER_DAYS if kept.source in {"booking_events", "payment_events", "trip_events"}
-)
+STEPS: Final = ("booking.created", "payment.initiated", "payment.success", "trip.completed")
 
 # Of each user the earliest time of each step that is not before the step before it. To take the earliest is
 # exact: whoever gets to the next step from a later time gets there from an earlier one as well, and no step
 # moves the end. `never` is a time after the end, from which no step is reached.
 _SQL: Final = """
-SELECT count() AS users, {reached}
+SELECT (SELECT count() FROM {registered}) AS users, {reached}
 FROM
 (
-    SELECT r.registered_at AS t0, addMilliseconds(t0, {{window_ms:Int64}}) AS last,
-           addMilliseconds(last, 1) AS never, {steps}
-    FROM {rows} AS a RIGHT JOIN {registered} AS r ON a.user_id = r.user_id
-    GROUP BY r.user_id, r.registered_at
+    SELECT any(r.registered_at) AS time_0, addMilliseconds(time_0, {{window_ms:Int64}}) AS last,
+           addMilliseconds(last, 1) AS never, {times}
+    FROM ({rows}) AS a SEMI LEFT JOIN {registered} AS r ON a.user_id = r.user_id
+    WHERE a.reached_at >= r.registered_at
+      AND a.reached_at <= addMilliseconds(r.registered_at, {{window_ms:Int64}})
+    GROUP BY a.user_id
 )
 """
 
@@ -41,32 +33,27 @@ async def funnel(store: ClickHouse, question: Question, window_days: int) -> dic
     """Users registered in the range and place who got to each step, in order, within the window."""
     window_ms = window_days * DAY_MS
     days = range(question.start_ms // DAY_MS, (question.end_ms - 1 + window_ms) // DAY_MS + 1)
-    columns = [column for _, column in STEPS]
-    rows = await user_days(store, _SOURCES, ("user_id", *columns), question, days)
+    rows = await whole_days(store, RIDER_STEPS, ("step", "user_id", "reached_at"), question, days)
+    numbered = list(enumerate(STEPS, start=1))
     sql = _SQL.format(
-        reached=", ".join(f"countIf(t{number} <= last) AS users_{number}" for number in _numbers()),
-        steps=", ".join(_reached(number) for number in _numbers()),
-        rows=f"(SELECT * FROM ({rows.sql}) WHERE {' OR '.join(f'notEmpty({c})' for c in columns)})",
+        reached=", ".join(f"countIf(time_{number} <= last) AS users_{number}" for number, _ in numbered),
+        times=", ".join(_time(number, step) for number, step in numbered),
+        rows=rows.sql,
         registered=registered(store.database, question),
     )
     params = {**rows.params, **bounds(question), **question.params(), "window_ms": window_ms}
     row = (await store.select(sql, params))[0]
-    return _answer([row["users"], *(row[f"users_{number}"] for number in _numbers())])
+    return _answer([row["users"], *(row[f"users_{number}"] for number, _ in numbered)])
 
 
-def _numbers() -> range:
-    return range(1, len(STEPS) + 1)
-
-
-def _reached(number: int) -> str:
-    times = f"arrayFilter(t -> t >= t{number - 1} AND t <= last, groupArrayArray(a.{STEPS[number - 1][1]}))"
-    return (
-        f"{times} AS times_{number}, if(empty(times_{number}), never, arrayMin(times_{number})) AS t{number}"
-    )
+def _time(number: int, step: str) -> str:
+    all_times = f"groupArrayIf(a.reached_at, a.step = '{step}')"
+    times = f"arrayFilter(t -> t >= time_{number - 1}, {all_times}) AS times_{number}"
+    return f"{times}, if(empty(times_{number}), never, arrayMin(times_{number})) AS time_{number}"
 
 
 def _answer(counts: list[int]) -> dict[str, Any]:
-    names = ["registered", *(name for name, _ in STEPS)]
+    names = ["registered", *STEPS]
     before = [counts[0], *counts[:-1]]
     return {
         "steps": [

@@ -9,7 +9,7 @@ from openride_stream.clickhouse.preaggregations import USER_DAYS
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.registrations import bounds, registered
 from openride_stream.clickhouse.queries.rounding import percentage
-from openride_stream.clickhouse.queries.user_days import user_days
+from openride_stream.clickhouse.queries.whole_days import whole_days
 
 UserType = Literal["all", "rider", "driver"]
 AFTER_DAYS: Final = (1, 7, 30)
@@ -19,14 +19,14 @@ _SQL: Final = """
 SELECT {figures}
 FROM
 (
-    SELECT r.registered_on AS registered_on, groupBitOr({bit}) AS active
+    SELECT any(r.registered_on) AS registered_on, groupBitOr({bit}) AS active
     FROM ({rows}) AS a
     RIGHT JOIN
     (
         SELECT user_id, toInt32(toDate(registered_at)) AS registered_on
         FROM {registered} WHERE {typed}
     ) AS r ON a.user_id = r.user_id
-    GROUP BY r.user_id, registered_on
+    GROUP BY r.user_id
 )
 """
 
@@ -50,7 +50,7 @@ async def retention(store: ClickHouse, question: Question, user_type: UserType, 
     `today` (days since the epoch) has not ended, nor has any day after it.
     """
     days = range(question.start_ms // DAY_MS + min(AFTER_DAYS), min(last_day(question) + 1, today))
-    rows = await user_days(store, USER_DAYS, ("user_id",), question, days)
+    rows = await whole_days(store, USER_DAYS, ("user_id",), question, days)
     sql = _SQL.format(
         figures=", ".join(_figures(number, after) for number, after in enumerate(AFTER_DAYS)),
         bit=_bit(),

@@ -1,4 +1,4 @@
-"""The days on which users were active, as a subquery: built days where they are clean, events elsewhere."""
+"""What people did, by whole days, as a subquery: built days where they are clean, events elsewhere."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,16 +10,16 @@ from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.source import DAYS, Source, all_states, touched
 
 
-async def user_days(
+async def whole_days(
     store: ClickHouse,
     sources: Sequence[PreAggregation],
     columns: Sequence[str],
     question: Question,
     days: range,
 ) -> Source:
-    """Rows (span, `columns`) of the users of `days` (since the epoch), wherever they were active.
+    """Rows (span, `columns`) of `days` (since the epoch), wherever it was.
 
-    A user may have several rows a day. Whole days are asked for, so that builds serve them: who needs
+    A user may have several rows a day. Days are asked for as a whole, so that builds serve them: who needs
     less than a day tells by the times in the rows.
     """
     if not days:
