@@ -12,9 +12,10 @@ from typing import Final
 
 import numpy as np
 
+from openride_stream.events.columnar.analysis import shape_of
 from openride_stream.events.columnar.columns import Column, Columns
 from openride_stream.events.columnar.readers import Reader
-from openride_stream.events.columnar.shapes import Shape, shape_of
+from openride_stream.events.columnar.shapes import Shape
 from openride_stream.events.columnar.text import JoinedText, Mask, Places
 from openride_stream.events.columnar.walk import Walk, walk
 from openride_stream.events.frame import Frame
@@ -97,8 +98,10 @@ class _Batch:
         return shape
 
     def _read(self, shape: Shape, walked: Walk) -> tuple[Columns, Places]:
-        reader = Reader(walked, shape)
-        columns, lines, frame = reader.columns(), walked.lines, self._frame
+        frame = self._frame
+        reader = Reader(walked, shape, frame.policy.pii_key)
+        columns, lines = reader.columns(), walked.lines
+        columns |= reader.payload([self._values[line] for line in lines.tolist()])
         times_ms = np.asarray(columns["event_timestamp"])
         last_ms = np.minimum(self._timestamps[lines] + frame.policy.max_ahead_ms, frame.ceiling_ms)
         good = reader.good & (times_ms >= frame.floor_ms) & (times_ms <= last_ms)
@@ -106,7 +109,6 @@ class _Batch:
             lines, columns = lines[good], {name: _chosen(column, good) for name, column in columns.items()}
         times_ms = np.asarray(columns.pop("event_timestamp"))
         columns["offset"] = self._offsets[lines]
-        columns["payload"] = [self._values[line] for line in lines.tolist()]
         return Columns(shape.event_type, times_ms, columns, self._constants(shape)), lines
 
     def _constants(self, shape: Shape) -> dict[str, str | int | bool]:

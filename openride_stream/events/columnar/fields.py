@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, NotRequired, Union, get_args,
 from pydantic import StringConstraints, TypeAdapter
 
 from openride_stream.events.registry import EVENT_SHAPES
-from openride_stream.events.scalars import TIMESTAMP_PATTERN, Id, Money, Timestamp
+from openride_stream.events.scalars import TIMESTAMP_PATTERN, Id, JsonObject, Money, Timestamp
 
 
 class Kind(Enum):
@@ -23,6 +23,7 @@ class Kind(Enum):
     WHOLE = auto()
     FLAG = auto()
     TEXT = auto()
+    OBJECT = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,12 @@ def _without_null(hint: Any) -> Any:
     return hint
 
 
-_BY_DECLARATION: Final[Mapping[Any, Kind]] = {Id: Kind.UUID, Timestamp: Kind.TIME, Money: Kind.MONEY}
+_BY_DECLARATION: Final[Mapping[Any, Kind]] = {
+    Id: Kind.UUID,
+    Timestamp: Kind.TIME,
+    Money: Kind.MONEY,
+    JsonObject: Kind.OBJECT,
+}
 _BY_TYPE: Final[Mapping[Any, Kind]] = {str: Kind.TEXT, float: Kind.NUMBER, int: Kind.WHOLE, bool: Kind.FLAG}
 
 

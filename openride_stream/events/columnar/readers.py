@@ -9,27 +9,35 @@ import numpy.typing as npt
 import orjson
 from pydantic import ValidationError
 
+from openride_stream.events.columnar.analysis import SEARCHED
 from openride_stream.events.columnar.columns import Column
 from openride_stream.events.columnar.fields import Field, Kind, fields_of
 from openride_stream.events.columnar.scalars import decimals, times, uuids
-from openride_stream.events.columnar.shapes import Form, Shape, Value
+from openride_stream.events.columnar.shapes import Form, Shape, Span, Value
 from openride_stream.events.columnar.text import Mask, Places
 from openride_stream.events.columnar.walk import Walk
+from openride_stream.events.identity import precedence
+from openride_stream.events.masking import pseudonym
 from openride_stream.events.registry import EVENT_SHAPES
 
 _TEXTS_KEPT: Final = 10_000
 _MONEYS: Final = re.compile(rb"(?:[0-9]{1,16}\.[0-9]{2},)*+")
 _FLAGS: Final = {b"true": True, b"false": False}
 _NUMBERS: Final = frozenset({Kind.NUMBER, Kind.WHOLE})
+_SCALARS: Final = frozenset({int, float, bool, type(None)})
+_UNUSUAL: Final = re.compile(rb"[{}\[\]]|NaN|Infinity")
+"""In records whose text is looked into: what makes that, one by one, do with a document instead."""
 _CONTROL: Final = re.compile(rb"[\x00-\x1f\\]")
 
 
 class Reader:
     """Reads the values of records of one shape; `good` says which records are proven so far."""
 
-    def __init__(self, walk: Walk, shape: Shape) -> None:
+    def __init__(self, walk: Walk, shape: Shape, pii_key: bytes) -> None:
         self._walk = walk
         self._shape = shape
+        self._pii_key = pii_key
+        self._pseudonyms: dict[int, list[str]] = {}
         self.good: Mask = np.ones(len(walk.lines), bool)
 
     def columns(self) -> dict[str, Column]:
@@ -38,7 +46,26 @@ class Reader:
         for number, value in enumerate(self._shape.varying):
             if value.name not in found and (column := self._column(number, value)) is not None:
                 found[value.name] = column
-        return found
+        return found | {span.name: self._object(span) for span in self._shape.objects}
+
+    def payload(self, values: list[bytes]) -> dict[str, Column]:
+        """The payload, and `precedence` where that does not follow from it; to be asked for last."""
+        if not self._pseudonyms:
+            return {"payload": values}
+        walk = self._walk
+        pieces, begins = [], walk.text.starts[walk.lines]
+        for number, pseudonyms in self._pseudonyms.items():
+            pieces.append(walk.text.strings(begins, walk.begins[number] - begins))
+            pieces.append([*map(str.encode, pseudonyms)])
+            begins = walk.begins[number] + walk.sizes[number]
+        pieces.append(walk.text.strings(begins, walk.text.ends[walk.lines] - begins))
+        masked = [*map(b"".join, zip(*pieces, strict=True))]
+        return {"payload": masked, "precedence": np.array([*map(precedence, values)], np.uint64)}
+
+    def _object(self, span: Span) -> Column:
+        """An object's text, as it was sent."""
+        begins = self._walk.places(span.begin)
+        return self._walk.text.strings(begins, self._walk.places(span.end) - begins)
 
     def _sized(self) -> dict[str, Column]:
         """UUIDs and times."""
@@ -125,6 +152,8 @@ class Reader:
         return [None if null else item for item, null in zip(column.tolist(), nulls.tolist(), strict=True)]
 
     def _column(self, number: int, value: Value) -> Column | None:
+        if value.personal:
+            return self._personal(number, value)
         if value.field is None or value.only_null:
             self._only_prove(number, value)
             return None
@@ -136,11 +165,20 @@ class Reader:
             case _:
                 return self._moneys(number, value)
 
+    def _personal(self, number: int, value: Value) -> Column | None:
+        """Pseudonyms; nothing of the values themselves is kept beyond the batch."""
+        kept = _Texts(value.field)
+        texts = [kept[text] for text in self._strings(number)]
+        self.good &= [text is not None for text in texts]
+        of = {text: pseudonym(value.name, text or "", self._pii_key) for text in set(texts)}
+        self._pseudonyms[number] = [of[text] for text in texts]
+        return self._pseudonyms[number] if value.field is not None else None
+
     def _only_prove(self, number: int, value: Value) -> None:
         """A field that is no column: it has to be JSON, and null where nothing else will do."""
         if value.form is Form.LITERAL:
             items = self._parsed(number)
-            self.good &= [item is None if value.only_null else item is not _BAD for item in items]
+            self.good &= [item is None if value.only_null else type(item) in _SCALARS for item in items]
         else:
             self.good &= [_PLAIN[text] is not None for text in self._strings(number)]
 
@@ -176,7 +214,10 @@ class Reader:
         return np.array([0 if amount is _BAD else int(amount.replace(".", "")) for amount in taken], np.int64)
 
     def _strings(self, number: int) -> list[bytes]:
-        return self._walk.text.strings(self._walk.begins[number], self._walk.sizes[number])
+        found = self._walk.text.strings(self._walk.begins[number], self._walk.sizes[number])
+        if self._shape.is_looked_into:
+            self.good &= [text not in SEARCHED and not _UNUSUAL.search(text) for text in found]
+        return found
 
     def _parsed(self, number: int, lines: Places | None = None) -> list[Any]:
         """Literals as orjson reads them; `_BAD` for what is none."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from openride_stream.events.columnar.shapes import Form, Run, Shape, Value
+from openride_stream.events.columnar.shapes import Form, Place, Run, Shape, Value
 from openride_stream.events.columnar.text import Bytes, JoinedText, Mask, Places
 
 _QUOTE: Final = ord('"')
@@ -22,6 +22,7 @@ class Walk:
         text: where they stand.
         lines: which records.
         runs: by run, its bytes in every record (n, size).
+        starts: the same, where it begins.
         begins: by varying value, where it begins in every record.
         sizes: the same, how long it is.
     """
@@ -29,8 +30,13 @@ class Walk:
     text: JoinedText
     lines: Places
     runs: list[Bytes]
+    starts: list[Places]
     begins: list[Places]
     sizes: list[Places]
+
+    def places(self, place: Place) -> Places:
+        """A place in every record."""
+        return self.starts[place.run] + place.offset
 
 
 def walk(text: JoinedText, lines: Places, shape: Shape, least: int) -> Walk | None:
@@ -40,10 +46,11 @@ def walk(text: JoinedText, lines: Places, shape: Shape, least: int) -> Walk | No
     follow it in the shape: so no byte of a record is in two parts, or in none.
     """
     at = text.starts[lines]
-    found = Walk(text, lines, [], [], [])
+    found = Walk(text, lines, [], [], [], [])
     for place, run in enumerate(shape.runs):
         window, fits = _matched(text, at, run)
         found.runs.append(window)
+        found.starts.append(at)
         at = at + len(run.text)
         if place == len(shape.varying):
             fits &= at == text.ends[found.lines]
@@ -85,5 +92,6 @@ def _sizes(text: JoinedText, at: Places, value: Value, following: int) -> Places
 def _keep(found: Walk, fits: Mask) -> None:
     found.lines = found.lines[fits]
     found.runs = [window[fits] for window in found.runs]
+    found.starts = [starts[fits] for starts in found.starts]
     found.begins = [begins[fits] for begins in found.begins]
     found.sizes = [sizes[fits] for sizes in found.sizes]

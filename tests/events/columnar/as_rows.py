@@ -37,6 +37,6 @@ def _value(event_type: str, name: str, value: Any) -> Any:
         return str(UUID(bytes=value.tobytes()))
     if kind is Kind.MONEY:
         return f"{value // 100}.{value % 100:02d}"
-    if name == "payload":
+    if isinstance(value, bytes):
         return value.decode()
     return value.item() if isinstance(value, np.generic) else value
