@@ -29,15 +29,11 @@ EXAMPLES: Final = int(LONGER or 6)
 FREE_TEXTS: Final = ("city", "state", "error", "event_type")
 INJECTIONS: Final = (
     "' OR '1'='1",
-    "'; DROP TABLE trip_events; --",
+    "\\'; DROP TABLE trip_events; --",
     "') UNION ALL SELECT name FROM system.tables --",
-    "\\' OR 1=1 --",
-    "{city:String}",
-    "{database:Identifier}",
-    "$(touch /tmp/x)`id`",
-    "a\r\nSet-Cookie: x=1",
-    "\x00",
-    "\N{RIGHT-TO-LEFT OVERRIDE}*",
+    "{city:String} {database:Identifier}",
+    "a\r\nSet-Cookie: x=1\x00",
+    "$(id) `id` <script>\N{RIGHT-TO-LEFT OVERRIDE}*%27",
 )
 
 
@@ -62,7 +58,11 @@ async def test_what_the_document_says_is_so(site: Site, mode: str) -> None:
     import schemathesis
     from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-    schema = schemathesis.openapi.from_dict(openapi(ENDPOINTS))
+    document = openapi(ENDPOINTS)
+    for described in (each for path in document["paths"].values() for each in path.values()):
+        # The token is given below: a request without one is the subject of test_roles.
+        described["security"] = []
+    schema = schemathesis.openapi.from_dict(document)
     base_url = str(site.client.make_url("/")).rstrip("/")
     for found in schema.get_all_operations():
         operation = found.ok()
