@@ -52,7 +52,7 @@ class Origins:
         """
         origin = request.headers.get(hdrs.ORIGIN)
         own = request.headers.get(hdrs.HOST, "").lower()
-        if origin is None or origin.lower().partition("://")[2] == own or self.allow(origin):
+        if origin is None or origin.lower() in (f"http://{own}", f"https://{own}") or self.allow(origin):
             return
         detail = (
             "without OPENRIDE_API_TOKENS pages of other origins are not answered (OPENRIDE_WEB_CORS_ORIGINS)"

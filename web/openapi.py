@@ -18,6 +18,10 @@ _TAGS: Final = {
     "Operations": "Health, workers, dead letters, Prometheus.",
     "Pages": "For people: what you see here, and what it is made from.",
 }
+_TOKEN: Final = (
+    "A token that `openride token new` made, or a JSON Web Token of the issuer that the settings name. "
+    "On the machine of a worker without tokens, none."
+)
 _FAILURES: Final = {
     400: "A parameter is unknown, repeated, missing, or cannot be read.",
     401: "No token, or one that is not known.",
@@ -71,7 +75,7 @@ def openapi(endpoints: Iterable[Endpoint]) -> Document:
         "paths": paths,
         "components": {
             "schemas": {"Problem": _PROBLEM, **_schemas(declared)},
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": _TOKEN}},
         },
     }
 

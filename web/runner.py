@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from web.problems import Problem
+from web.serving import HEADERS
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class _Protocol(web.RequestHandler):
             broken = "the answer is on its way already"
             raise ConnectionError(broken)
         response = _problem(status, exc, message).response("")
-        response.headers["Server"] = "openride-stream"
+        response.headers.update(HEADERS)
         response.force_close()
         return response
 

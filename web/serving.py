@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NO_ROUTE: Final = "(none)"
 
-_HEADERS: Final = {
+HEADERS: Final = {
     "Server": "openride-stream",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -106,4 +106,4 @@ def measured(metrics: Metrics) -> Middleware:
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Headers that every response carries."""
     del request
-    response.headers.update(_HEADERS)
+    response.headers.update(HEADERS)
