@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from openride_stream.clickhouse.client import ClickHouse
-from openride_stream.clickhouse.preaggregations import PreAggregation
+from openride_stream.clickhouse.preaggregations import ACTIVE_USERS, USER_DAYS, PreAggregation
 from openride_stream.clickhouse.queries.question import Granularity, Question
 from openride_stream.clickhouse.queries.source import DAYS, HOURS, Source, all_states, touched
 from openride_stream.clock import utc_from_ms
@@ -33,6 +33,17 @@ async def distinct_series(
         f"SELECT {bucket} AS bucket, uniqExactMerge(t.{column}) AS value "
         f"FROM {rows.sql} WHERE {question.here()} GROUP BY bucket"
     )
+    counted = await store.select(sql, rows.params)
+    return filled(question, {row["bucket"]: row["value"] for row in counted})
+
+
+async def active_series(store: ClickHouse, question: Question) -> list[dict[str, object]]:
+    """The distinct active users by bucket of the question's granularity, zero-filled."""
+    if question.placed or question.granularity == "hourly":
+        return await distinct_series(store, ACTIVE_USERS, "users", question)
+    # By whole days and anywhere there is a row a user: quicker than to merge the sets of every place.
+    bucket, rows = await rows_by_bucket(store, USER_DAYS, ("user_id",), question)
+    sql = f"SELECT {bucket} AS bucket, uniqExact(t.user_id) AS value FROM {rows.sql} GROUP BY bucket"
     counted = await store.select(sql, rows.params)
     return filled(question, {row["bucket"]: row["value"] for row in counted})
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from openride_stream.clickhouse.client import ClickHouse, Row
-from openride_stream.clickhouse.preaggregations import ACTIVE_USERS, BOOKINGS, PAYMENTS, TRIPS, PreAggregation
+from openride_stream.clickhouse.preaggregations import BOOKINGS, PAYMENTS, TRIPS, PreAggregation
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.registrations import bounds, registered
 from openride_stream.clickhouse.queries.rounding import average, money, percentage
 from openride_stream.clickhouse.queries.series import (
+    active_series,
     bucket_seconds_sql,
     distinct_series,
     filled,
@@ -49,7 +50,6 @@ _DISTINCT: Final[dict[TrendMetric, tuple[tuple[PreAggregation, ...], str]]] = {
     "bookings_created": ((BOOKINGS,), "created"),
     "bookings_confirmed": ((BOOKINGS,), "confirmed"),
     "trips_completed": ((TRIPS,), "completed"),
-    "active_users": (ACTIVE_USERS, "users"),
     "active_drivers": ((TRIPS,), "drivers"),
 }
 
@@ -89,6 +89,8 @@ async def trends(store: ClickHouse, question: Question, metric: TrendMetric) -> 
     if metric in _DISTINCT:
         preaggregations, column = _DISTINCT[metric]
         points = await distinct_series(store, preaggregations, column, question)
+    elif metric == "active_users":
+        points = await active_series(store, question)
     elif metric == "registrations":
         points = await _registrations(store, question)
     else:

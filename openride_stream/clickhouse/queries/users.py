@@ -7,10 +7,10 @@ from typing import Any, Final
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import DAY_MS
 from openride_stream.clickhouse.distinct import counted
-from openride_stream.clickhouse.preaggregations import ACTIVE_USERS
+from openride_stream.clickhouse.preaggregations import ACTIVE_USERS, USER_DAYS
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.rounding import percentage
-from openride_stream.clickhouse.queries.series import distinct_series
+from openride_stream.clickhouse.queries.series import active_series
 from openride_stream.clickhouse.queries.source import all_states, touched, windows
 
 # One row a user: the registration that counts (earliest, then smallest event_id), whether a verification
@@ -70,7 +70,7 @@ async def users(store: ClickHouse, question: Question) -> dict[str, Any]:
         "driver_activation_rate": percentage(people["activated"], people["new_drivers"]),
     }
     if question.granularity:
-        answer["time_series"] = await distinct_series(store, ACTIVE_USERS, "users", question)
+        answer["time_series"] = await active_series(store, question)
     return answer
 
 
@@ -78,11 +78,14 @@ async def _active(store: ClickHouse, question: Question) -> dict[str, Any]:
     # In one pass over the month: the week and the day before the end are parts of it.
     day_ms, week_ms, month_ms = (question.end_ms - days * DAY_MS for days in (1, 7, 30))
     month, spans = replace(question, start_ms=month_ms), windows((day_ms, week_ms))
-    days = await touched(store, ACTIVE_USERS, month)
-    source = all_states(store.database, ACTIVE_USERS, days, month, columns=("users",), spans=spans)
+    # A place needs the sets of each place; anywhere, a row a user and day is quicker to read than sets.
+    kept, column = (ACTIVE_USERS, "users") if question.placed else (USER_DAYS, "user_id")
+    distinct = "uniqExactMerge" if question.placed else "uniqExact"
+    days = await touched(store, kept, month)
+    source = all_states(store.database, kept, days, month, columns=(column,), spans=spans)
     sql = (
-        "SELECT uniqExactMergeIf(t.users, t.span = 0) AS dau, uniqExactMergeIf(t.users, t.span <= 1) AS wau, "
-        f"uniqExactMerge(t.users) AS mau FROM {month.with_routes(store.database, source.sql)} "
+        f"SELECT {distinct}If(t.{column}, t.span = 0) AS dau, {distinct}If(t.{column}, t.span <= 1) AS wau, "
+        f"{distinct}(t.{column}) AS mau FROM {month.with_routes(store.database, source.sql)} "
         f"WHERE {month.here()}"
     )
     return (await store.select(sql, {**source.params, **month.params()}))[0]
