@@ -22,7 +22,7 @@ from openride_stream.events.frame import Frame
 from openride_stream.events.records import Record
 from openride_stream.events.topics import Domain
 
-LEAST_RECORDS: Final = 48
+LEAST_RECORDS: Final = 64
 """Of one shape, for columns to be cheaper than rows."""
 _SHAPES_READ_OFF: Final = 6
 _SHAPES_KEPT: Final = 24
@@ -73,24 +73,32 @@ class _Batch:
         """Records of one shape each, enough of them to be worth it."""
         known = _known.setdefault(self._frame.source.domain, [])
         lines = np.flatnonzero(self._text.sizes <= self._frame.policy.max_record_bytes)
-        tried = 0
         for shape in [*known]:
             if len(lines) < least_records:
                 return
-            walked = walk(self._text, lines, shape, least_records)
-            if walked is not None:
+            if walked := walk(self._text, lines, shape, least_records):
                 yield shape, walked
-                lines = np.setdiff1d(lines, walked.lines, assume_unique=True)
-        while len(lines) >= least_records and tried < _SHAPES_READ_OFF:
-            tried += 1
-            new = self._new_shape(lines[0], known)
+                lines = self._without(lines, walked)
+        for _ in range(_SHAPES_READ_OFF):
+            if len(lines) < least_records:
+                return
+            new = self._new_shape(lines, known)
             walked = walk(self._text, lines, new, least_records) if new else None
-            if new is not None and walked is not None:
+            if new and walked:
                 yield new, walked
-            lines = np.setdiff1d(lines[1:], walked.lines if walked else (), assume_unique=True)
+                lines = self._without(lines, walked)
+            else:
+                lines = lines[1:]
 
-    def _new_shape(self, line: int, known: list[Shape]) -> Shape | None:
-        shape = shape_of(self._values[line], self._frame.source.domain)
+    def _without(self, lines: Places, walked: Walk) -> Places:
+        left = np.zeros(len(self._values), bool)
+        left[lines] = True
+        left[walked.lines] = False
+        return np.flatnonzero(left)
+
+    def _new_shape(self, lines: Places, known: list[Shape]) -> Shape | None:
+        """The shape of the first of the lines, if it is one that was not met before."""
+        shape = shape_of(self._values[lines[0]], self._frame.source.domain)
         if shape is None or shape in known:
             return None
         known.insert(0, shape)

@@ -14,7 +14,7 @@ from openride_stream.events.columnar.columns import Column
 from openride_stream.events.columnar.fields import Field, Kind, fields_of
 from openride_stream.events.columnar.scalars import decimals, times, uuids
 from openride_stream.events.columnar.shapes import Form, Shape, Span, Value
-from openride_stream.events.columnar.text import Mask, Places
+from openride_stream.events.columnar.text import Bytes, Mask, Places
 from openride_stream.events.columnar.walk import Walk
 from openride_stream.events.identity import precedence
 from openride_stream.events.masking import pseudonym
@@ -24,6 +24,7 @@ _TEXTS_KEPT: Final = 10_000
 _MONEYS: Final = re.compile(rb"(?:[0-9]{1,16}\.[0-9]{2},)*+")
 _FLAGS: Final = {b"true": True, b"false": False}
 _NUMBERS: Final = frozenset({Kind.NUMBER, Kind.WHOLE})
+_NUMERIC: Final = frozenset({int, float})
 _SCALARS: Final = frozenset({int, float, bool, type(None)})
 _UNUSUAL: Final = re.compile(rb"[{}\[\]]|NaN|Infinity")
 """In records whose text is looked into: what makes that, one by one, do with a document instead."""
@@ -68,22 +69,21 @@ class Reader:
         return self._walk.text.strings(begins, self._walk.places(span.end) - begins)
 
     def _sized(self) -> dict[str, Column]:
-        """UUIDs and times."""
-        written = {
-            value: window[:, begin : begin + value.size]
-            for run, window in zip(self._shape.runs, self._walk.runs, strict=True)
-            for value, begin in run.sized
-        }
+        """UUIDs and times; those of the same length are read together."""
+        written: dict[tuple[bool, int], dict[str, Bytes]] = {}
+        for run, window in zip(self._shape.runs, self._walk.runs, strict=True):
+            for value, begin in run.sized:
+                alike = written.setdefault((value.declared.kind is Kind.TIME, value.size), {})
+                alike[value.name] = window[:, begin : begin + value.size]
         columns: dict[str, Column] = {}
-        for value, characters in written.items():
-            if value.declared.kind is Kind.TIME:
-                columns[value.name], proven = times(characters)
-                self.good &= proven
-        ids = [value for value in written if value.declared.kind is Kind.UUID]
-        found, proven = uuids(np.concatenate([written[value] for value in ids]))
-        for value, (part, good) in zip(ids, self._apart(len(ids), found, proven), strict=True):
-            columns[value.name] = part
-            self.good &= good
+        for (is_time, _), characters in written.items():
+            together = np.concatenate([*characters.values()])
+            found, proven = times(together) if is_time else uuids(together)
+            for name, (part, good) in zip(
+                characters, self._apart(len(characters), found, proven), strict=True
+            ):
+                columns[name] = part
+                self.good &= good
         return columns
 
     def _numbers(self) -> dict[str, Column]:
@@ -96,7 +96,10 @@ class Reader:
             return {}
         begins = np.concatenate([self._walk.begins[number] for number in numbers])
         sizes = np.concatenate([self._walk.sizes[number] for number in numbers])
-        found, proven = decimals(self._walk.text, begins, sizes)
+        if len(begins) >= _MANY:
+            found, proven = decimals(self._walk.text, begins, sizes)
+        else:
+            found, proven = np.zeros(len(begins)), np.zeros(len(begins), bool)
         columns: dict[str, Column] = {}
         for number, (part, good) in zip(numbers, self._apart(len(numbers), found, proven), strict=True):
             if (column := self._number(number, part, good)) is not None:
@@ -113,14 +116,15 @@ class Reader:
         """A numeric field; numbers that are not written as usual are parsed by themselves."""
         value = self._shape.varying[number]
         nulls: Mask = np.zeros(len(found), bool)
-        if not proven.all():
-            odd = np.flatnonzero(~proven)
-            for line, item in zip(odd.tolist(), self._parsed(number, odd), strict=True):
-                if type(item) in (int, float) and abs(item) <= _EXACT:
-                    found[line] = item
-                else:
-                    nulls[line] = item is None
-                    self.good[line] &= item is None
+        odd = np.flatnonzero(~proven)
+        if len(odd):
+            items = self._parsed(number, odd)
+            if not _NUMERIC.issuperset(map(type, items)):
+                nulls[odd] = [item is None for item in items]
+                self.good[odd] &= [item is None or type(item) in _NUMERIC for item in items]
+                items = [item if type(item) in _NUMERIC else 0 for item in items]
+            found[odd] = items
+            self.good &= np.abs(found) <= _EXACT
         self._validate(value.declared, found, nulls)
         return self._absent(value, found, nulls)
 
@@ -239,6 +243,8 @@ class Reader:
 
 _BAD: Final = object()
 _EXACT: Final = 2**53
+_MANY: Final = 300
+"""Numbers, for reading them all at once to be quicker than with orjson."""
 
 
 def _loaded(literal: bytes) -> Any:

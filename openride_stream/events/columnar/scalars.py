@@ -14,7 +14,7 @@ import numpy.typing as npt
 from openride_stream.events.columnar.text import Bytes, JoinedText, Mask, Places
 from openride_stream.events.scalars import END_TIMESTAMP_MS, FIRST_TIMESTAMP_MS
 
-_HYPHENS: Final = (8, 13, 18, 23)
+_HYPHENS: Final = [8, 13, 18, 23]
 _DAY_MS: Final = 86_400_000
 _WIDEST_DECIMAL: Final = 15
 _TENS: Final = 10.0 ** np.arange(_WIDEST_DECIMAL + 1)
@@ -24,9 +24,7 @@ _PLACES: Final = np.arange(_WIDEST_DECIMAL, dtype=np.uint8)[:, None]
 
 def uuids(written: Bytes) -> tuple[Bytes, Mask]:
     """UUIDs of 36 characters, (n, 36), as (n, 16) bytes in the order in which they are written."""
-    good = np.ones(len(written), bool)
-    for hyphen in _HYPHENS:
-        good &= written[:, hyphen] == ord("-")
+    good = (written[:, _HYPHENS] == ord("-")).all(axis=1)
     try:
         # As many digits as there are: a hyphen that stands elsewhere leaves too few.
         digits = unhexlify(written.tobytes().replace(b"-", b"")) if good.all() else b""
@@ -59,7 +57,9 @@ _FORMS: Final = {
     for fraction in (0, 3, 6)
     for zone in (0, 1, 6)
 }
-_SEPARATORS: Final = ((4, b"--"), (7, b"--"), (10, b"Tt"), (13, b"::"), (16, b"::"))
+_MARKS: Final = [4, 7, 10, 13, 16]
+_MARKED: Final = np.frombuffer(b"--T::", np.uint8)
+_MARKED_ELSE: Final = np.frombuffer(b"--t::", np.uint8)
 _DIGITS: Final = [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18]
 _WEIGHTS: Final = np.zeros((len(_DIGITS) + 3, 6))
 _YEAR, _MONTH, _DAY, _HOUR, _MINUTE, _MS = range(6)
@@ -67,6 +67,8 @@ _WEIGHTS[0:4, _YEAR] = 1000, 100, 10, 1
 for _place, _part in ((4, _MONTH), (6, _DAY), (8, _HOUR), (10, _MINUTE)):
     _WEIGHTS[_place : _place + 2, _part] = 10, 1
 _WEIGHTS[12:17, _MS] = 10_000, 1000, 100, 10, 1
+_LEAST: Final = np.array([2000, 1, 1, 0, 0, 0])[:, None]
+_MOST: Final = np.array([2099, 12, 31, 23, 59, 59_999])[:, None]
 _TWO_DIGITS: Final = np.array([10, 1])
 _FIRST_YEAR: Final = 2000
 _MONTH_STARTS: Final = (
@@ -86,9 +88,8 @@ def times(written: Bytes) -> tuple[npt.NDArray[np.int64], Mask]:
     if size not in _FORMS:
         return np.zeros(len(written), np.int64), np.zeros(len(written), bool)
     fraction, zone = _FORMS[size]
-    good = np.ones(len(written), bool)
-    for place, (one, other) in _SEPARATORS:
-        good &= (written[:, place] == one) | (written[:, place] == other)
+    marks = written[:, _MARKS]
+    good = ((marks == _MARKED) | (marks == _MARKED_ELSE)).all(axis=1)
     if zone == 1:
         good &= written[:, -1] | 0x20 == ord("z")
     if fraction:
@@ -101,7 +102,8 @@ def times(written: Bytes) -> tuple[npt.NDArray[np.int64], Mask]:
     found = _moments(parts.astype(np.int64).T, good)
     if zone > 1:
         found -= _offsets_ms(written[:, -zone:], good)
-    good &= (found >= FIRST_TIMESTAMP_MS) & (found < END_TIMESTAMP_MS)
+        # An offset may lead out of the century.
+        good &= (found >= FIRST_TIMESTAMP_MS) & (found < END_TIMESTAMP_MS)
     return found, good
 
 
@@ -117,13 +119,11 @@ def _offsets_ms(zones: Bytes, good: Mask) -> npt.NDArray[np.int64]:
 
 
 def _moments(parts: npt.NDArray[np.int64], good: Mask) -> npt.NDArray[np.int64]:
+    good &= ((parts >= _LEAST) & (parts <= _MOST)).all(axis=0)
     year, month, day, hour, minute, ms = parts
-    index = (year - _FIRST_YEAR) * 12 + month - 1
-    good &= (month >= 1) & (month <= 12) & (index >= 0) & (index < len(_MONTH_STARTS) - 1)
-    index[~good] = 0
+    index = np.where(good, (year - _FIRST_YEAR) * 12 + month - 1, 0)
     first = _MONTH_STARTS[index]
-    good &= (day >= 1) & (day <= _MONTH_STARTS[index + 1] - first)
-    good &= (hour <= 23) & (minute <= 59) & (ms < 60_000)
+    good &= day <= _MONTH_STARTS[index + 1] - first
     moments: npt.NDArray[np.int64] = (first + day - 1) * _DAY_MS + hour * 3_600_000 + minute * 60_000 + ms
     return moments
 

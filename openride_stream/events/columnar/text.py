@@ -23,16 +23,18 @@ class JoinedText:
         self.sizes: Final = np.fromiter(map(len, values), np.int64, len(values))
         self.ends: Final = np.cumsum(self.sizes + 1) + (MARGIN - 1)
         self.starts: Final = self.ends - self.sizes
+        self._every: dict[int, npt.NDArray[Any]] = {}
 
     def windows(self, at: Places, size: int) -> Bytes:
         """`size` bytes from each place on, as (n, size)."""
-        return self._windows(at, size).view(np.uint8).reshape(-1, size)
+        every = self._every.get(size)
+        if every is None:
+            # One item for every place of the text, each overlapping the next: no copy until some are chosen.
+            every = np.ndarray((len(self.text) - size + 1,), f"V{size}", self.text, 0, (1,))
+            self._every[size] = every
+        return every[at].view(np.uint8).reshape(-1, size)
 
     def strings(self, at: Places, sizes: Places) -> list[bytes]:
         """As many bytes from each place on."""
         text = self.text
         return [text[begin:end] for begin, end in zip(at.tolist(), (at + sizes).tolist(), strict=True)]
-
-    def _windows(self, at: Places, size: int) -> npt.NDArray[Any]:
-        # One item for every place of the text, each overlapping the next: no copy until they are chosen.
-        return np.ndarray((len(self.text) - size + 1,), f"V{size}", self.text, 0, (1,))[at]

@@ -48,13 +48,14 @@ def walk(text: JoinedText, lines: Places, shape: Shape, least: int) -> Walk | No
     at = text.starts[lines]
     found = Walk(text, lines, [], [], [], [])
     for place, run in enumerate(shape.runs):
-        window, fits = _matched(text, at, run)
+        window, misfits = _matched(text, at, run)
         found.runs.append(window)
         found.starts.append(at)
         at = at + len(run.text)
         if place == len(shape.varying):
-            fits &= at == text.ends[found.lines]
-        if not fits.all():
+            misfits = _or(misfits, at != text.ends[found.lines])
+        if misfits is not None:
+            fits = ~misfits
             if np.count_nonzero(fits) < least:
                 return None
             _keep(found, fits)
@@ -67,11 +68,19 @@ def walk(text: JoinedText, lines: Places, shape: Shape, least: int) -> Walk | No
     return found
 
 
-def _matched(text: JoinedText, at: Places, run: Run) -> tuple[Bytes, Mask]:
+def _matched(text: JoinedText, at: Places, run: Run) -> tuple[Bytes, Mask | None]:
+    """What stands where a run should, and where that is something else; None for nowhere."""
     wanted, mask = _words(run.text)
     window = text.windows(at, len(wanted) * _WORD_BYTES)
-    differing = (window.view("<u8") ^ wanted) & mask
-    return window, ~differing.any(axis=1)
+    differing = window.view("<u8") ^ wanted
+    differing &= mask
+    return window, differing.any(axis=1) if np.count_nonzero(differing) else None
+
+
+def _or(misfits: Mask | None, more: Mask) -> Mask | None:
+    if misfits is not None:
+        return misfits | more
+    return more if np.count_nonzero(more) else None
 
 
 @lru_cache(maxsize=1024)
