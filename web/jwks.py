@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
 from openride_stream.clock import Clock
+from openride_stream.errors import Transient
 from web.problems import unavailable
 
 logger = logging.getLogger(__name__)
@@ -27,6 +29,10 @@ _FRESH_S: Final = 600.0
 # Anybody can make up key ids: the issuer is asked no more often than this for their sake.
 _PAUSE_S: Final = 10.0
 _MIN_RSA_BITS: Final = 2048
+
+
+class KeysUnavailable(Transient):
+    """The JWKS cannot be read."""
 
 
 class PublicKeys:
@@ -77,30 +83,46 @@ class PublicKeys:
 
     async def _read(self) -> None:
         try:
-            self._keys = parse_jwks(await self._body())
+            self._keys = await read_jwks(self._where)
             self._failed = False
-        except (ClientError, OSError, ValueError) as error:
+        except KeysUnavailable as error:
             self._failed = True
             logger.warning(
                 "The JWKS could not be read: tokens are checked with the keys that are known",
-                extra={"setting": "OPENRIDE_API_JWT_JWKS", "keys": len(self._keys), "reason": repr(error)},
+                extra={"setting": "OPENRIDE_API_JWT_JWKS", "keys": len(self._keys), "reason": str(error)},
             )
 
-    async def _body(self) -> bytes:
-        if not is_url(self._where):
-            return await asyncio.to_thread(Path(self._where).read_bytes)
-        body = b""
-        async with (
-            ClientSession(timeout=ClientTimeout(total=_TIMEOUT_S)) as session,
-            # A redirect could lead from https to where anybody may answer.
-            session.get(self._where, allow_redirects=False, raise_for_status=True) as response,
-        ):
-            async for chunk in response.content.iter_chunked(_MAX_BYTES):
-                body += chunk
-                if len(body) > _MAX_BYTES:
-                    message = f"longer than {_MAX_BYTES} bytes"
-                    raise ValueError(message)
-        return body
+
+async def read_jwks(where: str) -> Keys:
+    """The keys at a URL or in a file.
+
+    Raises:
+        KeysUnavailable: they cannot be had now, or what is there is no JWKS.
+    """
+    try:
+        body = await (_fetch(where) if is_url(where) else asyncio.to_thread(Path(where).read_bytes))
+        return parse_jwks(body)
+    except (ClientError, OSError, ValueError) as error:
+        message = f"{where}: {error or type(error).__name__}"
+        raise KeysUnavailable(message) from None
+
+
+async def _fetch(url: str) -> bytes:
+    body = b""
+    async with (
+        ClientSession(timeout=ClientTimeout(total=_TIMEOUT_S)) as session,
+        # A redirect could lead from https to where anybody may answer.
+        session.get(url, allow_redirects=False) as response,
+    ):
+        if response.status != HTTPStatus.OK:
+            message = f"answered {response.status}"
+            raise ValueError(message)
+        async for chunk in response.content.iter_chunked(_MAX_BYTES):
+            body += chunk
+            if len(body) > _MAX_BYTES:
+                message = f"longer than {_MAX_BYTES} bytes"
+                raise ValueError(message)
+    return body
 
 
 def is_url(where: str) -> bool:

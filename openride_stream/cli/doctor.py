@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from openride_stream.cli.checks.broker import check_broker
 from openride_stream.cli.checks.findings import Check, Finding, admit, examine
+from openride_stream.cli.checks.issuer import check_issuer
 from openride_stream.cli.checks.machine import check_codecs, check_disk, check_settings, check_workers
 from openride_stream.cli.checks.stack import check_stack
 from openride_stream.cli.checks.stores import check_clickhouse, check_metadata, check_redis
@@ -30,6 +31,7 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("clickhouse", check_clickhouse),
     ("metadata", check_metadata),
     ("redis", check_redis),
+    ("issuer", check_issuer),
     ("disk", check_disk),
     ("worker", check_workers),
 )

@@ -14,6 +14,8 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 from pydantic import SecretStr
 
+from openride_stream.cli.checks.findings import Patient
+from openride_stream.cli.checks.issuer import check_issuer
 from openride_stream.errors import ConfigurationError
 from openride_stream.settings import Settings
 from tests.fixtures.clock import ManualClock
@@ -247,6 +249,28 @@ async def test_a_jwks_may_be_a_file(clock: ManualClock, tmp_path: Path) -> None:
     assert await tokens.caller(signed(EC, "ES256"))
 
 
+async def test_the_doctor_says_whether_the_keys_can_be_had(issuer: tuple[Issuer, str]) -> None:
+    server, url = issuer
+
+    async def found(**given: str) -> list[str]:
+        named = {"issuer": ISSUER, "audience": AUDIENCE} | given
+        return [
+            f"{one.state} {one.message}" for one in await check_issuer(Patient(settings_with(**named), None))
+        ]
+
+    assert await found() == await found(secret=SECRET) == await found(jwks=url, issuer="") == []
+    assert await found(jwks=url) == ["ok 2 keys of the issuer of tokens (ES256, RS256)"]
+    server.status = 503
+    for jwks, said in (
+        (url, "answered 503"),
+        ("http://127.0.0.1:1/x", "Connect"),
+        ("nowhere.json", "No such file"),
+    ):
+        (told,) = await found(jwks=jwks)
+        assert told.startswith("fail ")
+        assert said in told
+
+
 def test_keys_for_something_else_are_left_out() -> None:
     rsa, ec = public(RSA)["keys"][0], public(EC)["keys"][0]
     weak = rsa | {"kid": "weak", "n": base64.urlsafe_b64encode(b"\xc1" * 128).decode()}
@@ -317,3 +341,6 @@ async def test_the_api_takes_them_like_any_other_token(bare_site: Any) -> None:
         async with bare_site.client.get(path, headers=headers) as response:
             assert (response.status, path) == (status, path), await response.text()
             assert ("WWW-Authenticate" in response.headers) == (status in (401, 403))
+    protocols = ("bearer", by_secret(exp=exp))
+    async with bare_site.client.ws_connect("/v1/metrics/realtime/ws", protocols=protocols) as connection:
+        assert "as_of" in await connection.receive_json()

@@ -41,7 +41,9 @@ async def check_settings(patient: Patient) -> Sequence[Finding]:
     try:
         check_binding(settings)
     except ConfigurationError as error:
-        advice = "`openride token new --role viewer --name NAME` prints a right line"
+        advice = (
+            "docs/http.md says what each means; `openride token new --role viewer --name NAME` makes tokens"
+        )
         found.append(Finding("settings", "fail", str(error), advice))
     return found or [Finding("settings", "ok", "valid")]
 
