@@ -1,4 +1,4 @@
-"""Funnel, cohorts and retention equal the reference over whatever becomes of users.
+"""Funnel, cohorts, retention and users equal the reference over whatever becomes of users.
 
 Hypothesis draws stories of one user each; all of them are told to one store, where their users register in
 a few places, so that few are counted together.
@@ -83,8 +83,8 @@ def stories(draw: st.DrawFn, user: str, place: dict[str, Any]) -> list[Told]:
         where = place if not told else draw(st.sampled_from((place, {"city": "elsewhere"})))
         fields = {"user_id": user, "role": role if not told else "DRIVER", **where}
         told.append(("user.registered", registered_ms + after_ms, fields))
-    if draw(st.integers(0, 3)) == 0:
-        told.append(("user.upgraded_to_driver", registered_ms + draw(far), {"user_id": user}))
+    for after_ms in draw(st.sampled_from(((), (), (0,), (1,), (-1,), (DAY_MS, HOUR_MS)))):
+        told.append(("user.upgraded_to_driver", registered_ms + after_ms, {"user_id": user}))
     usual_ms = registered_ms
     for step in draw(st.sampled_from((STEPS, STEPS, STEPS, STEPS[:3], STEPS[1:], STEPS[::-1]))):
         usual_ms += draw(later)
@@ -146,7 +146,9 @@ def everything() -> list[tuple[str, bytes]]:
     @given(st.data())
     def draw(data: st.DataObject) -> None:
         number = next(numbers)
-        place = {"city": f"city {number % PLACES}", "state": f"S{number % 2}"} if number % PLACES else {}
+        place = {"city": f"city {number % PLACES}", "state": f"S{number % 2}"}
+        if not number % PLACES:
+            place = {"state": "S1"}  # of no city is no place
         for told in data.draw(stories(telling.uid(), place)):
             telling(told)
 
@@ -165,6 +167,7 @@ def by_topic(records: list[tuple[str, bytes]]) -> dict[str, list[bytes]]:
 def questions(edge_ms: int) -> Iterator[Question]:
     day_ms = edge_ms // DAY_MS * DAY_MS
     yield Question(day_ms - 10 * DAY_MS, day_ms + 20 * DAY_MS, "NGN")
+    yield Question(edge_ms, edge_ms + 1, "NGN")
     yield Question(edge_ms, edge_ms + DAY_MS - 1, "NGN", state="S1")
     for number in range(1, PLACES):
         yield Question(edge_ms - 3 * DAY_MS, edge_ms + 26 * HOUR_MS, "NGN", city=f"city {number}")
@@ -173,13 +176,15 @@ def questions(edge_ms: int) -> Iterator[Question]:
 
 async def assert_people(store: ClickHouse, reference: Reference, edge_ms: int) -> None:
     for number, question in enumerate(questions(edge_ms)):
-        first = question.start_ms // DAY_MS
-        types = (("all", TODAY), ("rider", first + 8), ("driver", first + 31))
+        day = edge_ms // DAY_MS
+        types = (("all", day + 8), ("driver", TODAY), ("rider", day + 2), ("driver", day + 31))
         user_type, today = types[number % len(types)]
         asked: list[tuple[str, dict[str, Any]]] = [
             ("funnel", {"window_days": WINDOW_DAYS}),
             ("retention", {"user_type": user_type, "today": today}),
         ]
+        if number % 2:
+            asked.append(("users", {}))
         await assert_answers(store, reference, question, asked)
     for kind, periods, later_ms, state in COHORTS:
         now_ms = min(edge_ms + later_ms, NOW_MS)

@@ -9,51 +9,36 @@ from openride_stream.clickhouse.days import DAY_MS
 from openride_stream.clickhouse.distinct import counted
 from openride_stream.clickhouse.preaggregations import ACTIVE_USERS, USER_DAYS
 from openride_stream.clickhouse.queries.question import Question
+from openride_stream.clickhouse.queries.registrations import bounds, first_facts, here
 from openride_stream.clickhouse.queries.rounding import percentage
 from openride_stream.clickhouse.queries.series import active_series
 from openride_stream.clickhouse.queries.source import all_states, touched, windows
 
-# One row a user: the registration that counts (earliest, then smallest event_id), whether a verification
-# came before the end, and the event that made a driver of them.
-_PEOPLE_SQL: Final = """
-SELECT
-    countIf(registered AND reg_ms >= {{start:Int64}} AND reg_here) AS new_registrations,
-    countIf(registered AND reg_here) AS total_users,
-    countIf(registered AND reg_ms >= {{start:Int64}} AND reg_here AND verified) AS kyc_completed,
-    countIf(driver AND driver_ms >= {{start:Int64}} AND driver_here) AS new_drivers,
-    countIf(driver AND driver_ms >= {{start:Int64}} AND driver_here AND has_route) AS activated
+_IN_RANGE: Final = "at >= fromUnixTimestamp64Milli({registered_from:Int64}, 'UTC')"
+
+_REGISTERED_SQL: Final = """
+SELECT countIf({in_range}) AS new_registrations, count() AS total_users,
+       countIf({in_range} AND user_id IN (
+           SELECT user_id FROM {database}.user_facts WHERE kind = 'verified' AND {before} AND {counted}
+       )) AS kyc_completed
+FROM {registered} WHERE {here}
+"""
+
+# The event that made a driver: the registration as one, or the first upgrade, whichever came before.
+_DRIVERS_SQL: Final = """
+SELECT count() AS new_drivers,
+       countIf(user_id IN (
+           SELECT driver_id FROM {database}.route_facts WHERE {before} AND {counted}
+       )) AS activated
 FROM
 (
-    SELECT
-        registered, verified, reg.1 AS reg_ms, {reg_here} AS reg_here,
-        registered AND reg.3 = 'DRIVER' AS born_driver,
-        born_driver OR upgraded AS driver,
-        if(born_driver AND (NOT upgraded OR (reg.1, reg.2) <= (up.1, up.2)), reg, up) AS made,
-        made.1 AS driver_ms, {made_here} AS driver_here,
-        user_id IN (
-            SELECT driver_id FROM {database}.route_facts
-            WHERE {counted} AND event_timestamp < fromUnixTimestamp64Milli({{end:Int64}}, 'UTC')
-        ) AS has_route
-    FROM
+    SELECT * FROM
     (
-        SELECT
-            user_id,
-            countIf(kind = 'registered') > 0 AS registered,
-            countIf(kind = 'verified') > 0 AS verified,
-            countIf(kind = 'upgraded') > 0 AS upgraded,
-            argMinIf(fact, (fact.1, fact.2), kind = 'registered') AS reg,
-            argMinIf(fact, (fact.1, fact.2), kind = 'upgraded') AS up
-        FROM
-        (
-            SELECT kind, user_id,
-                (toUnixTimestamp64Milli(event_timestamp), UUIDToNum(event_id), toString(role), toString(city),
-                 toString(state)) AS fact
-            FROM {database}.user_facts
-            WHERE {counted} AND event_timestamp < fromUnixTimestamp64Milli({{end:Int64}}, 'UTC')
-        )
-        GROUP BY user_id
+        SELECT * FROM {registered} WHERE role = 'DRIVER' UNION ALL SELECT * FROM {upgraded}
     )
+    ORDER BY user_id, at, number LIMIT 1 BY user_id
 )
+WHERE {in_range} AND {here}
 """
 
 
@@ -92,21 +77,18 @@ async def _active(store: ClickHouse, question: Question) -> dict[str, Any]:
 
 
 async def _people(store: ClickHouse, question: Question) -> dict[str, Any]:
-    sql = _PEOPLE_SQL.format(
-        database=store.database,
-        counted=counted(store.database),
-        reg_here=_fact_here(question, "reg"),
-        made_here=_fact_here(question, "made"),
+    parts = {
+        "database": store.database,
+        "registered": first_facts(store.database, "registered"),
+        "upgraded": first_facts(store.database, "upgraded"),
+        "before": "event_timestamp < fromUnixTimestamp64Milli({registered_before:Int64}, 'UTC')",
+        "counted": counted(store.database),
+        "in_range": _IN_RANGE,
+        "here": here(question),
+    }
+    params = {**question.params(), **bounds(question)}
+    (registered,), (drivers,) = await asyncio.gather(
+        store.select(_REGISTERED_SQL.format(**parts), params),
+        store.select(_DRIVERS_SQL.format(**parts), params),
     )
-    params = {**question.params(), "start": question.start_ms, "end": question.end_ms}
-    return (await store.select(sql, params))[0]
-
-
-def _fact_here(question: Question, fact: str) -> str:
-    # Registrations and upgrades have no route: without a city of their own they are nowhere.
-    terms = []
-    if question.city is not None:
-        terms.append(f"{fact}.4 = {{city:String}}")
-    if question.state is not None:
-        terms.append(f"if({fact}.4 != '', {fact}.5, '') = {{state:String}}")
-    return " AND ".join(terms) or "1"
+    return {**registered, **drivers}
