@@ -45,6 +45,7 @@ def _rider_steps(source: str, *steps: str) -> PreAggregation:
         states=(),
         events=f"event_type IN ({', '.join(repr(step) for step in steps)})",
         repeatable=True,
+        grouped=False,
     )
 
 

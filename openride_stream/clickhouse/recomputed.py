@@ -15,7 +15,7 @@ class PreAggregation:
     `events` is SQL that keeps the events that have a part in it, of columns of the source's sort key.
     `by_booking` gives rows the route of their booking. `people` is SQL of an array of ids: each row comes
     once for each of them, as `person`. `repeatable` states are the same when a row comes twice: what was
-    redelivered need not be collapsed first.
+    redelivered need not be collapsed first. Not `grouped` each event has a row of its own, and no states.
     """
 
     name: str
@@ -27,6 +27,7 @@ class PreAggregation:
     by_booking: bool = False
     people: str = ""
     repeatable: bool = False
+    grouped: bool = True
 
     def placed(self) -> Self:
         """The variant whose rows carry what a place filter needs.
@@ -51,9 +52,11 @@ class PreAggregation:
     def states_of(self, database: str, condition: str, *, bucket: str = "toDate(event_timestamp)") -> str:
         """SELECT of the states of the distinct events that meet `condition`, by `bucket` (named day)."""
         selected = ", ".join(f"{sql} AS {name}" for name, sql in (*self.keys, *self.states))
-        grouped = ", ".join(["day", *(name for name, _ in self.keys)])
+        # A literal tells no rows apart, and costs as a key.
+        grouped = ", ".join(["day", *(name for name, sql in self.keys if not sql.startswith("'"))])
         rows = self._rows(database, condition)
-        return f"SELECT {bucket} AS day, {selected} FROM {rows} AS e GROUP BY {grouped}"
+        select = f"SELECT {bucket} AS day, {selected} FROM {rows} AS e"
+        return f"{select} GROUP BY {grouped}" if self.grouped else select
 
     def _rows(self, database: str, condition: str) -> str:
         kept = f"({condition}) AND {self.events}"
