@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 Values = Sequence[Any] | npt.NDArray[Any]
-Part = tuple[bytes, bytes, bytes]
+Part = tuple[bytes, bytes, bytes | bytearray]
 """Name and type; which values are null, where the type has that; the values."""
-_Encode = Callable[[Values], bytes]
+_Encode = Callable[[Values], bytes | bytearray]
 
 _NO_UUID: Final = "00000000-0000-0000-0000-000000000000"
 _COMPUTED: Final = object()
@@ -43,12 +43,27 @@ def _numbers(code: str) -> _Encode:
     return lambda values: _little_endian(array(code, values))
 
 
-def _strings(values: Values) -> bytes:
-    encoded = values if values and isinstance(values[0], bytes) else [*map(str.encode, values)]
+def _strings(values: Values) -> bytes | bytearray:
+    return _texts([*map(str.encode, values)])
+
+
+def _texts(encoded: Sequence[bytes]) -> bytes | bytearray:
     sizes = [*map(len, encoded)]
+    if min(sizes, default=0) > 0x7F and max(sizes) <= 0x3FFF:
+        return _mid_sized(encoded, np.array(sizes))
     short = max(sizes, default=0) < len(_SHORT)
     heads = map(_SHORT.__getitem__ if short else varint, sizes)
     return b"".join(chain.from_iterable(zip(heads, encoded, strict=True)))
+
+
+def _mid_sized(encoded: Sequence[bytes], sizes: npt.NDArray[np.int64]) -> bytearray:
+    """Strings whose lengths take two bytes each; all lengths are written at once."""
+    text = bytearray(b"\0\0").join([b"", *encoded])
+    joined = np.frombuffer(text, np.uint8)
+    heads = np.cumsum(sizes + 2) - sizes - 2
+    joined[heads] = sizes & 0x7F | 0x80
+    joined[heads + 1] = sizes >> 7
+    return text
 
 
 def _repeated_strings(values: Values) -> bytes:
@@ -144,6 +159,8 @@ class Column:
         head = _text(self.name) + _text(self.kind)
         if isinstance(values, np.ndarray):
             return head, bytes(len(values)) if self.nullable else b"", self._array(values)
+        if values and isinstance(values[0], bytes):
+            return head, bytes(len(values)) if self.nullable else b"", _texts(values)
         if None not in values:
             return head, bytes(len(values)) if self.nullable else b"", self.encode(values)
         filled = [self.absent if value is None else value for value in values]

@@ -56,7 +56,9 @@ def _simple(record: bytes) -> dict[str, Any] | None:
         document = orjson.loads(record)
     except orjson.JSONDecodeError:
         return None
-    if not isinstance(document, dict) or any(unusual in record for unusual in _UNUSUAL):
+    if not record.startswith(b"{") or any(unusual in record for unusual in _UNUSUAL):
+        return None
+    if not isinstance(document, dict):
         return None
     if not all(_is_simple(item) for item in document.values() if isinstance(item, dict)):
         return None

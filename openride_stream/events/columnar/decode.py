@@ -26,6 +26,7 @@ LEAST_RECORDS: Final = 64
 """Of one shape, for columns to be cheaper than rows."""
 _SHAPES_READ_OFF: Final = 6
 _SHAPES_KEPT: Final = 24
+_VALUE: Final = attrgetter("value")
 _OFFSET: Final = attrgetter("offset")
 _TIMESTAMP: Final = attrgetter("timestamp")
 
@@ -54,7 +55,8 @@ class _Batch:
 
     def __init__(self, records: Sequence[Record], frame: Frame) -> None:
         self._frame = frame
-        self._values = [record.value or b"" for record in records]
+        values = [*map(_VALUE, records)]
+        self._values: list[bytes] = values if all(values) else [value or b"" for value in values]
         self._text = JoinedText(self._values)
         self._offsets = np.fromiter(map(_OFFSET, records), np.int64, len(records))
         self._timestamps = np.fromiter(map(_TIMESTAMP, records), np.int64, len(records))
@@ -109,7 +111,7 @@ class _Batch:
         frame = self._frame
         reader = Reader(walked, shape, frame.policy.pii_key)
         columns, lines = reader.columns(), walked.lines
-        columns |= reader.payload([self._values[line] for line in lines.tolist()])
+        columns |= reader.payload([*map(self._values.__getitem__, lines.tolist())])
         times_ms = np.asarray(columns["event_timestamp"])
         last_ms = np.minimum(self._timestamps[lines] + frame.policy.max_ahead_ms, frame.ceiling_ms)
         good = reader.good & (times_ms >= frame.floor_ms) & (times_ms <= last_ms)

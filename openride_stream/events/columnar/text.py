@@ -13,6 +13,8 @@ Bytes = npt.NDArray[np.uint8]
 MARGIN: Final = 8192
 """Bytes around the text: a window may begin as far from the record that it is meant for."""
 _MARGIN: Final = bytes(MARGIN)
+_SHORT: Final = 32
+_COLUMNS: Final = np.arange(_SHORT)
 
 
 class JoinedText:
@@ -36,5 +38,12 @@ class JoinedText:
 
     def strings(self, at: Places, sizes: Places) -> list[bytes]:
         """As many bytes from each place on."""
+        if sizes.max(initial=0) <= _SHORT:
+            windows = self.windows(at, _SHORT)
+            inside = sizes[:, None] > _COLUMNS
+            # Items end where NULs begin, so that there may be none within.
+            if np.count_nonzero(windows[inside]) == sizes.sum():
+                short: list[bytes] = (windows * inside).view(f"S{_SHORT}").ravel().tolist()
+                return short
         text = self.text
         return [text[begin:end] for begin, end in zip(at.tolist(), (at + sizes).tolist(), strict=True)]
