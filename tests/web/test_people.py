@@ -67,6 +67,10 @@ async def test_what_has_not_ended_is_not_told(site: Site) -> None:
     _, cohorts = await ask(site, "cohort", cohort_type="daily", periods="2", start_date=asked["start_date"])
     assert cohorts["cohorts"][1]["retention_by_period"] == {"period_0": 100.0, "period_1": 50.0}
     assert len(cohorts["cohorts"]) == 4
+    for number, at_ms in ((1, today_ms), (2, today_ms - 1)):  # at the end of the range, and before it
+        await fill(site, [event("user.upgraded_to_driver", at_ms, user_id=uid(number))])
+    _, drivers = await ask(site, "retention", user_type="driver", **asked)
+    assert drivers["d1"] == {"users": 1, "retained": 0, "rate": 0.0}
 
 
 async def test_cohorts_begin_with_the_period_of_the_start_and_miss_none_up_to_now(site: Site) -> None:
