@@ -17,6 +17,7 @@ from openride_stream.clickhouse.sink import Sink
 from openride_stream.clock import Clock, SystemClock
 from openride_stream.delivery import Ingest
 from openride_stream.errors import Fatal, Rejected, Transient
+from openride_stream.events.columnar.scan import load
 from openride_stream.events.decode import DecodePolicy
 from openride_stream.kafka.admin import cluster_id
 from openride_stream.kafka.contact import BrokerContact
@@ -110,7 +111,9 @@ class Runtime:
     ) -> None:
         """Start the flush loop, the jobs and `more`; one that fails crashes the worker, to be restarted."""
         releasing = self.ingest.parking.run(self.ingest.take)
-        for work in (self.sink.run(), releasing, self._preaggregate(), self.contact.run(), *more):
+        own = (self.sink.run(), releasing, self._preaggregate(), self.contact.run())
+        self.tasks.append(asyncio.create_task(_load_columns()))
+        for work in (*own, *more):
             task = asyncio.create_task(work)
             task.add_done_callback(lambda done: _crash_on_error(done, crash))
             self.tasks.append(task)
@@ -152,6 +155,16 @@ class Runtime:
             await runs.finish(JOB_PREAGGREGATION, slot, self.worker, "failed", str(error))
             raise
         await runs.finish(JOB_PREAGGREGATION, slot, self.worker, "completed")
+
+
+async def _load_columns() -> None:
+    """Until it is done, and where it cannot be done, events are read as rows, at several times the cost."""
+    try:
+        await asyncio.to_thread(load)
+    except Exception as error:  # whatever it is that the compiler does not like here
+        logger.warning(
+            "Events are read as rows: there is no compiler for columns", extra={"error": str(error)}
+        )
 
 
 def _crash_on_error(task: asyncio.Task[None], crash: Callable[[BaseException], Awaitable[None]]) -> None:

@@ -18,6 +18,7 @@ from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.deliveries import Format
 from openride_stream.clickhouse.native import layout_of, written
 from openride_stream.events.accept import accept
+from openride_stream.events.columnar.scan import load
 from openride_stream.events.decode import decode
 from openride_stream.events.example import EXECUTION_NAME, example
 from openride_stream.events.records import RecordBatch
@@ -107,6 +108,7 @@ def drawn_rows() -> tuple[dict[str, list[Row]], dict[str, list[FakeRecord]]]:
 
 
 async def test_every_accepted_row_comes_back_equal(store: ClickHouse) -> None:
+    load()
     by_table, by_topic = drawn_rows()
     assert by_table.keys() == {topic.table for topic in TOPICS}
     problems: list[str] = []

@@ -10,6 +10,7 @@ import pytest
 
 from openride_stream.clock import SystemClock
 from openride_stream.events.accept import Accepted, accept
+from openride_stream.events.columnar.scan import load
 from openride_stream.events.records import RecordBatch
 from openride_stream.events.registry import TOPIC_OF
 from openride_stream.events.topics import TOPICS
@@ -44,6 +45,7 @@ def seen(events: Sequence[Event]) -> Sightings:
 
 def accepted(topic: str, records: Sequence[FakeRecord]) -> Accepted:
     """As columns wherever that can be done."""
+    load()
     return accept(RecordBatch(topic, 0, records), POLICY, NOW_MS, least_records=2)
 
 

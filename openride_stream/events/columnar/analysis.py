@@ -7,16 +7,13 @@ from typing import Any, Final
 import orjson
 
 from openride_stream.events.columnar.fields import Field, Kind, fields_of
-from openride_stream.events.columnar.shapes import Form, Place, Run, Shape, Span, Value
-from openride_stream.events.columnar.text import MARGIN
+from openride_stream.events.columnar.shapes import Form, Mark, Shape, Value
 from openride_stream.events.registry import DOMAIN_OF, EVENT_SHAPES, WITH_CURRENCY
 from openride_stream.events.topics import Domain
 from openride_stream.events.types_common import PERSONAL_NAMES
 
 _TOKEN: Final = re.compile(rb'"[^"]*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
-_UUID_BYTES: Final = 36
 _UNUSUAL: Final = (b"\\", b"[", b"NaN", b"Infinity")
-_LEAST_ROOM: Final = 32
 _ALWAYS: Final = frozenset({"event_id", "event_timestamp"})
 
 
@@ -33,18 +30,16 @@ def shape_of(record: bytes, domain: Domain) -> Shape | None:
     met = len(values) + len(reading.objects) + 1
     if met != _names_in(document) or not all(_is_readable(value, fields) for value in values):
         return None
-    if not all(_is_object(fields.get(span.name)) for span in reading.objects):
+    if not all(_is_object(fields.get(name)) for name in reading.objects):
         return None
-    names = {value.name for value in values if not value.only_null} | {span.name for span in reading.objects}
+    names = {value.name for value in values if not value.only_null} | {*reading.objects}
     needed = _ALWAYS | {name for name, field in fields.items() if field is not None and field.required}
-    if not needed <= names or sum(value.size for value in values) + len(record) > MARGIN:
+    if not needed <= names:
         return None
     defaults = EVENT_SHAPES[event_type].defaults.items()
     return Shape(
         event_type=event_type,
-        runs=tuple(reading.runs),
-        varying=tuple([value for value in values if value.form is not Form.SIZED]),
-        objects=tuple(reading.objects),
+        parts=tuple(reading.parts),
         defaults=tuple([(name, default) for name, default in defaults if name not in names]),
         needs_currency=event_type in WITH_CURRENCY and "currency" not in names,
     )
@@ -88,10 +83,8 @@ def _is_readable(value: Value, fields: Mapping[str, Field | None]) -> bool:
         return value.form is Form.STRING
     if value.field is None:
         return value.name not in fields
-    if value.form is Form.SIZED:
-        return value.field.kind is not Kind.UUID or value.size == _UUID_BYTES
     if value.form is Form.STRING:
-        return value.field.kind in (Kind.TEXT, Kind.MONEY)
+        return value.field.kind in (Kind.UUID, Kind.TIME, Kind.TEXT, Kind.MONEY)
     return not (value.only_null and value.field.required)
 
 
@@ -114,26 +107,24 @@ class _Reading:
         self._record = record
         self._fields = fields
         self._begin = 0
-        self._text = b""
-        self._sized: list[tuple[Value, int]] = []
+        self.parts: list[bytes | Value | Mark] = []
         self.values: list[Value] = []
-        self.runs: list[Run] = []
-        self.objects: list[Span] = []
+        self.objects: list[str] = []
         self._walk(iter([*_TOKEN.finditer(record)]))
-        self._text += record[self._begin :]
-        self._end_run()
+        self.parts.append(record[self._begin :])
 
     def _walk(self, tokens: Iterator[re.Match[bytes]]) -> None:
         within: str | None = None
-        opened = Place(0, 0)
         name: str | None = None
         next(tokens)
         for token in tokens:
             if token[0] == b"{":
                 assert name is not None, "the record is JSON"
-                within, opened, name = name, self._place(token.start()), None
+                within, name = name, None
+                self.objects.append(within)
+                self._mark(within, token.start())
             elif token[0] == b"}" and within is not None:
-                self.objects.append(Span(within, opened, self._place(token.end())))
+                self._mark(within, token.end())
                 within = None
             elif token[0] not in b":,}":
                 if name is None:
@@ -142,34 +133,21 @@ class _Reading:
                     self._take(name, token, within)
                     name = None
 
-    def _place(self, at: int) -> Place:
-        return Place(len(self.runs), len(self._text) + at - self._begin)
+    def _mark(self, name: str, at: int) -> None:
+        self.parts += [self._record[self._begin : at], Mark(name)]
+        self._begin = at
 
     def _take(self, name: str, token: re.Match[bytes], within: str | None) -> None:
         if name == "event_type" and within is None:
             return
         quoted = token[0].startswith(b'"')
-        first, last = token.start() + quoted, token.end() - quoted
-        value = self._value(name, last - first, within, quoted=quoted)
+        value = self._value(name, within, quoted=quoted)
         self.values.append(value)
-        self._text += self._record[self._begin : first]
-        self._begin = last
-        if value.form is Form.SIZED:
-            self._sized.append((value, len(self._text)))
-            self._text += bytes(value.size)
-        else:
-            self._end_run()
+        self.parts += [self._record[self._begin : token.start() + quoted], value]
+        self._begin = token.end() - quoted
 
-    def _end_run(self) -> None:
-        self.runs.append(Run(self._text, tuple(self._sized)))
-        self._text, self._sized = b"", []
-
-    def _value(self, name: str, size: int, within: str | None, *, quoted: bool) -> Value:
-        field = self._fields.get(name) if within is None else None
-        if quoted and field is not None and field.kind in (Kind.UUID, Kind.TIME):
-            return Value(name, field, Form.SIZED, size)
-        # Rounded up, so that records of about the same length are of the same shape.
-        room = max(_LEAST_ROOM, 1 << (size + size // 2).bit_length())
+    def _value(self, name: str, within: str | None, *, quoted: bool) -> Value:
         form = Form.STRING if quoted else Form.LITERAL
-        full_name = name if within is None else f"{within}.{name}"
-        return Value(full_name, field, form, room, personal=within is None and name in PERSONAL_NAMES)
+        if within is not None:
+            return Value(f"{within}.{name}", None, form)
+        return Value(name, self._fields.get(name), form, personal=name in PERSONAL_NAMES)

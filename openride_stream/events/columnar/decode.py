@@ -15,15 +15,17 @@ import numpy as np
 from openride_stream.events.columnar.analysis import shape_of
 from openride_stream.events.columnar.columns import Column, Columns
 from openride_stream.events.columnar.readers import Reader
+from openride_stream.events.columnar.scan import Scan, is_loaded, scan
 from openride_stream.events.columnar.shapes import Shape
 from openride_stream.events.columnar.text import JoinedText, Mask, Places
-from openride_stream.events.columnar.walk import Walk, walk
 from openride_stream.events.frame import Frame
 from openride_stream.events.records import Record
 from openride_stream.events.topics import Domain
 
-LEAST_RECORDS: Final = 64
-"""Of one shape, for columns to be cheaper than rows."""
+LEAST_RECORDS: Final = 16
+"""Of one shape, for columns to be cheaper than rows, in a batch that is large enough."""
+_LEAST_IN_ALL: Final = 6
+"""Times that many has a batch to hold for its shapes to be looked for."""
 _SHAPES_READ_OFF: Final = 6
 _SHAPES_KEPT: Final = 24
 _VALUE: Final = attrgetter("value")
@@ -39,13 +41,16 @@ def columns_of(
 ) -> tuple[list[Columns], Mask]:
     """What can be read as columns of a batch of a domain's topic, and which records that leaves.
 
+    Nothing is while `scan.load` has not been called: then all of them are left.
+
     Args:
         records: of one partition.
         frame: where they came from, and the limits.
         least_records: of one shape, for it to be read so.
     """
     left = np.ones(len(records), bool)
-    if frame.source.tier is not None or len(records) < least_records:
+    enough = len(records) >= least_records * (_LEAST_IN_ALL if least_records > 1 else 1)
+    if frame.source.tier is not None or not enough or not is_loaded():
         return [], left
     return _Batch(records, frame).columns(least_records, left), left
 
@@ -64,38 +69,38 @@ class _Batch:
     def columns(self, least_records: int, left: Mask) -> list[Columns]:
         """The columns; `left` loses the records that they hold."""
         found = []
-        for shape, walked in self._alike(least_records):
-            columns, lines = self._read(shape, walked)
+        for shape, scanned in self._alike(least_records):
+            columns, lines = self._read(shape, scanned)
             left[lines] = False
             if len(lines):
                 found.append(columns)
         return found
 
-    def _alike(self, least_records: int) -> Iterator[tuple[Shape, Walk]]:
+    def _alike(self, least_records: int) -> Iterator[tuple[Shape, Scan]]:
         """Records of one shape each, enough of them to be worth it."""
         known = _known.setdefault(self._frame.source.domain, [])
         lines = np.flatnonzero(self._text.sizes <= self._frame.policy.max_record_bytes)
         for shape in [*known]:
             if len(lines) < least_records:
                 return
-            if walked := walk(self._text, lines, shape, least_records):
-                yield shape, walked
-                lines = self._without(lines, walked)
+            if scanned := scan(self._text, lines, shape, least_records):
+                yield shape, scanned
+                lines = self._without(lines, scanned)
         for _ in range(_SHAPES_READ_OFF):
             if len(lines) < least_records:
                 return
             new = self._new_shape(lines, known)
-            walked = walk(self._text, lines, new, least_records) if new else None
-            if new and walked:
-                yield new, walked
-                lines = self._without(lines, walked)
+            scanned = scan(self._text, lines, new, least_records) if new else None
+            if new and scanned:
+                yield new, scanned
+                lines = self._without(lines, scanned)
             else:
                 lines = lines[1:]
 
-    def _without(self, lines: Places, walked: Walk) -> Places:
+    def _without(self, lines: Places, scanned: Scan) -> Places:
         left = np.zeros(len(self._values), bool)
         left[lines] = True
-        left[walked.lines] = False
+        left[scanned.lines] = False
         return np.flatnonzero(left)
 
     def _new_shape(self, lines: Places, known: list[Shape]) -> Shape | None:
@@ -107,10 +112,10 @@ class _Batch:
         del known[_SHAPES_KEPT:]
         return shape
 
-    def _read(self, shape: Shape, walked: Walk) -> tuple[Columns, Places]:
+    def _read(self, shape: Shape, scanned: Scan) -> tuple[Columns, Places]:
         frame = self._frame
-        reader = Reader(walked, shape, frame.policy.pii_key)
-        columns, lines = reader.columns(), walked.lines
+        reader = Reader(scanned, shape, frame.policy.pii_key)
+        columns, lines = reader.columns(), scanned.lines
         columns |= reader.payload([*map(self._values.__getitem__, lines.tolist())])
         times_ms = np.asarray(columns["event_timestamp"])
         last_ms = np.minimum(self._timestamps[lines] + frame.policy.max_ahead_ms, frame.ceiling_ms)

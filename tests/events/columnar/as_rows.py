@@ -9,8 +9,11 @@ import numpy as np
 from openride_stream.events.accept import Accepted
 from openride_stream.events.columnar.columns import Columns
 from openride_stream.events.columnar.fields import Kind, fields_of
+from openride_stream.events.columnar.scan import load
 
 Row = dict[str, Any]
+
+load()
 
 
 def rows_of(accepted: Accepted) -> list[Row]:
