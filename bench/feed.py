@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, Self
@@ -56,13 +57,21 @@ class Feed:
             (payload, stamps[index * len(stamps) // last]) for index, payload in enumerate(events)
         )
 
-    async def send_at_rate(self, events: Sequence[Payload], rate_per_s: float) -> None:
-        """Send at `rate_per_s`, twenty times a second; the event time is the moment of sending."""
+    async def send_at_rate(
+        self, events: Sequence[Payload], rate_per_s: float, sent_at: Counter[int] | None = None
+    ) -> None:
+        """Send at `rate_per_s`, twenty times a second; the event time is the moment of sending.
+
+        `sent_at` is told how many were sent at each moment (ms since the epoch).
+        """
         started_s = time.monotonic()
         sent = 0
         while sent < len(events):
             due = min(int((time.monotonic() - started_s) * rate_per_s), len(events))
-            now = stamp(_now_ms())
+            now_ms = _now_ms()
+            now = stamp(now_ms)
+            if sent_at is not None and due > sent:
+                sent_at[now_ms] += due - sent
             await self._send((payload, now) for payload in events[sent:due])
             sent = due
             await asyncio.sleep(_TICK_S)
