@@ -127,7 +127,7 @@ _DTYPES: Final = {
 class Column:
     """One column of a table: how it is announced and written.
 
-    `absent` stands in a row that lacks the column when another row of the block has it.
+    `absent` stands in a row that lacks the column when another row of the block has it; `head` announces it.
     """
 
     name: str
@@ -135,6 +135,7 @@ class Column:
     encode: _Encode
     absent: Any
     nullable: bool
+    head: bytes
 
     @classmethod
     def of(cls, name: str, kind: str, default: str) -> "Column":
@@ -147,7 +148,8 @@ class Column:
         if kind == _LOW:
             encode = _repeated_strings
         nullable = kind.startswith("Nullable(")
-        return cls(name, kind.replace(_LOW, "String"), encode, _literal(default, zero), nullable)
+        sent = kind.replace(_LOW, "String")
+        return cls(name, sent, encode, _literal(default, zero), nullable, _text(name) + _text(sent))
 
     @property
     def computed(self) -> bool:
@@ -156,7 +158,7 @@ class Column:
 
     def part(self, values: Values) -> Part:
         """The column's part of a block; None stands for no value."""
-        head = _text(self.name) + _text(self.kind)
+        head = self.head
         if isinstance(values, np.ndarray):
             return head, bytes(len(values)) if self.nullable else b"", self._array(values)
         if values and isinstance(values[0], bytes):
@@ -170,7 +172,7 @@ class Column:
     def repeated(self, value: Any, count: int) -> Part:
         """The column's part of a block of `count` rows that all have the same value."""
         nulls = bytes(count) if self.nullable else b""
-        return _text(self.name) + _text(self.kind), nulls, self.encode([value]) * count
+        return self.head, nulls, self.encode([value]) * count
 
     def _array(self, values: npt.NDArray[Any]) -> bytes:
         kind = base(self.kind)

@@ -14,6 +14,7 @@ import numpy as np
 
 from openride_stream.events.columnar.analysis import shape_of
 from openride_stream.events.columnar.columns import Column, Columns
+from openride_stream.events.columnar.programs import Program, program_of
 from openride_stream.events.columnar.readers import Reader
 from openride_stream.events.columnar.scan import Scan, is_loaded, scan
 from openride_stream.events.columnar.shapes import Shape
@@ -32,7 +33,7 @@ _VALUE: Final = attrgetter("value")
 _OFFSET: Final = attrgetter("offset")
 _TIMESTAMP: Final = attrgetter("timestamp")
 
-_known: Final[dict[Domain, list[Shape]]] = {}
+_known: Final[dict[Domain, list[Program]]] = {}
 """Shapes that were met lately, the last one first. What is read does not depend on it, only how soon."""
 
 
@@ -69,30 +70,32 @@ class _Batch:
     def columns(self, least_records: int, left: Mask) -> list[Columns]:
         """The columns; `left` loses the records that they hold."""
         found = []
-        for shape, scanned in self._alike(least_records):
-            columns, lines = self._read(shape, scanned)
+        for scanned in self._alike(least_records):
+            columns, lines = self._read(scanned)
             left[lines] = False
             if len(lines):
                 found.append(columns)
         return found
 
-    def _alike(self, least_records: int) -> Iterator[tuple[Shape, Scan]]:
+    def _alike(self, least_records: int) -> Iterator[Scan]:
         """Records of one shape each, enough of them to be worth it."""
         known = _known.setdefault(self._frame.source.domain, [])
         lines = np.flatnonzero(self._text.sizes <= self._frame.policy.max_record_bytes)
-        for shape in [*known]:
+        for program in [*known]:
             if len(lines) < least_records:
                 return
-            if scanned := scan(self._text, lines, shape, least_records):
-                yield shape, scanned
+            if scanned := scan(self._text, lines, program, least_records):
+                yield scanned
                 lines = self._without(lines, scanned)
         for _ in range(_SHAPES_READ_OFF):
             if len(lines) < least_records:
                 return
-            new = self._new_shape(lines, known)
-            scanned = scan(self._text, lines, new, least_records) if new else None
-            if new and scanned:
-                yield new, scanned
+            new = self._new_program(lines, known)
+            # A shape of few records is not worth to be remembered.
+            if new and (scanned := scan(self._text, lines, new, least_records)):
+                known.insert(0, new)
+                del known[_SHAPES_KEPT:]
+                yield scanned
                 lines = self._without(lines, scanned)
             else:
                 lines = lines[1:]
@@ -103,18 +106,16 @@ class _Batch:
         left[scanned.lines] = False
         return np.flatnonzero(left)
 
-    def _new_shape(self, lines: Places, known: list[Shape]) -> Shape | None:
-        """The shape of the first of the lines, if it is one that was not met before."""
+    def _new_program(self, lines: Places, known: list[Program]) -> Program | None:
+        """That of the shape of the first of the lines, if it is one that was not met before."""
         shape = shape_of(self._values[lines[0]], self._frame.source.domain)
-        if shape is None or shape in known:
+        if shape is None or any(program.shape == shape for program in known):
             return None
-        known.insert(0, shape)
-        del known[_SHAPES_KEPT:]
-        return shape
+        return program_of(shape)
 
-    def _read(self, shape: Shape, scanned: Scan) -> tuple[Columns, Places]:
+    def _read(self, scanned: Scan) -> tuple[Columns, Places]:
         frame = self._frame
-        reader = Reader(scanned, shape, frame.policy.pii_key)
+        reader = Reader(scanned, frame.policy.pii_key)
         columns, lines = reader.columns(), scanned.lines
         columns |= reader.payload([*map(self._values.__getitem__, lines.tolist())])
         times_ms = np.asarray(columns["event_timestamp"])
@@ -124,6 +125,7 @@ class _Batch:
             lines, columns = lines[good], {name: _chosen(column, good) for name, column in columns.items()}
         times_ms = np.asarray(columns.pop("event_timestamp"))
         columns["offset"] = self._offsets[lines]
+        shape = scanned.program.shape
         return Columns(shape.event_type, times_ms, columns, self._constants(shape)), lines
 
     def _constants(self, shape: Shape) -> dict[str, str | int | bool]:

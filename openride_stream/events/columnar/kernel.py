@@ -163,6 +163,17 @@ def _end_of(text: npt.NDArray[np.uint8], at: int, end: int, stop: int) -> int:
 
 
 @_compiled
+def _end_of_literal(text: npt.NDArray[np.uint8], at: int, end: int) -> int:
+    """Where the first byte stands that no number, true, false or null has."""
+    while at < end:
+        letter = text[at] | 0x20
+        if not (48 <= text[at] <= 57 or 97 <= letter <= 122 or text[at] in (_PLUS, _HYPHEN, _DOT)):
+            return at
+        at += 1
+    return at
+
+
+@_compiled
 def scan(  # noqa: PLR0912, PLR0917  # a compiled function takes arrays, and a call of its own for each step costs
     text: npt.NDArray[np.uint8],
     starts: npt.NDArray[np.int64],
@@ -214,8 +225,12 @@ def scan(  # noqa: PLR0912, PLR0917  # a compiled function takes arrays, and a c
                 fit = at + 36 <= end and _uuid(text, at, uuids[slot, record])
                 at += 36
             else:
-                stop = _end_of(text, at, end, first)
-                fit = stop < end
+                if first == _QUOTE:
+                    stop = _end_of(text, at, end, _QUOTE)
+                    fit = stop < end
+                else:
+                    stop = _end_of_literal(text, at, end)
+                    fit = at < stop < end
                 if kind == TIME:
                     times[slot, record] = _moment(text, at, stop)
                     fit = fit and times[slot, record] >= 0

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -22,14 +21,22 @@ class Program:
     """The steps of a shape.
 
     Attributes:
+        shape: what it was made from.
+        values: of the shape, in order.
+        objects: of the shape, in order.
+        is_looked_into: whether names are searched for in the text of such records (`events.quoted`).
         steps: (steps, 4): its kind; which of its kind it is; for bytes where they are and how many they are,
-            for a value the byte that ends it and which span it is.
+            for a value the byte that ends it, if it is one, and which span it is.
         fixed: all bytes that never vary.
         counts: how many there are of each kind.
         slots: by name of a value, its kind and which of its kind it is.
         spans: by name of a value that is neither a UUID nor a time, which span it is.
     """
 
+    shape: Shape
+    values: tuple[Value, ...]
+    objects: tuple[str, ...]
+    is_looked_into: bool
     steps: npt.NDArray[np.int64]
     fixed: npt.NDArray[np.uint8]
     counts: Mapping[int, int]
@@ -37,7 +44,6 @@ class Program:
     spans: Mapping[str, int]
 
 
-@lru_cache(maxsize=512)
 def program_of(shape: Shape) -> Program:
     """The program of a shape."""
     steps: list[tuple[int, int, int, int]] = []
@@ -45,7 +51,7 @@ def program_of(shape: Shape) -> Program:
     slots: dict[str, tuple[int, int]] = {}
     spans: dict[str, int] = {}
     fixed = b""
-    for place, part in enumerate(shape.parts):
+    for part in shape.parts:
         kind = _kind(part)
         slot = counts[kind]
         counts[kind] += 1
@@ -58,8 +64,20 @@ def program_of(shape: Shape) -> Program:
             if kind not in (UUID, TIME):
                 spans[part.name] = len(spans)
             slots[part.name] = (kind, slot)
-            steps.append((kind, slot, _stop(shape, place, part), spans.get(part.name, 0)))
-    return Program(np.array(steps, np.int64), np.frombuffer(fixed, np.uint8), counts, slots, spans)
+            steps.append((kind, slot, _QUOTE if part.form is Form.STRING else 0, spans.get(part.name, 0)))
+    values = tuple(part for part in shape.parts if isinstance(part, Value))
+    objects = tuple([part.name for part in shape.parts if isinstance(part, Mark)][::2])
+    return Program(
+        shape=shape,
+        values=values,
+        objects=objects,
+        is_looked_into=bool(objects) or any(value.personal for value in values),
+        steps=np.array(steps, np.int64),
+        fixed=np.frombuffer(fixed, np.uint8),
+        counts=counts,
+        slots=slots,
+        spans=spans,
+    )
 
 
 def _kind(part: bytes | Mark | Value) -> int:
@@ -71,10 +89,3 @@ def _kind(part: bytes | Mark | Value) -> int:
     if part.form is Form.STRING:
         return STRING if part.personal else _STRINGS.get(kind, STRING)
     return _LITERALS.get(kind, LITERAL)
-
-
-def _stop(shape: Shape, place: int, value: Value) -> int:
-    """The byte that ends a value: the quotation mark of a string, what follows a literal in the shape."""
-    following = shape.parts[place + 1]
-    assert isinstance(following, bytes), "bytes follow every value"
-    return _QUOTE if value.form is Form.STRING else following[0]

@@ -14,7 +14,7 @@ from openride_stream.events.columnar.analysis import SEARCHED
 from openride_stream.events.columnar.columns import Column
 from openride_stream.events.columnar.fields import Field, Kind, fields_of
 from openride_stream.events.columnar.scan import Scan
-from openride_stream.events.columnar.shapes import Form, Shape, Value
+from openride_stream.events.columnar.shapes import Form, Value
 from openride_stream.events.columnar.text import Mask, Places
 from openride_stream.events.identity import precedence
 from openride_stream.events.masking import pseudonym
@@ -32,10 +32,9 @@ _CONTROL: Final = re.compile(rb"[\x00-\x1f\\]")
 class Reader:
     """Reads the values of records of one shape; `good` says which records are proven so far."""
 
-    def __init__(self, scan: Scan, shape: Shape, pii_key: bytes) -> None:
+    def __init__(self, scan: Scan, pii_key: bytes) -> None:
         self._scan = scan
-        self._shape = shape
-        self._is_looked_into = shape.is_looked_into
+        self._event_type = scan.program.shape.event_type
         self._pii_key = pii_key
         self._pseudonyms: dict[str, list[str]] = {}
         self.good: Mask = np.ones(len(scan.lines), bool)
@@ -43,10 +42,10 @@ class Reader:
     def columns(self) -> dict[str, Column]:
         """The declared fields; of records that are not proven, anything."""
         found: dict[str, Column] = {}
-        for value in self._shape.values():
+        for value in self._scan.program.values:
             if (column := self._column(value)) is not None:
                 found[value.name] = column
-        for number, name in enumerate(self._shape.objects()):
+        for number, name in enumerate(self._scan.program.objects):
             begins, ends = self._scan.marks[2 * number], self._scan.marks[2 * number + 1]
             found[name] = self._scan.text.strings(begins, ends - begins)
         return found
@@ -119,7 +118,7 @@ class Reader:
         column = found.astype(np.int64) if value.declared.kind is Kind.WHOLE else found
         if not nulls.any():
             return column
-        default = EVENT_SHAPES[self._shape.event_type].defaults.get(value.name)
+        default = EVENT_SHAPES[self._event_type].defaults.get(value.name)
         if default is not None:
             return np.where(nulls, default, column)
         if nulls.all():
@@ -144,7 +143,7 @@ class Reader:
             self.good &= [_PLAIN[text] is not None for text in self._strings(value)]
 
     def _texts(self, value: Value) -> Column:
-        kept = _texts_of(self._shape.event_type, value.name)
+        kept = _texts_of(self._event_type, value.name)
         found = [kept[text] for text in self._strings(value)]
         if None in found:
             self.good &= [text is not None for text in found]
@@ -187,7 +186,7 @@ class Reader:
         if lines is not None:
             return self._scan.text.strings(begins[lines], sizes[lines])
         found = self._scan.text.strings(begins, sizes)
-        if self._is_looked_into:
+        if self._scan.program.is_looked_into:
             self.good &= [text not in SEARCHED and not _UNUSUAL.search(text) for text in found]
         return found
 

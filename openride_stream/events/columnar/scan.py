@@ -50,14 +50,13 @@ class Scan:
     marks: Places
 
 
-def scan(text: JoinedText, lines: Places, shape: Shape, least: int) -> Scan | None:
+def scan(text: JoinedText, lines: Places, program: Program, least: int) -> Scan | None:
     """Those of `lines` whose bytes are the shape's wherever no value stands; None when they are too few.
 
-    A string is taken to end at its first quotation mark, a literal where the first of the bytes stands that
-    follow it in the shape: so no byte of a record is in two parts, or in none.
+    A string is taken to end at its first quotation mark, a literal at the first byte that no number or name
+    has: so no byte of a record is in two parts, or in none.
     """
-    program, count = program_of(shape), len(lines)
-    counts, spans = program.counts, len(program.spans)
+    count, counts, spans = len(lines), program.counts, len(program.spans)
     fits = np.empty(count, bool)
     read: list[npt.NDArray[Any]] = [
         np.empty((counts[UUID], count, 16), np.uint8),
@@ -92,7 +91,7 @@ def load() -> None:
     text = JoinedText([b"{}"])
     shape = Shape("", (b"{", b"}"), (), needs_currency=False)
     _loaded.append(kernel.scan)
-    scan(text, np.arange(1), shape, 1)
+    scan(text, np.arange(1), program_of(shape), 1)
     _ready.set()
 
 

@@ -1,6 +1,5 @@
 """Shapes: what records have in common that one program writes, but for their values."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
@@ -60,7 +59,7 @@ class Shape:
 
     Attributes:
         event_type: its type.
-        parts: its bytes that never vary, and what stands between them; bytes follow every value.
+        parts: its bytes that never vary, and what stands between them.
         defaults: of the declared fields that it lacks.
         needs_currency: whether the default currency is to be added.
     """
@@ -69,16 +68,3 @@ class Shape:
     parts: tuple[bytes | Value | Mark, ...]
     defaults: tuple[tuple[str, Any], ...]
     needs_currency: bool
-
-    def values(self) -> Iterator[Value]:
-        """Its values, in order."""
-        return (part for part in self.parts if isinstance(part, Value))
-
-    def objects(self) -> list[str]:
-        """The fields that hold an object, in order."""
-        return [part.name for part in self.parts if isinstance(part, Mark)][::2]
-
-    @property
-    def is_looked_into(self) -> bool:
-        """Whether names are searched for in its text when it is read one by one (`events.quoted`)."""
-        return bool(self.objects()) or any(value.personal for value in self.values())

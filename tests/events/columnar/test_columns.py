@@ -71,6 +71,14 @@ def test_one_odd_record_keeps_none_of_the_others_from_being_columns():
     assert in_columns(found) >= len(odd)
 
 
+def test_a_null_in_some_records_keeps_no_other_from_being_columns():
+    usual = example("driver.location.updated")
+    odd = [usual | {name: None} for name in ("city", "trip_id", "speed_kmh", "schema_version")]
+    for event in odd:
+        values = [orjson.dumps(each) for each in (event, event, usual, usual)]
+        assert in_columns(both_ways(LOCATION, values)) == 4
+
+
 def test_a_batch_of_few_records_of_a_shape_comes_as_rows():
     found = accept(batch_of(LOCATION, [orjson.dumps(example("driver.location.updated"))] * 5), POLICY, NOW_MS)
     assert (in_columns(found), len(found.rows)) == (0, 5)
