@@ -144,7 +144,7 @@ class Reader:
 
     def _texts(self, value: Value) -> Column:
         kept = _texts_of(self._event_type, value.name)
-        found = [kept[text] for text in self._strings(value)]
+        found = [*map(kept.__getitem__, self._strings(value))]
         if None in found:
             self.good &= [text is not None for text in found]
         return found

@@ -19,6 +19,7 @@ class JoinedText:
 
     def __init__(self, values: Sequence[bytes]) -> None:
         self.text: Final = b"\n".join([*values, bytes(_SHORT)])
+        self._has_nul: Final = self.text.find(b"\0") < len(self.text) - _SHORT
         self.bytes: Final = np.frombuffer(self.text, np.uint8)
         self.sizes: Final = np.fromiter(map(len, values), np.int64, len(values))
         self.ends: Final = np.cumsum(self.sizes + 1) - 1
@@ -28,12 +29,11 @@ class JoinedText:
 
     def strings(self, at: Places, sizes: Places) -> list[bytes]:
         """As many bytes from each place on."""
-        if sizes.max(initial=0) <= _SHORT:
+        # Items end where NULs begin, so that there may be none within.
+        if not self._has_nul and sizes.max(initial=0) <= _SHORT:
             windows = self._shorts[at].view(np.uint8).reshape(-1, _SHORT)
             inside = sizes[:, None] > _COLUMNS
-            # Items end where NULs begin, so that there may be none within.
-            if np.count_nonzero(windows[inside]) == sizes.sum():
-                short: list[bytes] = (windows * inside).view(f"S{_SHORT}").ravel().tolist()
-                return short
+            short: list[bytes] = (windows * inside).view(f"S{_SHORT}").ravel().tolist()
+            return short
         text = self.text
         return [text[begin:end] for begin, end in zip(at.tolist(), (at + sizes).tolist(), strict=True)]
