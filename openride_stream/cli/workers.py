@@ -17,7 +17,7 @@ from rich.table import Table
 from sqlalchemy import make_url
 
 from openride_stream.clock import SystemClock
-from openride_stream.embedded.here import settings_here
+from openride_stream.embedded.here import hint_when_away, settings_here
 from openride_stream.errors import BrokerUnavailable, ConfigurationError
 from openride_stream.fleet import Fleet, lag_of, rate_of
 from openride_stream.kafka.end_offsets import broker_misreports_end
@@ -57,6 +57,9 @@ async def _once(settings: Settings, as_json: bool) -> None:
         click.echo(json.dumps(look.as_json(), indent=2))
     else:
         Console(highlight=False, soft_wrap=True).print(look.as_table())
+    if look.is_down:
+        message = f"Kafka at {settings.kafka_bootstrap_servers} does not answer{hint_when_away()}"
+        raise BrokerUnavailable(message)
 
 
 async def _watch(settings: Settings, as_json: bool) -> None:
@@ -112,6 +115,11 @@ class _Look:
         unheld_lag = await _lags(settings, fleet.unheld) if fleet.unheld else {}
         return cls(fleet, unheld_lag, SystemClock().now_ms())
 
+    @property
+    def is_down(self) -> bool:
+        """Whether there is no worker, and no broker that says what waits."""
+        return not self._fleet.workers and self._unheld_lag is None
+
     def as_json(self) -> dict[str, object]:
         lags = self._unheld_lag or {}
         unheld = [
@@ -159,9 +167,10 @@ class _Look:
             for worker in self._fleet.workers
             if worker.seat.trouble
         ]
+        lag = "?" if self.is_down else f"{lag_of(held):,}"
         return [
             f"{workers} worker{'' if workers == 1 else 's'} in group {escape(self._fleet.consumer_group)}: "
-            f"{len(held)} partitions, lag {lag_of(held):,}, {_rate(held)} records/s",
+            f"{len(held)} partitions, lag {lag}, {_rate(held)} records/s",
             *troubles,
         ]
 

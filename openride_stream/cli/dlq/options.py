@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from openride_stream.cli.moments import Moment
+from openride_stream.embedded.here import hint_when_away
 from openride_stream.errors import ConfigurationError
 from openride_stream.events.topics import BY_NAME
 from openride_stream.kafka.dlq.selection import Selection
@@ -55,6 +56,7 @@ def masking_key(settings: Settings) -> bytes:
     if not key:
         message = (
             "OPENRIDE_PII_KEY is not set: dead letters are shown masked, and that needs the workers' key"
+            + hint_when_away()
         )
         raise ConfigurationError(message)
     return key
