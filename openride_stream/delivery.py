@@ -103,7 +103,7 @@ class Ingest:
         """Deliver one batch; or nothing of it, when too much of it is bad, and say so."""
         started_s = self.clock.monotonic_s()
         now_ms = self.clock.now_ms()
-        accepted = accept(batch, self.policy, now_ms)
+        accepted = self._accept(batch, now_ms)
         if (trip := self.parking.circuit.judge(batch, accepted.rejects)) is not None:
             return trip
         self.metrics.decode_seconds.observe(self.clock.monotonic_s() - started_s)
@@ -122,6 +122,15 @@ class Ingest:
             await self._store(batch, accepted, owed, now_ms)
         handed_over()
         return None
+
+    def _accept(self, batch: RecordBatch, now_ms: int) -> Accepted:
+        try:
+            return accept(batch, self.policy, now_ms)
+        except Exception:
+            # Columns are only the quicker way: what they stumble over must not stop the partition for good.
+            logger.exception("Read as rows: columns failed", extra={"topic": batch.topic})
+            decoded = decode(batch, self.policy, now_ms)
+            return Accepted((), decoded.rows, decoded.rejects)
 
     def _durable(self, started_s: float, ack: Callable[[], object]) -> None:
         self.metrics.batch_durable_seconds.observe(self.clock.monotonic_s() - started_s)

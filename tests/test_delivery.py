@@ -239,6 +239,19 @@ async def test_a_store_that_is_away_keeps_batches_unacked_and_in_order(
     assert await stored(gated) == [0, 1, 2]
 
 
+async def test_columns_that_fail_are_read_as_rows(
+    ingest: Ingest, gated: GatedStore, acks: Acks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: Any) -> Accepted:
+        raise IndexError
+
+    monkeypatch.setattr(delivery_module, "accept", failing)
+    batch = batch_of(*(location() for _ in range(3)), first=40)
+    await ingest.accept(batch, acks.of(batch))
+    await acks.until(1)
+    assert await stored(gated) == [40, 41, 42]
+
+
 async def test_a_row_that_the_store_refuses_is_dead_lettered_with_its_column(
     ingest: Ingest, gated: GatedStore, letters: Letters, acks: Acks, monkeypatch: pytest.MonkeyPatch
 ) -> None:

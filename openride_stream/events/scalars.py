@@ -22,6 +22,7 @@ SAFE_INTEGER_MAX: Final = 2**53 - 1
 
 _NAIVE_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  # UTC; arithmetic with zones is ten times slower
 _MOMENTS: Final = 100_000
+_LONGEST_KEPT: Final = 24
 FIRST_TIMESTAMP_MS: Final = 946_684_800_000
 """2000-01-01, the contract's first event time."""
 END_TIMESTAMP_MS: Final = 4_102_444_800_000
@@ -56,9 +57,11 @@ class _Moments(dict[str, int]):
         self._parse = parse
 
     def __missing__(self, text: str) -> int:
-        if len(self) >= _MOMENTS:
-            self.clear()
-        self[text] = ms = self._parse(text)
+        ms = self._parse(text)
+        if len(text) <= _LONGEST_KEPT:
+            if len(self) >= _MOMENTS:
+                self.clear()
+            self[text] = ms
         return ms
 
 

@@ -14,6 +14,9 @@ from openride_stream.events.types_common import PERSONAL_NAMES
 
 _TOKEN: Final = re.compile(rb'"[^"]*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
 _UNUSUAL: Final = (b"\\", b"[", b"NaN", b"Infinity")
+_LONGEST_BYTES: Final = 16_384
+_MOST_QUOTES: Final = 400
+"""A shape costs memory for each of its values in every record; no event has nearly as many."""
 _ALWAYS: Final = frozenset({"event_id", "event_timestamp"})
 
 
@@ -47,6 +50,8 @@ def shape_of(record: bytes, domain: Domain) -> Shape | None:
 
 def _simple(record: bytes) -> dict[str, Any] | None:
     """The record, if it is a JSON object of strings, literals, and objects of these with nothing personal."""
+    if len(record) > _LONGEST_BYTES or record.count(b'"') > _MOST_QUOTES:
+        return None
     try:
         document = orjson.loads(record)
     except orjson.JSONDecodeError:
@@ -149,5 +154,6 @@ class _Reading:
     def _value(self, name: str, within: str | None, *, quoted: bool) -> Value:
         form = Form.STRING if quoted else Form.LITERAL
         if within is not None:
-            return Value(f"{within}.{name}", None, form)
+            # No name of a field has a NUL, so that this is nobody else's.
+            return Value(f"{within}\0{name}", None, form)
         return Value(name, self._fields.get(name), form, personal=name in PERSONAL_NAMES)

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from openride_stream.events.columnar.programs import FIXED, MARK, MONEY, NUMBER, TIME, UUID
-from openride_stream.events.scalars import END_TIMESTAMP_MS, FIRST_TIMESTAMP_MS
-
+# Machine code is kept for as long as this file is as it was: it must not depend on another one's constants.
+FIXED, MARK, UUID, TIME, STRING, LITERAL, NUMBER, MONEY = range(8)
+FIRST_TIMESTAMP_MS: Final = 946_684_800_000
+END_TIMESTAMP_MS: Final = 4_102_444_800_000
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _DAY_MS: Final = 86_400_000
@@ -142,7 +143,8 @@ def _decimal(text: npt.NDArray[np.uint8], at: int, end: int) -> float:
     if text[begin] == _ZERO and digits - places > 1:
         return np.nan
     number = float(total / _TENS[places])
-    return -number if negative else number
+    # As by other parsers, a whole number has no negative zero.
+    return -number if negative and (total > 0 or whole >= 0) else number
 
 
 @_compiled

@@ -11,6 +11,7 @@ from openride_stream.events.columnar.fields import Kind
 from openride_stream.events.columnar.shapes import Form, Mark, Shape, Value
 
 FIXED, MARK, UUID, TIME, STRING, LITERAL, NUMBER, MONEY = range(8)
+"""The kinds of steps; `kernel.py` has its own copy, which a test compares."""
 _QUOTE: Final = ord('"')
 _STRINGS: Final[Mapping[Any, int]] = {Kind.UUID: UUID, Kind.TIME: TIME, Kind.MONEY: MONEY}
 _LITERALS: Final[Mapping[Any, int]] = {Kind.NUMBER: NUMBER, Kind.WHOLE: NUMBER}
@@ -65,6 +66,7 @@ def program_of(shape: Shape) -> Program:
                 spans[part.name] = len(spans)
             slots[part.name] = (kind, slot)
             steps.append((kind, slot, _QUOTE if part.form is Form.STRING else 0, spans.get(part.name, 0)))
+    assert len(slots) == sum(isinstance(part, Value) for part in shape.parts), "each name is there once"
     values = tuple(part for part in shape.parts if isinstance(part, Value))
     objects = tuple([part.name for part in shape.parts if isinstance(part, Mark)][::2])
     return Program(

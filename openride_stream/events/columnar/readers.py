@@ -21,7 +21,9 @@ from openride_stream.events.masking import pseudonym
 from openride_stream.events.registry import EVENT_SHAPES
 
 _TEXTS_KEPT: Final = 10_000
+_LONGEST_KEPT: Final = 64
 _FLAGS: Final = {b"true": True, b"false": False}
+_FLAG_TYPES: Final = frozenset({bool, type(None)})
 _NUMERIC: Final = frozenset({int, float})
 _SCALARS: Final = frozenset({int, float, bool, type(None)})
 _UNUSUAL: Final = re.compile(rb"[{}\[\]]|NaN|Infinity")
@@ -115,7 +117,10 @@ class Reader:
 
     def _absent(self, value: Value, found: npt.NDArray[Any], nulls: Mask) -> Column | None:
         """The column, with its default where it is null; None when it is null throughout and has none."""
-        column = found.astype(np.int64) if value.declared.kind is Kind.WHOLE else found
+        column = found
+        if value.declared.kind is Kind.WHOLE:
+            # What is not proven may be too large for any integer.
+            column = np.where(np.abs(found) <= _EXACT, found, 0).astype(np.int64)
         if not nulls.any():
             return column
         default = EVENT_SHAPES[self._event_type].defaults.get(value.name)
@@ -140,7 +145,8 @@ class Reader:
             items = self._parsed(value)
             self.good &= [item is None if value.only_null else type(item) in _SCALARS for item in items]
         else:
-            self.good &= [_PLAIN[text] is not None for text in self._strings(value)]
+            plain = _Texts(None)
+            self.good &= [plain[text] is not None for text in self._strings(value)]
 
     def _texts(self, value: Value) -> Column:
         kept = _texts_of(self._event_type, value.name)
@@ -154,7 +160,7 @@ class Reader:
         if _BAD in items:
             items = self._parsed(value)
         nulls = np.array([item is None for item in items])
-        self.good &= [item in (True, False, None) and type(item) is not int for item in items]
+        self.good &= [type(item) in _FLAG_TYPES for item in items]
         if value.declared.required:
             self.good &= ~nulls
         return self._absent(value, np.array([item is True for item in items]), nulls)
@@ -163,7 +169,8 @@ class Reader:
         """Hundredths; amounts that are not written as usual are validated one by one."""
         odd = np.flatnonzero(cents < 0)
         if len(odd):
-            self._take_amounts(value, odd, [_PLAIN[text] for text in self._strings(value, odd)], cents)
+            plain = _Texts(None)
+            self._take_amounts(value, odd, [plain[text] for text in self._strings(value, odd)], cents)
         return cents
 
     def _literal_money(self, value: Value) -> Column:
@@ -231,9 +238,11 @@ class _Texts(dict[bytes, str | None]):
         self._field = field
 
     def __missing__(self, value: bytes) -> str | None:
-        if len(self) >= _TEXTS_KEPT:
-            self.clear()
-        self[value] = text = self._read(value)
+        text = self._read(value)
+        if len(value) <= _LONGEST_KEPT:
+            if len(self) >= _TEXTS_KEPT:
+                self.clear()
+            self[value] = text
         return text
 
     def _read(self, value: bytes) -> str | None:
@@ -245,9 +254,6 @@ class _Texts(dict[bytes, str | None]):
             return None
         taken = _taken(self._field, text) if self._field else text
         return None if taken is _BAD else taken
-
-
-_PLAIN: Final = _Texts(None)
 
 
 @cache

@@ -1,6 +1,7 @@
 """Columns hold exactly what rows would: whatever the bytes are, both ways come to the same verdicts."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from openride_stream.events import scalars
 from openride_stream.events.accept import Accepted, accept
+from openride_stream.events.columnar import kernel, programs, readers
 from openride_stream.events.decode import decode
 from openride_stream.events.example import example
 from openride_stream.events.records import RecordBatch
@@ -19,6 +22,7 @@ from tests.events.batches import NOW_MS, POLICY, FakeRecord, topic_of
 from tests.events.columnar.as_rows import rows_of
 from tests.events.strategies import events, wild_batches
 
+STEPS = ("FIXED", "MARK", "UUID", "TIME", "STRING", "LITERAL", "NUMBER", "MONEY")
 LOCATION = "openride.events.location"
 READABLE = [name for name in EVENT_SHAPES if name not in ("route.created", "route.updated")]
 """The types whose example holds no array."""
@@ -77,6 +81,70 @@ def test_a_null_in_some_records_keeps_no_other_from_being_columns():
     for event in odd:
         values = [orjson.dumps(each) for each in (event, event, usual, usual)]
         assert in_columns(both_ways(LOCATION, values)) == 4
+
+
+def test_a_name_with_a_dot_is_not_that_of_a_value_within_an_object():
+    usual = example("user.activity")
+    bare = {name: usual[name] for name in usual if name not in ("location", "device_info", "ip_address")}
+    collision = orjson.dumps({"location.x": 1, **bare, "location": {"x": 2}, "z": 3})
+    hidden = collision.replace(b'"x":2}', b'"x":2,"phone":"+2348012345678"}')
+    broken = [collision.replace(b"1,", b"1 1,"), collision.replace(b'"x":2}', b'"x":bogus}')]
+    found = both_ways("openride.events.user", [collision, hidden, *broken, orjson.dumps(usual)])
+    assert b"+2348012345678" not in b"".join(row["payload"].encode() for row in rows_of(found))
+
+
+@pytest.mark.parametrize(
+    "written", [b"1.0", b"0.0", b"-0.0", b"0", b"1", b"null", b'"true"', b"True", b"false"]
+)
+def test_only_true_and_false_are_flags(written):
+    flags = {"trip.cancelled": b'"was_started":', "trip.completed": b'"on_time":'}
+    for name, field in flags.items():
+        value = orjson.dumps(example(name))
+        both_ways(topic_of(name), [value, value.replace(field + b"true", field + written), value])
+
+
+@pytest.mark.parametrize("number", [b"-0", b"-0.0", b"0", b"1e19", b"-1", b"5e-324", b"0.30000000000000004"])
+def test_numbers_at_the_edges(number):
+    ping = orjson.dumps(example("driver.location.updated"))
+    paid = orjson.dumps(example("payment.success"))
+    both_ways(LOCATION, [ping, ping.replace(b"38.5", number)])
+    both_ways(
+        topic_of("payment.success"),
+        [paid, re.sub(rb'"processing_time_ms":\d+', b'"processing_time_ms":' + number, paid)],
+    )
+
+
+def test_a_record_of_very_many_fields_is_a_row_and_keeps_no_other_from_being_columns():
+    ping = orjson.dumps(example("driver.location.updated"))
+    many = ping[:-1] + b"".join(b',"%x":1' % field for field in range(5000)) + b"}"
+    assert in_columns(both_ways(LOCATION, [many, ping, ping])) == 2
+
+
+def test_a_longer_record_is_not_of_a_shorter_ones_shape():
+    event = example("driver.location.updated")
+    short = {
+        name: event[name]
+        for name in event
+        if name not in ("trip_id", "speed_kmh", "bearing", "accuracy_meters")
+    }
+    longer = short | event
+    values = [orjson.dumps(each) for each in (short, longer, longer)]
+    assert in_columns(both_ways(LOCATION, values)) == 3
+    assert in_columns(both_ways(LOCATION, values[1:])) == 2
+
+
+def test_long_strings_are_not_kept():
+    usual = example("user.activity")
+    long = [orjson.dumps(usual | {"activity_type": f"{number}" + "é" * 5000}) for number in range(3)]
+    both_ways("openride.events.user", long)
+    kept = readers._texts_of("user.activity", "activity_type")
+    assert max(map(len, kept), default=0) <= 64
+
+
+def test_the_loop_has_the_constants_of_the_modules_around_it():
+    assert [getattr(kernel, name) for name in STEPS] == [getattr(programs, name) for name in STEPS]
+    assert kernel.FIRST_TIMESTAMP_MS == scalars.FIRST_TIMESTAMP_MS
+    assert kernel.END_TIMESTAMP_MS == scalars.END_TIMESTAMP_MS
 
 
 def test_a_batch_of_few_records_of_a_shape_comes_as_rows():
