@@ -88,18 +88,22 @@ class Consumer(driver.Consumer):
         self.ledger = Ledger()
         self._batch_topics = _batch_app(self.app).batch_topics
         self._committed_at_s: float | None = None
+        self._undelivered: set[TP] = set()
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
         """Fetch from the broker and yield batches (batch topics) and single messages (the others)."""
+        if self._undelivered and self.flow_active:
+            await self._read_again()
         records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
         if records is None or self.should_stop:
             return
-        # Faust seeks back here. Whoever stopped the flow does so before it flows again (or stops for good),
-        # and until then the ledger must know what is in flight, so that it can be committed once durable.
+        # What is dropped here was read: its partition has to go back, now or before it flows again. Whoever
+        # stopped the flow does so as well, but may have done it while these records were still on their way.
+        self._undelivered.update(tp for tp in records if tp.topic in self._batch_topics)
         if not self.flow_active:
             return
         for tp, run in list(records.items()):
@@ -111,7 +115,22 @@ class Consumer(driver.Consumer):
                 if isinstance(message, BatchMessage):
                     batch = message.batch
                     message.handout = self.ledger.hand_out(tp, batch.first_offset, batch.last_offset)
+                    self._undelivered.discard(tp)
                 yield tp, message
+            self._undelivered.discard(tp)
+
+    async def _read_again(self) -> None:
+        """Go back, where records were read and not delivered, to what the ledger expects next."""
+        waiting, self._undelivered = self._undelivered & self.assignment(), set()
+        for tp in waiting:
+            expected = self._expected(tp)
+            self.log.info("Records of %r from %s on were not delivered: reading again", tp, expected)
+            await self.seek(tp, expected)
+
+    def _expected(self, tp: TP) -> int:
+        """The offset to be delivered next."""
+        expected = self.ledger.next_offset(tp)
+        return (self._read_offset[tp] or 0) if expected is None else expected
 
     async def _messages(
         self, tp: TP, run: Sequence[Record], active: set[TP] | None
@@ -128,9 +147,7 @@ class Consumer(driver.Consumer):
         read = self._read_offset[tp]
         if read is not None and run[-1].offset < read:
             return False
-        expected = self.ledger.next_offset(tp)
-        if expected is None:
-            expected = read or 0
+        expected = self._expected(tp)
         if not self.ledger.gap_is_new(tp, expected, run[0].offset):
             return True
         self.log.info("Offsets %s..%s of %r were not delivered: reading again", expected, run[0].offset, tp)
@@ -227,6 +244,7 @@ class Consumer(driver.Consumer):
             await self._commit_all()
         for tp in revoked:
             self.ledger.forget(tp)
+        self._undelivered -= revoked
         # Else a buffer that empties later would make Faust fetch from a partition of somebody else.
         self._buffered_partitions.difference_update(revoked)
         await super().on_partitions_revoked(revoked)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import uuid
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from tests.transport.reading import (
     Taken,
     committed,
     create_topic,
+    position,
     reader_settings,
     running,
     send,
@@ -68,6 +70,34 @@ async def test_records_of_every_codec_are_read(
         await until(lambda: taken.count() == 50, "50 records")
         await until_committed(settings, topic, {0: 50})
     assert [record.value for batch in taken.batches for record in batch.records] == values
+
+
+async def test_what_was_fetched_while_the_flow_stood_still_is_delivered_when_it_flows_again(
+    bootstrap: str, topic: str, settings: Settings
+) -> None:
+    """And not only once another record follows: a quiet partition may have none for hours."""
+    taken = Taken()
+    dropped = number = 0
+    async with running(ReaderApp(settings, topic, taken)) as app:
+        while not dropped and number < 5:
+            app.reader.stop_flow()
+            # A fetch that began before is still waiting, for a second at the most.
+            await send(bootstrap, topic, 0, numbered(1, number))
+            await asyncio.wait({asyncio.create_task(_read(app, topic, number + 1))}, timeout=1.5)
+            dropped += position(app, topic, 0) == number + 1
+            app.reader.resume_flow()
+            number += 1
+            await until(partial(_has, taken, number), f"{number} records")
+        await until_committed(settings, topic, {0: number})
+    assert dropped, "no fetch was under way when the flow stopped"
+
+
+def _has(taken: Taken, count: int) -> bool:
+    return taken.count() == count
+
+
+async def _read(app: ReaderApp, topic: str, count: int) -> None:
+    await until(lambda: position(app, topic, 0) == count, f"position {count}")
 
 
 async def test_what_is_not_acked_is_not_committed_and_comes_again(
