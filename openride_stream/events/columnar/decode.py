@@ -1,7 +1,8 @@
 """A batch as columns where its records are alike, which costs a fraction of making a row of each.
 
-Only the usual is done here: records of a shape that many in the batch have, with an event_id, in time. What is accepted here is what `events.decode.decode` would accept, and with the same
-values; whatever is not proven to be that is left to it.
+Only the usual is done here: records of a shape that many in the batch have, with an event_id, in time. What
+is accepted here is what `events.decode.decode` would accept, and with the same values; whatever is not proven
+to be that is left to it.
 """
 
 from collections.abc import Iterator, Sequence
