@@ -17,6 +17,7 @@ from openride_stream.holdings import Place
 from openride_stream.kafka.end_offsets import true_end_offsets
 from openride_stream.kafka.lag import PartitionLag, group_lag
 from openride_stream.logs import logging_config
+from openride_stream.memory import return_large_blocks
 from openride_stream.metrics import Metrics
 from openride_stream.presence import Presence
 from openride_stream.runtime import Runtime, worker_name
@@ -175,6 +176,7 @@ class OpenRideApp(faust.App):
     async def on_started(self) -> None:
         """Take what start-up left alive out of the collector's sight: it would be scanned at every pass."""
         await super().on_started()
+        return_large_blocks()
         gc.collect()
         gc.freeze()
         # A batch makes thousands of tuples, none in a cycle: a look at every 700 takes a tenth of the CPU.

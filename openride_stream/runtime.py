@@ -11,13 +11,14 @@ from typing import Any, Self
 
 from openride_stream.cache import Cache, open_cache
 from openride_stream.circuit import Circuit, CircuitPolicy
+from openride_stream.clickhouse import strings
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.reconcile import Reconciler
 from openride_stream.clickhouse.sink import Sink
 from openride_stream.clock import Clock, SystemClock
 from openride_stream.delivery import Ingest
 from openride_stream.errors import Fatal, Rejected, Transient
-from openride_stream.events.columnar.scan import load
+from openride_stream.events.columnar import scan
 from openride_stream.events.decode import DecodePolicy
 from openride_stream.kafka.admin import cluster_id
 from openride_stream.kafka.contact import BrokerContact
@@ -32,6 +33,7 @@ from openride_stream.metrics import Metrics
 from openride_stream.parking import Parking
 from openride_stream.preflight import preflight
 from openride_stream.settings import Settings
+from openride_stream.transport import placing
 
 logger = logging.getLogger(__name__)
 
@@ -160,7 +162,8 @@ class Runtime:
 async def _load_columns() -> None:
     """Until it is done, and where it cannot be done, events are read as rows, at several times the cost."""
     try:
-        await asyncio.to_thread(load)
+        for part in (scan, placing, strings):
+            await asyncio.to_thread(part.load)
     except Exception as error:  # whatever it is that the compiler does not like here
         logger.warning(
             "Events are read as rows: there is no compiler for columns", extra={"error": str(error)}

@@ -37,6 +37,16 @@ class Settings(BaseSettings):
         3.0, gt=0, description="Seconds between a worker's heartbeats."
     )
 
+    fetch_max_wait_ms: int = Field(
+        300, ge=1, le=5_000, description="Longest that a broker may hold a fetch for more records to come."
+    )
+    fetch_min_bytes: int = Field(
+        1_048_576,
+        ge=1,
+        description="A fetch is answered as soon as so many bytes are there: larger batches cost less each "
+        "event.",
+    )
+
     # ClickHouse
     clickhouse_url: str = Field("http://127.0.0.1:8123", description="ClickHouse's HTTP interface.")
     clickhouse_user: str = Field("default", description="ClickHouse user.")

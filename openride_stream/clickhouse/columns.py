@@ -4,33 +4,22 @@ import sys
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from openride_stream.clickhouse.strings import Written, varint, written
+
 Values = Sequence[Any] | npt.NDArray[Any]
-Part = tuple[bytes, bytes, bytes | bytearray]
+Part = tuple[bytes, bytes, Written]
 """Name and type; which values are null, where the type has that; the values."""
-_Encode = Callable[[Values], bytes | bytearray]
+_Encode = Callable[[Values], Written]
 
 _NO_UUID: Final = "00000000-0000-0000-0000-000000000000"
 _COMPUTED: Final = object()
 _LOW: Final = "LowCardinality(String)"
-
-
-def varint(number: int) -> bytes:
-    """A number as the format writes lengths: seven bits a byte, the low ones first."""
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
-
-
-_SHORT: Final = [varint(number) for number in range(2048)]
 
 
 def _little_endian(values: "array[Any]") -> bytes:
@@ -43,27 +32,8 @@ def _numbers(code: str) -> _Encode:
     return lambda values: _little_endian(array(code, values))
 
 
-def _strings(values: Values) -> bytes | bytearray:
-    return _texts([*map(str.encode, values)])
-
-
-def _texts(encoded: Sequence[bytes]) -> bytes | bytearray:
-    sizes = [*map(len, encoded)]
-    if min(sizes, default=0) > 0x7F and max(sizes) <= 0x3FFF:
-        return _mid_sized(encoded, np.array(sizes))
-    short = max(sizes, default=0) < len(_SHORT)
-    heads = map(_SHORT.__getitem__ if short else varint, sizes)
-    return b"".join(chain.from_iterable(zip(heads, encoded, strict=True)))
-
-
-def _mid_sized(encoded: Sequence[bytes], sizes: npt.NDArray[np.int64]) -> bytearray:
-    """Strings whose lengths take two bytes each; all lengths are written at once."""
-    text = bytearray(b"\0\0").join([b"", *encoded])
-    joined = np.frombuffer(text, np.uint8)
-    heads = np.cumsum(sizes + 2) - sizes - 2
-    joined[heads] = sizes & 0x7F | 0x80
-    joined[heads + 1] = sizes >> 7
-    return text
+def _strings(values: Values) -> Written:
+    return written([*map(str.encode, values)])
 
 
 def _repeated_strings(values: Values) -> bytes:
@@ -89,7 +59,7 @@ def _cents(values: Values) -> bytes:
 
 def _string_arrays(values: Values) -> bytes:
     ends = _little_endian(array("Q", accumulate(map(len, values))))
-    return ends + _strings([text for value in values for text in value])
+    return b"".join([ends, _strings([text for value in values for text in value])])
 
 
 KINDS: Final[Mapping[str, tuple[_Encode, Any]]] = {
@@ -162,7 +132,7 @@ class Column:
         if isinstance(values, np.ndarray):
             return head, bytes(len(values)) if self.nullable else b"", self._array(values)
         if values and isinstance(values[0], bytes):
-            return head, bytes(len(values)) if self.nullable else b"", _texts(values)
+            return head, bytes(len(values)) if self.nullable else b"", written(values)
         if None not in values:
             return head, bytes(len(values)) if self.nullable else b"", self.encode(values)
         filled = [self.absent if value is None else value for value in values]
@@ -172,7 +142,7 @@ class Column:
     def repeated(self, value: Any, count: int) -> Part:
         """The column's part of a block of `count` rows that all have the same value."""
         nulls = bytes(count) if self.nullable else b""
-        return self.head, nulls, self.encode([value]) * count
+        return self.head, nulls, bytes(self.encode([value])) * count
 
     def _array(self, values: npt.NDArray[Any]) -> bytes:
         kind = base(self.kind)

@@ -11,7 +11,8 @@ from operator import itemgetter
 from typing import Any, Final
 
 from openride_stream.clickhouse.client import ClickHouse, Row
-from openride_stream.clickhouse.columns import KINDS, Column, Part, Values, base, varint
+from openride_stream.clickhouse.columns import KINDS, Column, Part, Values, base
+from openride_stream.clickhouse.strings import Written, varint
 from openride_stream.errors import StoreRefused, StoreUnavailable
 from openride_stream.events.columnar.columns import Columns
 
@@ -44,7 +45,7 @@ def written(blocks: Iterable[Block]) -> bytes:
     for block in blocks:
         names = tuple([head for head, _, _ in block.parts])
         alike.setdefault(names if block.mergeable else object(), []).append(block)
-    pieces: list[bytes] = []
+    pieces: list[Written] = []
     for same in alike.values():
         pieces += varint(len(same[0].parts)), varint(sum(block.rows for block in same))
         for parts in zip(*[block.parts for block in same], strict=True):

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from typing import Final
 
 import orjson
 
@@ -23,6 +24,9 @@ from openride_stream.metrics import Metrics
 from openride_stream.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+_FLUSHES_AT_ONCE: Final = 2
+"""The largest table of a flush takes its time while the others are done: the next flush uses that."""
 
 
 class Sink:
@@ -87,6 +91,17 @@ class Sink:
 
     async def run(self) -> None:
         """Flush until cancelled: at `flush_rows` rows or `flush_interval_ms`, whichever is first."""
+        slots = asyncio.Semaphore(_FLUSHES_AT_ONCE)
+        async with asyncio.TaskGroup() as flushes:
+            while True:
+                await slots.acquire()
+                await self._until_due()
+                flushing = flushes.create_task(self._flush())
+                flushing.add_done_callback(lambda _: slots.release())
+                # It takes what waits as soon as it runs; until then that would be due still.
+                await asyncio.sleep(0)
+
+    async def _until_due(self) -> None:
         interval_s = self._settings.flush_interval_ms / 1000
         while True:
             remaining_s = interval_s
@@ -95,7 +110,7 @@ class Sink:
             woken = await self._woken_within(max(remaining_s, 0.001))
             due = self._clock.monotonic_s() - self._waiting_since_s >= interval_s
             if self._waiting and (woken or due):
-                await self._flush()
+                return
 
     async def _woken_within(self, wait_s: float) -> bool:
         try:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +56,6 @@ def accept(
     columns, left = columns_of(batch.records, frame, least_records)
     if not left.any():
         return Accepted(columns, (), ())
-    rest = [*compress(batch.records, left.tolist())] if columns else batch.records
+    rest = [batch.records[line] for line in np.flatnonzero(left).tolist()] if columns else batch.records
     decoded = decode(RecordBatch(batch.topic, batch.partition, rest), policy, now_ms)
     return Accepted(columns, decoded.rows, decoded.rejects)

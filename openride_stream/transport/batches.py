@@ -16,6 +16,7 @@ from faust.types import TP, ConsumerMessage, Message
 from faust.types.transports import TPorTopicSet
 
 from openride_stream.events.records import Record, RecordBatch
+from openride_stream.settings import Settings
 from openride_stream.transport.fetched import Fetched
 from openride_stream.transport.ledger import Handout, Ledger
 
@@ -31,6 +32,7 @@ class BatchApp(Protocol):
     """What the transport asks of the Faust app that it reads for."""
 
     batch_topics: frozenset[str]
+    settings: Settings
     true_end_offsets: EndOffsets | None
 
     async def drain(self) -> None:
@@ -69,8 +71,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         """Connect; from then on batches are fetched without a copy of each record."""
         await super().on_start()
-        consumer = self._ensure_consumer()
-        consumer._fetcher._records = Fetched(_batch_app(self.app).batch_topics)
+        app, fetcher = _batch_app(self.app), self._ensure_consumer()._fetcher
+        fetcher._records = Fetched(app.batch_topics)
+        # Faust lets brokers hold a fetch for 1.5 s, and has them answer at the first record.
+        fetcher._fetch_max_wait_ms = app.settings.fetch_max_wait_ms
+        fetcher._fetch_min_bytes = app.settings.fetch_min_bytes
 
     async def _highwaters(self, partitions: list[TP]) -> Mapping[TP, int]:
         ends = await super()._highwaters(partitions)

@@ -1,18 +1,24 @@
-"""What a fetch brought, unpacked for the batch transport: aiokafka's own records, and any header name.
+"""What a fetch brought, unpacked for the batch transport: where records stand, or aiokafka's own records.
 
 aiokafka copies each record into a dataclass of twelve fields, at a third of the cost of reading it; a batch
 needs none of that. And it reads header names as UTF-8 or not at all, so that one name that is not would end
 every worker that comes to it, one after the other.
 """
 
+import logging
 from collections import OrderedDict
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
+from aiokafka.consumer.fetcher import READ_COMMITTED
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
+
+from openride_stream.transport.placing import PlacedPartition, placed
+
+logger = logging.getLogger(__name__)
 
 _BEFORE_LENGTH_BYTES = 12
 
@@ -114,5 +120,37 @@ class Fetched(OrderedDict[TopicPartition, Any]):
     def __setitem__(self, tp: TopicPartition, result: Any) -> None:
         """Keep a result until it is asked for; an error is kept as it is."""
         if tp.topic in self._batch_topics and isinstance(result, fetcher.FetchResult):
-            result._partition_records = RawRecords.of(result._partition_records)
+            result._partition_records = _unpacked(result._partition_records)
         super().__setitem__(tp, result)
+
+
+def _unpacked(unread: Any) -> PlacedPartition | RawRecords:
+    try:
+        found = placed(
+            unread._records.fetched,
+            unread.next_fetch_offset,
+            committed_only=unread._isolation_level == READ_COMMITTED,
+            sums=unread._check_crcs,
+        )
+    except Exception:
+        # It is only the quicker way: what it stumbles over must not stop the partition for good.
+        logger.exception("Read one by one: records were not placed")
+        found = None
+    return found or RawRecords.of(unread)
+
+
+def _getall(result: Any, max_records: int | None = None) -> Sequence[Any]:
+    if not isinstance(result._partition_records, PlacedPartition):
+        records: list[Any] = _one_by_one(result, max_records)
+        return records
+    if not result.check_assignment(result._topic_partition):
+        return ()
+    taken = result._partition_records.take(max_records)
+    result._update_position()
+    if result._partition_records.exhausted:
+        result._partition_records = None
+    return taken
+
+
+_one_by_one: Final = fetcher.FetchResult.getall
+fetcher.FetchResult.getall = _getall

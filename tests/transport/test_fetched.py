@@ -1,11 +1,15 @@
 """What a fetch brought: every record as it was sent, with any header name that a client can send."""
 
+import asyncio
 import struct
 
+import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.record.util import calc_crc32c
 
 from openride_stream.settings import Settings
+from openride_stream.transport import placing
+from openride_stream.transport.placing import Run
 from tests.transport.reading import ReaderApp, Taken, running, until
 
 _CRC_AT, _AFTER_CRC = 17, 21
@@ -57,3 +61,27 @@ async def test_a_batch_holds_what_was_unpacked_without_copies(
     first, second = (record for batch in taken.batches for record in batch.records)
     assert (first.key, first.value, list(first.headers)) == (b"k", None, [("h", None)])
     assert (second.key, second.value, list(second.headers)) == (None, b"v", [])
+
+
+@pytest.mark.parametrize("compression", [None, "zstd"])
+async def test_records_are_read_where_they_stand(
+    bootstrap: str, topic: str, settings: Settings, compression: str | None
+) -> None:
+    placing.load()
+    async with AIOKafkaProducer(
+        bootstrap_servers=bootstrap, acks="all", compression_type=compression
+    ) as producer:
+        sending = [
+            await producer.send(topic, b"%d" % number, b"k", partition=2, headers=[("h", b"%d" % number)])
+            for number in range(500)
+        ]
+        await asyncio.gather(*sending)
+    taken = Taken()
+    # Fewer than a fetch brings: it is handed out in parts.
+    async with running(ReaderApp(settings, topic, taken, broker_max_poll_records=200)):
+        await until(lambda: taken.count() == 500, "500 records")
+    assert {type(batch.records) for batch in taken.batches} == {Run}
+    records = [record for batch in taken.batches for record in batch.records]
+    assert [record.offset for record in records] == list(range(500))
+    assert [(record.key, record.value) for record in records] == [(b"k", b"%d" % n) for n in range(500)]
+    assert [record.headers for record in records] == [[("h", b"%d" % number)] for number in range(500)]

@@ -18,8 +18,9 @@ from openride_stream.events.columnar.programs import Program, program_of
 from openride_stream.events.columnar.readers import Reader
 from openride_stream.events.columnar.scan import Scan, is_loaded, scan
 from openride_stream.events.columnar.shapes import Shape
-from openride_stream.events.columnar.text import JoinedText, Mask, Places
+from openride_stream.events.columnar.text import Mask, Places, Slices, Text
 from openride_stream.events.frame import Frame
+from openride_stream.events.placed import Placed
 from openride_stream.events.records import Record
 from openride_stream.events.topics import Domain
 
@@ -29,7 +30,6 @@ _LEAST_IN_ALL: Final = 6
 """Times that many has a batch to hold for its shapes to be looked for."""
 _SHAPES_READ_OFF: Final = 6
 _SHAPES_KEPT: Final = 24
-_VALUE: Final = attrgetter("value")
 _OFFSET: Final = attrgetter("offset")
 _TIMESTAMP: Final = attrgetter("timestamp")
 
@@ -61,11 +61,13 @@ class _Batch:
 
     def __init__(self, records: Sequence[Record], frame: Frame) -> None:
         self._frame = frame
-        values = [*map(_VALUE, records)]
-        self._values: list[bytes] = values if all(values) else [value or b"" for value in values]
-        self._text = JoinedText(self._values)
-        self._offsets = np.fromiter(map(_OFFSET, records), np.int64, len(records))
-        self._timestamps = np.fromiter(map(_TIMESTAMP, records), np.int64, len(records))
+        if isinstance(records, Placed):
+            self._text = Text(records.text, records.starts, records.ends)
+            self._offsets, self._timestamps = records.offsets, records.timestamps
+        else:
+            self._text = Text.joined([record.value or b"" for record in records])
+            self._offsets = np.fromiter(map(_OFFSET, records), np.int64, len(records))
+            self._timestamps = np.fromiter(map(_TIMESTAMP, records), np.int64, len(records))
 
     def columns(self, least_records: int, left: Mask) -> list[Columns]:
         """The columns; `left` loses the records that they hold."""
@@ -101,14 +103,14 @@ class _Batch:
                 lines = lines[1:]
 
     def _without(self, lines: Places, scanned: Scan) -> Places:
-        left = np.zeros(len(self._values), bool)
+        left = np.zeros(len(self._offsets), bool)
         left[lines] = True
         left[scanned.lines] = False
         return np.flatnonzero(left)
 
     def _new_program(self, lines: Places, known: list[Program]) -> Program | None:
         """That of the shape of the first of the lines, if it is one that was not met before."""
-        shape = shape_of(self._values[lines[0]], self._frame.source.domain)
+        shape = shape_of(self._text[lines[0]], self._frame.source.domain)
         if shape is None or any(program.shape == shape for program in known):
             return None
         return program_of(shape)
@@ -117,7 +119,7 @@ class _Batch:
         frame = self._frame
         reader = Reader(scanned, frame.policy.pii_key)
         columns, lines = reader.columns(), scanned.lines
-        columns |= reader.payload([*map(self._values.__getitem__, lines.tolist())])
+        columns |= reader.payload()
         times_ms = np.asarray(columns["event_timestamp"])
         last_ms = np.minimum(self._timestamps[lines] + frame.policy.max_ahead_ms, frame.ceiling_ms)
         good = reader.good & (times_ms >= frame.floor_ms) & (times_ms <= last_ms)
@@ -135,4 +137,6 @@ class _Batch:
 
 
 def _chosen(column: Column, good: Mask) -> Column:
-    return column[good] if isinstance(column, np.ndarray) else [*compress(column, good.tolist())]
+    if isinstance(column, np.ndarray):
+        return column[good]
+    return column.chosen(good) if isinstance(column, Slices) else [*compress(column, good.tolist())]

@@ -35,16 +35,17 @@ for _digit in range(16):
     _HEXADECIMAL[[ord(f"{_digit:x}"), ord(f"{_digit:X}")]] = _digit
 
 
-def _compiled(function: _Function) -> _Function:
+def compiled(function: _Function) -> _Function:
+    """The function as machine code, once it is called; it waits for nobody's lock."""
     try:
         kept: Any = njit(cache=True, nogil=True, boundscheck=True)(function)
     except RuntimeError:  # there is no folder that the machine code could be kept in
         kept = njit(nogil=True, boundscheck=True)(function)
-    compiled: _Function = kept
-    return compiled
+    machine_code: _Function = kept
+    return machine_code
 
 
-@_compiled
+@compiled
 def _number(text: npt.NDArray[np.uint8], at: int, count: int) -> int:
     """The number that `count` digits stand for; `_NO` when one of them is none."""
     number = 0
@@ -55,7 +56,7 @@ def _number(text: npt.NDArray[np.uint8], at: int, count: int) -> int:
     return number
 
 
-@_compiled
+@compiled
 def _offset_ms(text: npt.NDArray[np.uint8], at: int, end: int) -> int:
     """Of `Z`, `+01:00` or nothing; a day, which no zone is off by, when it is none of these."""
     if at == end or (end - at == 1 and text[at] | 0x20 == 0x7A):
@@ -69,7 +70,7 @@ def _offset_ms(text: npt.NDArray[np.uint8], at: int, end: int) -> int:
     return sign * (hours * 60 + minutes) * 60_000
 
 
-@_compiled
+@compiled
 def _moment(text: npt.NDArray[np.uint8], at: int, end: int) -> int:  # noqa: PLR0911  # a call costs as much
     """An RFC 3339 time as milliseconds since the epoch; `_NO` when it is none, or outside the range."""
     if end - at < 19 or text[at + 4] != _HYPHEN or text[at + 7] != _HYPHEN or text[at + 10] | 0x20 != 0x74:
@@ -105,7 +106,7 @@ def _moment(text: npt.NDArray[np.uint8], at: int, end: int) -> int:  # noqa: PLR
     return int(moment)
 
 
-@_compiled
+@compiled
 def _uuid(text: npt.NDArray[np.uint8], at: int, into: npt.NDArray[np.uint8]) -> bool:
     """Write the sixteen bytes that 36 characters stand for; False when they are no UUID."""
     seen = np.uint8(0)
@@ -121,7 +122,7 @@ def _uuid(text: npt.NDArray[np.uint8], at: int, into: npt.NDArray[np.uint8]) -> 
     return bool(seen <= 15)
 
 
-@_compiled
+@compiled
 def _decimal(text: npt.NDArray[np.uint8], at: int, end: int) -> float:
     """A JSON number without an exponent and of few digits; not a number when it is written otherwise."""
     negative = at < end and text[at] == _HYPHEN
@@ -147,7 +148,7 @@ def _decimal(text: npt.NDArray[np.uint8], at: int, end: int) -> float:
     return -number if negative and (total > 0 or whole >= 0) else number
 
 
-@_compiled
+@compiled
 def _hundredths(text: npt.NDArray[np.uint8], at: int, end: int) -> int:
     """An amount with two places; `_NO` when it is written otherwise."""
     whole = end - at - 3
@@ -157,14 +158,14 @@ def _hundredths(text: npt.NDArray[np.uint8], at: int, end: int) -> int:
     return _NO if units < 0 or cents < 0 else units * 100 + cents
 
 
-@_compiled
+@compiled
 def _end_of(text: npt.NDArray[np.uint8], at: int, end: int, stop: int) -> int:
     while at < end and text[at] != stop:
         at += 1
     return at
 
 
-@_compiled
+@compiled
 def _end_of_literal(text: npt.NDArray[np.uint8], at: int, end: int) -> int:
     """Where the first byte stands that no number, true, false or null has."""
     while at < end:
@@ -175,7 +176,7 @@ def _end_of_literal(text: npt.NDArray[np.uint8], at: int, end: int) -> int:
     return at
 
 
-@_compiled
+@compiled
 def scan(  # noqa: PLR0912, PLR0917  # a compiled function takes arrays, and a call of its own for each step costs
     text: npt.NDArray[np.uint8],
     starts: npt.NDArray[np.int64],

@@ -15,7 +15,7 @@ from openride_stream.events.columnar.columns import Column
 from openride_stream.events.columnar.fields import Field, Kind, fields_of
 from openride_stream.events.columnar.scan import Scan
 from openride_stream.events.columnar.shapes import Form, Value
-from openride_stream.events.columnar.text import Mask, Places
+from openride_stream.events.columnar.text import Mask, Places, Slices
 from openride_stream.events.identity import precedence
 from openride_stream.events.masking import pseudonym
 from openride_stream.events.registry import EVENT_SHAPES
@@ -52,18 +52,20 @@ class Reader:
             found[name] = self._scan.text.strings(begins, ends - begins)
         return found
 
-    def payload(self, values: list[bytes]) -> dict[str, Column]:
+    def payload(self) -> dict[str, Column]:
         """The payload, and `precedence` where that does not follow from it; to be asked for last."""
+        scan = self._scan
+        begins, ends = scan.text.starts[scan.lines], scan.text.ends[scan.lines]
+        values = Slices(scan.text, begins, ends)
         if not self._pseudonyms:
             return {"payload": values}
-        scan = self._scan
-        pieces, begins = [], scan.text.starts[scan.lines]
+        pieces = []
         for name, pseudonyms in self._pseudonyms.items():
             span = scan.program.spans[name]
             pieces.append(scan.text.strings(begins, scan.begins[span] - begins))
             pieces.append([*map(str.encode, pseudonyms)])
             begins = scan.begins[span] + scan.sizes[span]
-        pieces.append(scan.text.strings(begins, scan.text.ends[scan.lines] - begins))
+        pieces.append(scan.text.strings(begins, ends - begins))
         masked = [*map(b"".join, zip(*pieces, strict=True))]
         return {"payload": masked, "precedence": np.array([*map(precedence, values)], np.uint64)}
 

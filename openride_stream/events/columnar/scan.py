@@ -18,7 +18,7 @@ from openride_stream.events.columnar.programs import (
     program_of,
 )
 from openride_stream.events.columnar.shapes import Shape
-from openride_stream.events.columnar.text import Bytes, JoinedText, Places
+from openride_stream.events.columnar.text import Bytes, Places, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Scan:
         marks: (marks, records).
     """
 
-    text: JoinedText
+    text: Text
     lines: Places
     program: Program
     uuids: Bytes
@@ -50,7 +50,7 @@ class Scan:
     marks: Places
 
 
-def scan(text: JoinedText, lines: Places, program: Program, least: int) -> Scan | None:
+def scan(text: Text, lines: Places, program: Program, least: int) -> Scan | None:
     """Those of `lines` whose bytes are the shape's wherever no value stands; None when they are too few.
 
     A string is taken to end at its first quotation mark, a literal at the first byte that no number or name
@@ -88,7 +88,7 @@ def load() -> None:
     # Only who decodes should wait for the compiler, which takes a second or two to import.
     from openride_stream.events.columnar import kernel
 
-    text = JoinedText([b"{}"])
+    text = Text.joined([b"{}"])
     shape = Shape("", (b"{", b"}"), (), needs_currency=False)
     _loaded.append(kernel.scan)
     scan(text, np.arange(1), program_of(shape), 1)

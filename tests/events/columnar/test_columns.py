@@ -17,10 +17,13 @@ from openride_stream.events.decode import decode
 from openride_stream.events.example import example
 from openride_stream.events.records import RecordBatch
 from openride_stream.events.registry import EVENT_SHAPES
+from openride_stream.events.rejects import Reject
 from openride_stream.events.topics import TOPICS
+from openride_stream.transport.placing import placed
 from tests.events.batches import NOW_MS, POLICY, FakeRecord, topic_of
 from tests.events.columnar.as_rows import rows_of
 from tests.events.strategies import events, wild_batches
+from tests.transport import wire
 
 STEPS = ("FIXED", "MARK", "UUID", "TIME", "STRING", "LITERAL", "NUMBER", "MONEY")
 LOCATION = "openride.events.location"
@@ -36,12 +39,26 @@ def batch_of(topic: str, values: Sequence[bytes | None], timestamp_ms: int = NOW
 def both_ways(topic: str, values: Sequence[bytes | None]) -> Accepted:
     """The batch read by columns wherever that can be done, after a comparison with the other way."""
     batch = batch_of(topic, values)
-    found, expected = accept(batch, POLICY, NOW_MS, least_records=1), decode(batch, POLICY, NOW_MS)
-    assert _sorted(rows_of(found)) == _sorted(expected.rows)
-    assert [(each.record.offset, each.error, each.message) for each in found.rejects] == [
-        (each.record.offset, each.error, each.message) for each in expected.rejects
-    ]
+    expected = decode(batch, POLICY, NOW_MS)
+    found = accept(batch, POLICY, NOW_MS, least_records=1)
+    where_they_stand = accept(as_fetched(batch), POLICY, NOW_MS, least_records=1)
+    for each in (found, where_they_stand):
+        assert _sorted(rows_of(each)) == _sorted(expected.rows)
+        assert _verdicts(each.rejects) == _verdicts(expected.rejects)
+    assert in_columns(where_they_stand) == in_columns(found)
     return found
+
+
+def as_fetched(batch: RecordBatch) -> RecordBatch:
+    """The same records in the bytes of a fetch."""
+    sent = [(each.offset, each.timestamp, each.key, each.value, [*each.headers]) for each in batch.records]
+    partition = placed(wire.batch(sent), 0, least_records=0)
+    assert partition is not None
+    return RecordBatch(batch.topic, batch.partition, partition.take(None))
+
+
+def _verdicts(rejects: Sequence[Reject]) -> list[tuple[int, str, str]]:
+    return [(each.record.offset, each.error, each.message) for each in rejects]
 
 
 def _sorted(rows: Sequence[dict[str, Any]]) -> list[bytes]:

@@ -1,0 +1,117 @@
+"""Records that are found where they stand are those that aiokafka makes, whatever the bytes."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from openride_stream.transport import placing
+from openride_stream.transport.placing import Run, placed
+from tests.transport.wire import batch, by_aiokafka, plain
+
+CONTROL, APPEND_TIME = 0x20, 0x08
+NOW_MS = 1_790_000_000_000
+
+_bytes = st.none() | st.binary(max_size=300)
+_headers = st.lists(st.tuples(st.text(max_size=5), st.none() | st.binary(max_size=5)), max_size=2)
+_records = st.lists(
+    st.tuples(st.integers(0, 5), st.integers(0, 2**41), _bytes, _bytes, _headers), min_size=1, max_size=8
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _loaded() -> None:
+    placing.load()
+
+
+@st.composite
+def fetches(draw: st.DrawFn) -> tuple[bytes, int]:
+    """Batches with gaps between them and between their records, and where reading begins."""
+    built, base = b"", draw(st.integers(0, 2**40))
+    # A broker begins with the batch that holds what was asked for.
+    begin = -1
+    for records in draw(st.lists(_records, min_size=1, max_size=3)):
+        offset, sent = 0, []
+        for gap, *rest in records:
+            sent.append((offset + gap, *rest))
+            offset += gap + 1
+        flags = draw(st.sampled_from([0, 0, 0, CONTROL, APPEND_TIME]))
+        built += batch(sent, base, draw(st.sampled_from([0, 0, 1, 2, 3, 4])), flags)
+        begin = base + draw(st.integers(0, offset - 1)) if begin < 0 else begin
+        base += offset + draw(st.integers(0, 3))
+    return built, begin
+
+
+def taken(fetched: bytes, fetch_offset: int, most: int | None = None) -> tuple[list[object], int] | None:
+    partition = placed(fetched, fetch_offset, least_records=0)
+    if partition is None:
+        return None
+    records: list[object] = []
+    while not partition.exhausted:
+        records += map(plain, partition.take(most))
+    if most is None or not records:
+        partition.take(most)
+    return records, partition.next_fetch_offset
+
+
+@settings(max_examples=150)
+@given(fetches(), st.none() | st.integers(1, 3))
+def test_what_aiokafka_reads(fetch: tuple[bytes, int], most: int | None) -> None:
+    records, next_offset = by_aiokafka(*fetch)
+    assert taken(*fetch, most) == ([*map(plain, records)], next_offset)
+
+
+@settings(max_examples=300)
+@given(fetches(), st.data())
+def test_damaged_bytes_are_left_to_aiokafka_or_read_as_it_does(
+    fetch: tuple[bytes, int], data: st.DataObject
+) -> None:
+    """Sums are not looked at here: a broken producer would have made them of what it sent."""
+    fetched, fetch_offset = fetch
+    damaged = bytearray(fetched)
+    for _ in range(data.draw(st.integers(1, 3))):
+        damaged[data.draw(st.integers(21, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    cut = bytes(damaged[: data.draw(st.integers(0, len(damaged)))])
+    partition = placed(cut, fetch_offset, sums=False, least_records=0)
+    if partition is not None:
+        for record in partition.take(None):
+            plain(record)
+
+
+def test_a_wrong_sum_is_left_to_aiokafka() -> None:
+    fetched = bytearray(batch([(0, NOW_MS, None, b"value", [])]))
+    fetched[-2] ^= 1
+    assert placed(bytes(fetched), 0, least_records=0) is None
+
+
+def test_a_batch_that_is_cut_off_is_fetched_again() -> None:
+    first, second = batch([(0, NOW_MS, b"k", b"one", [])], 7), batch([(0, NOW_MS, b"k", b"two", [])], 8)
+    for end in (0, 5, 40, len(second) - 1):
+        records, next_offset = taken(first + second[:end], 7) or ([], -1)
+        assert (len(records), next_offset) == (1, 8)
+
+
+def test_a_header_name_that_is_not_utf8_is_shown_by_its_bytes() -> None:
+    fetched = batch([(0, NOW_MS, None, b"v", [("QZ", b"kept")])]).replace(b"QZ", b"\xff\xfe")
+    partition = placed(fetched, 0, sums=False, least_records=0)
+    assert partition is not None
+    assert partition.take(None)[0].headers == [("\\xff\\xfe", b"kept")]
+
+
+def test_few_records_are_left_to_aiokafka() -> None:
+    few = batch([(offset, NOW_MS, None, b"v", []) for offset in range(placing.LEAST_RECORDS - 1)])
+    assert placed(few, 0) is None
+    one_more = batch([(0, NOW_MS, None, b"v", [])], placing.LEAST_RECORDS - 1)
+    assert placed(few + one_more, 0) is not None
+
+
+def test_some_of_a_run_stand_where_all_of_it_does() -> None:
+    partition = placed(
+        batch([(offset, NOW_MS, None, b"%d" % offset, []) for offset in range(9)]), 0, least_records=0
+    )
+    assert partition is not None
+    run = partition.take(None)
+    some = run[2:5]
+    assert isinstance(some, Run)
+    assert some.text is run.text
+    assert [record.value for record in some] == [b"2", b"3", b"4"]
+    assert run[-1].offset == 8
