@@ -30,6 +30,8 @@ LOCATION = "openride.events.location"
 READABLE = [name for name in EVENT_SHAPES if name not in ("route.created", "route.updated")]
 """The types whose example holds no array."""
 
+placing.load()
+
 
 def batch_of(topic: str, values: Sequence[bytes | None], timestamp_ms: int = NOW_MS) -> RecordBatch:
     records = [FakeRecord(value, offset, timestamp_ms) for offset, value in enumerate(values)]
