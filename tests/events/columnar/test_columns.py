@@ -19,6 +19,7 @@ from openride_stream.events.records import RecordBatch
 from openride_stream.events.registry import EVENT_SHAPES
 from openride_stream.events.rejects import Reject
 from openride_stream.events.topics import TOPICS
+from openride_stream.transport import placing
 from openride_stream.transport.placing import placed
 from tests.events.batches import NOW_MS, POLICY, FakeRecord, topic_of
 from tests.events.columnar.as_rows import rows_of
