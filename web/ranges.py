@@ -4,7 +4,8 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from openride_stream.clickhouse.queries.question import Granularity, Question
+from openride_stream.api.choices import Granularity
+from openride_stream.clickhouse.queries.question import Question
 from web.context import Context
 from web.moments import MomentMs
 from web.problems import Fault, Problem, invalid_parameters

@@ -16,10 +16,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed
 from hypothesis import strategies as st
 
+from openride_stream.api.choices import CohortType
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import DAY_MS
 from openride_stream.clickhouse.preaggregations import RIDER_STEPS, USER_DAYS
-from openride_stream.clickhouse.queries.cohort import CohortType, first_day, period_of
+from openride_stream.clickhouse.queries.cohort import first_day, period_of
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.reconcile import Reconciler
 from openride_stream.events.example import example

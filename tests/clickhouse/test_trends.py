@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any, get_args
 
+from openride_stream.api.choices import TrendMetric
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import DAY_MS
 from openride_stream.clickhouse.queries.question import Question
-from openride_stream.clickhouse.queries.trends import TrendMetric
 from openride_stream.settings import Settings
 from tests.clickhouse.storing import assert_answers, ingest, reconciler
 from tests.clickhouse.test_rankings import FIRST_MS, HOUR_MS, MIDNIGHT_MS, Teller, uid

@@ -5,9 +5,9 @@ from importlib.resources import files
 
 import pytest
 
+from openride_stream.api.figures import Bookings, Payments, Trips, Users
 from openride_stream.metrics import SPECS
 from tests.fixtures.web import Site
-from web.answers import Bookings, Payments, Trips, Users
 
 STATIC = files("web").joinpath("static")
 INDEX, SCRIPT, STYLE = (STATIC.joinpath(name).read_text() for name in ("index.html", "page.js", "page.css"))

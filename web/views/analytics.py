@@ -4,9 +4,10 @@ from typing import Final
 
 from pydantic import Field
 
-from openride_stream.clickhouse.queries.geographic import GeographicMetric, geographic
+from openride_stream.api.analyses import Geographic
+from openride_stream.api.choices import GeographicMetric
+from openride_stream.clickhouse.queries.geographic import geographic
 from openride_stream.events.topics import EVENT_TABLES
-from web.answers import Geographic
 from web.caching import answered
 from web.context import Context
 from web.endpoint import REVALIDATED, Endpoint, Reply

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from openride_stream.api.dead_letters import DeadLettersPage
 from openride_stream.clickhouse.queries.dead_letters import DeadLetterQuestion, dead_letters
 from openride_stream.events.topics import BY_NAME
 from web.context import Context
@@ -40,46 +41,6 @@ class DeadLettersQuery(BaseModel):
     end_date: MomentMs | None = Field(None, description="Dead-lettered before then (ISO 8601).")
     limit: int = Field(100, ge=1, le=1_000, description="At most so many dead letters in the answer.")
     offset: int = Field(0, ge=0, le=1_000_000, description="How many of the newest to leave out.")
-
-
-class DeadLetterSeen(BaseModel):
-    """One dead letter; `partition` and `offset` are those in the dead-letter topic.
-
-    `fields` are the record's own, personal data replaced; None when the record is no JSON object or too long.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    topic: str = Field(description="The topic that it was refused on.")
-    partition: int = Field(description="Partition of the dead-letter topic.")
-    offset: int = Field(description="Offset in the dead-letter topic.")
-    dead_lettered_at: AwareDatetime = Field(description="When it was put there.")
-    first_seen: AwareDatetime = Field(description="When it was refused for the first time.")
-    first_partition: int = Field(description="Where the record first stood.")
-    first_offset: int = Field(description="Where the record first stood.")
-    first_timestamp: AwareDatetime | None = Field(description="The record's own Kafka timestamp.")
-    error: str = Field(description="Error class.")
-    message: str = Field(description="Names the field and the rule.")
-    attempts: int = Field(description="How often it has been refused.")
-    worker: str = Field(description="Who refused it.")
-    event_type: str | None = Field(description="As far as it can be read.")
-    value_bytes: int = Field(description="Length of the record's value.")
-    value_sha256: str = Field(description="Hex digest of the record's value.")
-    fields: dict[str, Any] | None = Field(
-        description="The record's own fields, personal data replaced; null when they cannot be read."
-    )
-    redriven_at: AwareDatetime | None = Field(description="When it was last sent again.")
-
-
-class DeadLettersPage(BaseModel):
-    """Newest first; `total` counts all that the filters let through."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    total: int = Field(description="All that the filters let through.")
-    limit: int = Field(description="As asked.")
-    offset: int = Field(description="As asked.")
-    dead_letters: list[DeadLetterSeen] = Field(description="Newest first.")
 
 
 async def _dead_letters(context: Context, query: DeadLettersQuery) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """`GET /health`, `/health/live`, `/health/ready`: no token, no figures."""
 
 import asyncio
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from openride_stream import __version__
+from openride_stream.api.operations import Health, Live, Ready
 from openride_stream.clickhouse.migrate import current_version
 from openride_stream.clickhouse.migrations import head
 from openride_stream.errors import OpenRideError
@@ -16,27 +17,6 @@ from web.problems import RETRY_AFTER_S
 _STORE_TIMEOUT_S: Final = 2.0
 _FRESH_S: Final = 1.0
 _NOT_READY: Final = {503: "Not ready: the same body, with `reasons`."}
-
-
-class Live(BaseModel):
-    """The process runs and its event loop turns."""
-
-    status: Literal["alive"] = Field(description="Always that.")
-
-
-class Ready(BaseModel):
-    """Whether the worker reads events and answers; `reasons` says why not."""
-
-    status: Literal["ready", "not_ready"] = Field(description="Whether the worker reads events and answers.")
-    reasons: list[str] = Field(description="Why it does not; empty when it does.")
-
-
-class Health(Ready):
-    """`Ready`, and who answers."""
-
-    version: str = Field(description="The program's version.")
-    worker: str | None = Field(description="Host and pid; null while it starts or stops.")
-    checks: dict[str, bool] = Field(description="Whether each check is passed, by its name.")
 
 
 class Readiness:

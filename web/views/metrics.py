@@ -5,12 +5,12 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from openride_stream.api.figures import Bookings, Payments, Trips, Users
 from openride_stream.clickhouse.queries.bookings import bookings
 from openride_stream.clickhouse.queries.payments import payments
 from openride_stream.clickhouse.queries.trips import trips
 from openride_stream.clickhouse.queries.users import users
 from openride_stream.events.topics import EVENT_TABLES
-from web.answers import Bookings, Payments, Trips, Users
 from web.caching import Query, answered
 from web.context import Context
 from web.endpoint import REVALIDATED, Endpoint, Reply

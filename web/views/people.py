@@ -4,13 +4,14 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from openride_stream.api.analyses import Cohorts, Funnel, Retention
+from openride_stream.api.choices import CohortType, UserType
 from openride_stream.clickhouse.days import DAY_MS
-from openride_stream.clickhouse.queries.cohort import CohortType, cohort, first_day, period_of
+from openride_stream.clickhouse.queries.cohort import cohort, first_day, period_of
 from openride_stream.clickhouse.queries.funnel import funnel
 from openride_stream.clickhouse.queries.question import Question
-from openride_stream.clickhouse.queries.retention import UserType, last_day, retention
+from openride_stream.clickhouse.queries.retention import last_day, retention
 from openride_stream.events.topics import EVENT_TABLES
-from web.analyses import Cohorts, Funnel, Retention
 from web.caching import answered
 from web.context import Context
 from web.endpoint import REVALIDATED, Endpoint, Reply

@@ -4,9 +4,10 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from openride_stream.clickhouse.queries.drivers import DriverOrder, drivers
+from openride_stream.api.choices import DriverOrder
+from openride_stream.api.rankings import Drivers, Routes
+from openride_stream.clickhouse.queries.drivers import drivers
 from openride_stream.clickhouse.queries.routes import routes
-from web.answers import Drivers, Routes
 from web.caching import answered
 from web.context import Context
 from web.endpoint import REVALIDATED, Endpoint, Reply

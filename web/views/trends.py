@@ -4,10 +4,10 @@ from typing import Final
 
 from pydantic import Field
 
-from openride_stream.clickhouse.queries.question import Granularity
-from openride_stream.clickhouse.queries.trends import TrendMetric, trends
+from openride_stream.api.analyses import Trends
+from openride_stream.api.choices import Granularity, TrendMetric
+from openride_stream.clickhouse.queries.trends import trends
 from openride_stream.events.topics import EVENT_TABLES
-from web.analyses import Trends
 from web.caching import answered
 from web.context import Context
 from web.endpoint import REVALIDATED, Endpoint, Reply

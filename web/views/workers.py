@@ -1,52 +1,13 @@
 """`GET /v1/workers`: every live worker of the consumer group and what it holds."""
 
-from datetime import datetime
 from typing import Any, Final
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
+from openride_stream.api.operations import Workers
 from openride_stream.fleet import Fleet
 from web.context import Context
 from web.endpoint import Endpoint
-
-
-class HeldPartition(BaseModel):
-    """One partition; `lag` is None until its worker has fetched from it."""
-
-    topic: str = Field(description="Topic.")
-    partition: int = Field(description="Number of the partition.")
-    since: datetime = Field(description="When the worker took it.")
-    lag: int | None = Field(description="Records behind the topic's end; null before the first fetch.")
-    records_per_s: float = Field(description="Records read a second, lately.")
-
-
-class Worker(BaseModel):
-    """A live worker; `trouble` is None while it reads and stores."""
-
-    worker: str = Field(description="Host and pid.")
-    web: str = Field(description="Its own URL, as it knows it.")
-    version: str = Field(description="The program's version.")
-    started_at: datetime = Field(description="When it started.")
-    seen_s_ago: float = Field(description="Seconds since it last reported itself.")
-    trouble: str | None = Field(description="Why it does not read or store; null while it does.")
-    lag: int = Field(description="Sum over its partitions.")
-    records_per_s: float = Field(description="Sum over its partitions.")
-    partitions: list[HeldPartition] = Field(description="What it holds.")
-
-
-class UnheldPartition(BaseModel):
-    """A partition that no live worker reads."""
-
-    topic: str = Field(description="Topic.")
-    partition: int = Field(description="Number of the partition.")
-
-
-class Workers(BaseModel):
-    """The consumer group."""
-
-    consumer_group: str = Field(description="Its name.")
-    workers: list[Worker] = Field(description="Every live worker, the oldest first.")
-    unheld: list[UnheldPartition] = Field(description="Partitions that no live worker reads.")
 
 
 async def _workers(context: Context, query: BaseModel) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """`GET /v1/analytics/cohort`."""
 
 from datetime import date
-from typing import Any, Final, Literal
+from typing import Any, Final
 
+from openride_stream.api.choices import CohortType
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import DAY_MS, iso_day
 from openride_stream.clickhouse.preaggregations import USER_DAYS
@@ -10,8 +11,6 @@ from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.registrations import bounds, registered
 from openride_stream.clickhouse.queries.rounding import percentage
 from openride_stream.clickhouse.queries.whole_days import whole_days
-
-CohortType = Literal["daily", "weekly", "monthly"]
 
 _EPOCH: Final = date(1970, 1, 1)
 _DAYS_BEFORE_MONDAY: Final = 3  # the first day of the epoch was a Thursday

@@ -2,16 +2,15 @@
 
 import asyncio
 from fractions import Fraction
-from typing import Any, Final, Literal
+from typing import Any, Final
 
+from openride_stream.api.choices import DriverOrder
 from openride_stream.clickhouse.client import ClickHouse, Param, Row
 from openride_stream.clickhouse.preaggregations import DRIVER_EARNINGS
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.rounding import average_money, money, total
 from openride_stream.clickhouse.queries.series import distinct_series
 from openride_stream.clickhouse.queries.source import states
-
-DriverOrder = Literal["earnings", "trips"]
 
 _SHARES: Final = (10, 25, 50, 75, 90, 99)
 

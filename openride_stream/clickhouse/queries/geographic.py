@@ -1,8 +1,9 @@
 """`GET /v1/analytics/geographic`."""
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
+from openride_stream.api.choices import GeographicMetric
 from openride_stream.clickhouse.client import ClickHouse, Param
 from openride_stream.clickhouse.distinct import booking_routes
 from openride_stream.clickhouse.preaggregations import (
@@ -14,8 +15,6 @@ from openride_stream.clickhouse.preaggregations import (
 from openride_stream.clickhouse.queries.question import CITY_SQL, STATE_SQL, Question, routed
 from openride_stream.clickhouse.queries.rounding import money
 from openride_stream.clickhouse.queries.source import DAYS, Source, states_of_range, touched
-
-GeographicMetric = Literal["bookings", "revenue", "users"]
 
 
 @dataclass(frozen=True, slots=True)

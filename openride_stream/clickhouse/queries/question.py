@@ -1,12 +1,11 @@
 """What every metrics endpoint is asked, and how a place filter reads in SQL."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
+from openride_stream.api.choices import Granularity
 from openride_stream.clickhouse.client import Param
 from openride_stream.clickhouse.distinct import NO_ROUTE, routes
-
-Granularity = Literal["hourly", "daily", "weekly", "monthly"]
 
 # A row's place: its own city and state when it has a city, else its route's origin. Empty is none.
 CITY_SQL: Final = "if(t.city != '', t.city, r.origin_city)"

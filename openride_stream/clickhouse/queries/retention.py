@@ -1,7 +1,8 @@
 """`GET /v1/analytics/retention`."""
 
-from typing import Any, Final, Literal
+from typing import Any, Final
 
+from openride_stream.api.choices import UserType
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import DAY_MS
 from openride_stream.clickhouse.distinct import counted
@@ -11,7 +12,6 @@ from openride_stream.clickhouse.queries.registrations import bounds, registered
 from openride_stream.clickhouse.queries.rounding import percentage
 from openride_stream.clickhouse.queries.whole_days import whole_days
 
-UserType = Literal["all", "rider", "driver"]
 AFTER_DAYS: Final = (1, 7, 30)
 
 # One row a user: bit N is set when they were active on the Nth of the days asked for.

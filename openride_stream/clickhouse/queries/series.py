@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from openride_stream.api.choices import Granularity
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.preaggregations import ACTIVE_USERS, USER_DAYS, PreAggregation
-from openride_stream.clickhouse.queries.question import Granularity, Question
+from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.source import DAYS, HOURS, Source, all_states, touched
 from openride_stream.clock import utc_from_ms
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
+from openride_stream.api.choices import TrendMetric
 from openride_stream.clickhouse.client import ClickHouse, Row
 from openride_stream.clickhouse.preaggregations import BOOKINGS, PAYMENTS, TRIPS, PreAggregation
 from openride_stream.clickhouse.queries.question import Question
@@ -16,18 +17,6 @@ from openride_stream.clickhouse.queries.series import (
     filled,
     rows_by_bucket,
 )
-
-TrendMetric = Literal[
-    "bookings_created",
-    "bookings_confirmed",
-    "revenue",
-    "trips_completed",
-    "active_users",
-    "active_drivers",
-    "registrations",
-    "payment_success_rate",
-    "avg_trip_duration",
-]
 
 
 @dataclass(frozen=True, slots=True)

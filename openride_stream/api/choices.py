@@ -1,0 +1,20 @@
+"""What a parameter may be chosen from."""
+
+from typing import Literal
+
+Granularity = Literal["hourly", "daily", "weekly", "monthly"]
+CohortType = Literal["daily", "weekly", "monthly"]
+UserType = Literal["all", "rider", "driver"]
+DriverOrder = Literal["earnings", "trips"]
+GeographicMetric = Literal["bookings", "revenue", "users"]
+TrendMetric = Literal[
+    "bookings_created",
+    "bookings_confirmed",
+    "revenue",
+    "trips_completed",
+    "active_users",
+    "active_drivers",
+    "registrations",
+    "payment_success_rate",
+    "avg_trip_duration",
+]
