@@ -11,6 +11,7 @@ pytest_plugins: list[str] = [
     "tests.fixtures.metadata",
     "tests.fixtures.store",
     "tests.fixtures.web",
+    "tests.fixtures.served",
 ]
 
 

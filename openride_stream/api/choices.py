@@ -18,3 +18,14 @@ TrendMetric = Literal[
     "payment_success_rate",
     "avg_trip_duration",
 ]
+SourceTopic = Literal[
+    "openride.events.user",
+    "openride.events.booking",
+    "openride.events.payment",
+    "openride.events.trip",
+    "openride.events.route",
+    "openride.events.location",
+    "openride.schedules.mongo",
+    "openride.schedules.clickhouse",
+    "openride.schedules.redis",
+]

@@ -1,0 +1,130 @@
+"""The same client for asyncio."""
+
+from asyncio import sleep
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+import httpx
+from pydantic import BaseModel
+
+from openride_stream.client.call import Call, as_method
+from openride_stream.client.calls import analytics, metrics, operations
+from openride_stream.client.errors import ApiError
+from openride_stream.client.events import EventReader
+from openride_stream.client.exchange import Retry, headers_of, outcome, parsed, reaching, refusal
+
+A = TypeVar("A", bound=BaseModel)
+P = ParamSpec("P")
+
+
+def _asked(
+    declared: Callable[P, Call[A]],
+) -> "Callable[Concatenate[AsyncOpenRide, P], Coroutine[Any, Any, A]]":
+    async def method(self: "AsyncOpenRide", /, *args: P.args, **kwargs: P.kwargs) -> A:
+        return await self._ask(declared(*args, **kwargs))
+
+    as_method(method, declared)
+    return method
+
+
+def _streamed(
+    declared: Callable[P, Call[A]],
+) -> "Callable[Concatenate[AsyncOpenRide, P], AbstractAsyncContextManager[AsyncIterator[A]]]":
+    def method(
+        self: "AsyncOpenRide", /, *args: P.args, **kwargs: P.kwargs
+    ) -> AbstractAsyncContextManager[AsyncIterator[A]]:
+        return self._listen(declared(*args, **kwargs))
+
+    as_method(method, declared)
+    return method
+
+
+class AsyncOpenRide:
+    """`openride_stream.client.OpenRide` with methods to await; an asynchronous context manager.
+
+    Arguments, methods and errors are the same.
+    """
+
+    def __init__(
+        self,
+        base_url: str = "http://127.0.0.1:8097",
+        token: str | None = None,
+        *,
+        timeout_s: float = 30.0,
+        retries: int = 0,
+        max_wait_s: float = 60.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._retry = Retry(retries, max_wait_s)
+        self._http = httpx.AsyncClient(
+            base_url=base_url, headers=headers_of(token), timeout=timeout_s, transport=transport
+        )
+
+    users = _asked(metrics.users)
+    bookings = _asked(metrics.bookings)
+    payments = _asked(metrics.payments)
+    trips = _asked(metrics.trips)
+    drivers = _asked(metrics.drivers)
+    routes = _asked(metrics.routes)
+    realtime = _asked(metrics.realtime)
+    stream_realtime = _streamed(metrics.stream_realtime)
+    funnel = _asked(analytics.funnel)
+    cohort = _asked(analytics.cohort)
+    retention = _asked(analytics.retention)
+    geographic = _asked(analytics.geographic)
+    trends = _asked(analytics.trends)
+    dead_letters = _asked(operations.dead_letters)
+    workers = _asked(operations.workers)
+    health = _asked(operations.health)
+    health_live = _asked(operations.health_live)
+    health_ready = _asked(operations.health_ready)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections; may be called again."""
+        await self._http.aclose()
+
+    async def _ask(self, call: Call[A]) -> A:
+        retried = 0
+        while True:
+            with reaching(self._http.base_url):
+                response = await self._http.get(call.path, params=call.parameters)
+            answer = outcome(call, response)
+            if not isinstance(answer, ApiError):
+                return answer
+            wait_s = self._retry.wait_s(answer, retried)
+            if wait_s is None:
+                raise answer
+            retried += 1
+            await sleep(wait_s)
+
+    @asynccontextmanager
+    async def _listen(self, call: Call[A]) -> AsyncIterator[AsyncIterator[A]]:
+        request = self._http.build_request("GET", call.path, params=call.parameters)
+        with reaching(self._http.base_url):
+            response = await self._http.send(request, stream=True)
+        try:
+            if not response.is_success:
+                with reaching(self._http.base_url):
+                    await response.aread()
+                raise refusal(response)
+            yield self._events(call, response)
+        finally:
+            await response.aclose()
+
+    async def _events(self, call: Call[A], response: httpx.Response) -> AsyncIterator[A]:
+        reader = EventReader()
+        chunks = response.aiter_bytes()
+        while True:
+            with reaching(self._http.base_url):
+                chunk = await anext(chunks, None)
+            if chunk is None:
+                return
+            for body in reader.feed(chunk):
+                yield parsed(call.answer, body)

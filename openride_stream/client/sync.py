@@ -1,0 +1,133 @@
+"""The client for ordinary code and notebooks."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from time import sleep
+from typing import Concatenate, ParamSpec, Self, TypeVar
+
+import httpx
+from pydantic import BaseModel
+
+from openride_stream.client.call import Call, as_method
+from openride_stream.client.calls import analytics, metrics, operations
+from openride_stream.client.errors import ApiError
+from openride_stream.client.events import EventReader
+from openride_stream.client.exchange import Retry, headers_of, outcome, parsed, reaching, refusal
+
+A = TypeVar("A", bound=BaseModel)
+P = ParamSpec("P")
+
+
+def _asked(declared: Callable[P, Call[A]]) -> "Callable[Concatenate[OpenRide, P], A]":
+    def method(self: "OpenRide", /, *args: P.args, **kwargs: P.kwargs) -> A:
+        return self._ask(declared(*args, **kwargs))
+
+    as_method(method, declared)
+    return method
+
+
+def _streamed(
+    declared: Callable[P, Call[A]],
+) -> "Callable[Concatenate[OpenRide, P], AbstractContextManager[Iterator[A]]]":
+    def method(self: "OpenRide", /, *args: P.args, **kwargs: P.kwargs) -> AbstractContextManager[Iterator[A]]:
+        return self._listen(declared(*args, **kwargs))
+
+    as_method(method, declared)
+    return method
+
+
+class OpenRide:
+    """Asks the API of OpenRide Stream; a context manager, or `close()` it. Threads may share one.
+
+    `token` is needed where the API asks for one. `timeout_s` is for each step (to connect, to wait for the
+    next bytes). A 429 or 503 is asked again up to `retries` times after the seconds that its `Retry-After`
+    names, unless these are more than `max_wait_s`. `transport` takes the place of httpx's own.
+
+    Every method raises:
+        ApiError: the API refused; its subclasses tell why.
+        Unreachable: no connection, a broken one, or a time-out.
+        UnexpectedAnswer: who answers at `base_url` is not this API.
+    """
+
+    def __init__(
+        self,
+        base_url: str = "http://127.0.0.1:8097",
+        token: str | None = None,
+        *,
+        timeout_s: float = 30.0,
+        retries: int = 0,
+        max_wait_s: float = 60.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._retry = Retry(retries, max_wait_s)
+        self._http = httpx.Client(
+            base_url=base_url, headers=headers_of(token), timeout=timeout_s, transport=transport
+        )
+
+    users = _asked(metrics.users)
+    bookings = _asked(metrics.bookings)
+    payments = _asked(metrics.payments)
+    trips = _asked(metrics.trips)
+    drivers = _asked(metrics.drivers)
+    routes = _asked(metrics.routes)
+    realtime = _asked(metrics.realtime)
+    stream_realtime = _streamed(metrics.stream_realtime)
+    funnel = _asked(analytics.funnel)
+    cohort = _asked(analytics.cohort)
+    retention = _asked(analytics.retention)
+    geographic = _asked(analytics.geographic)
+    trends = _asked(analytics.trends)
+    dead_letters = _asked(operations.dead_letters)
+    workers = _asked(operations.workers)
+    health = _asked(operations.health)
+    health_live = _asked(operations.health_live)
+    health_ready = _asked(operations.health_ready)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; may be called again."""
+        self._http.close()
+
+    def _ask(self, call: Call[A]) -> A:
+        retried = 0
+        while True:
+            with reaching(self._http.base_url):
+                response = self._http.get(call.path, params=call.parameters)
+            answer = outcome(call, response)
+            if not isinstance(answer, ApiError):
+                return answer
+            wait_s = self._retry.wait_s(answer, retried)
+            if wait_s is None:
+                raise answer
+            retried += 1
+            sleep(wait_s)
+
+    @contextmanager
+    def _listen(self, call: Call[A]) -> Iterator[Iterator[A]]:
+        request = self._http.build_request("GET", call.path, params=call.parameters)
+        with reaching(self._http.base_url):
+            response = self._http.send(request, stream=True)
+        try:
+            if not response.is_success:
+                with reaching(self._http.base_url):
+                    response.read()
+                raise refusal(response)
+            yield self._events(call, response)
+        finally:
+            response.close()
+
+    def _events(self, call: Call[A], response: httpx.Response) -> Iterator[A]:
+        reader = EventReader()
+        chunks = response.iter_bytes()
+        while True:
+            with reaching(self._http.base_url):
+                chunk = next(chunks, None)
+            if chunk is None:
+                return
+            for body in reader.feed(chunk):
+                yield parsed(call.answer, body)
