@@ -60,7 +60,7 @@ def headers_of(token: str | None) -> dict[str, str]:
 
 
 @contextmanager
-def reaching(address: object) -> Iterator[None]:
+def reaching(address: httpx.URL) -> Iterator[None]:
     """Tell of connections that fail, break or take too long by one error.
 
     Raises:
@@ -69,7 +69,8 @@ def reaching(address: object) -> Iterator[None]:
     try:
         yield
     except httpx.RequestError as error:
-        message = f"{address}: {str(error) or type(error).__name__}"
+        # Without what a URL may carry in front of the host: that is a password.
+        message = f"{address.scheme}://{address.netloc.decode()}: {str(error) or type(error).__name__}"
         raise Unreachable(message) from error
 
 
@@ -103,7 +104,10 @@ def refusal(response: httpx.Response) -> ApiError:
     return _ERRORS.get(status, ApiError)(
         status,
         str(problem.get("title") or response.reason_phrase),
-        str(problem.get("detail") or f"from {response.url.copy_with(query=None)}, without a reason"),
+        str(
+            problem.get("detail")
+            or f"from {response.url.copy_with(query=None, userinfo=b'')}, without a reason"
+        ),
         kind=str(problem.get("type", "about:blank")),
         faults=tuple(_faults(problem)),
         retry_after_s=_seconds(response.headers.get("Retry-After", "")),

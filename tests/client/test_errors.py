@@ -137,6 +137,18 @@ def test_a_field_that_a_newer_server_adds_is_left_out() -> None:
         assert client.health_ready().model_dump() == {"status": "ready", "reasons": []}
 
 
+def test_a_password_in_the_address_is_not_repeated() -> None:
+    address = f"http://me:secret@127.0.0.1:{free_port()}"
+    with OpenRide(address) as client, pytest.raises(Unreachable) as unreachable:
+        client.users()
+    transport = httpx.MockTransport(lambda _: httpx.Response(502))
+    with OpenRide(address, transport=transport) as client, pytest.raises(ApiError) as refused:
+        client.users()
+    for caught in (unreachable, refused):
+        assert "127.0.0.1" in str(caught.value)
+        assert "secret" not in str(caught.value)
+
+
 def test_it_is_one_tree() -> None:
     for error in (Unreachable, UnexpectedAnswer, ApiError):
         assert issubclass(error, ClientError)
