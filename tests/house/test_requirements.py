@@ -33,6 +33,12 @@ def test_every_dependency_is_pinned(name: str) -> None:
     assert not missing, "run: make lock"
 
 
+@pytest.mark.parametrize("extra", ["client", "pandas"])
+def test_extras_that_have_no_file_are_tested_as_pinned(extra: str) -> None:
+    wanted = PROJECT["optional-dependencies"][extra]
+    assert {_normal(requirement) for requirement in wanted} <= set(_pins("dev")), "add them to dev"
+
+
 def test_the_smaller_files_are_cut_out_of_the_largest() -> None:
     assert _pins("base").items() <= _pins("embedded").items() <= _pins("dev").items()
 
