@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 
 from bench import report
+from bench import scaling as scale
 from bench import soak as soaking
 from bench.ingest import Plan, chosen, run
 from bench.peers import PEERS
@@ -54,6 +55,31 @@ def ingest(events: int, repeats: int, only: tuple[str, ...], rate: int, as_json:
         click.echo(json.dumps(report.as_json(results)))
     else:
         Console().print(report.as_table(results))
+
+
+@command.command()
+@click.option(
+    "--events",
+    default=600_000,
+    show_default=True,
+    type=click.IntRange(1_000, 3_000_000),
+    help="Events in the backlog; the broker keeps them in memory.",
+)
+@click.option(
+    "--workers", default=2, show_default=True, type=click.IntRange(2, 8), help="To be compared with one."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def scaling(events: int, workers: int, as_json: bool) -> None:
+    """Drain the same backlog with one worker and with several: what an event costs all of them together.
+
+    Fails unless exactly the events sent are stored.
+    """
+    found = asyncio.run(scale.run(events, (1, workers), lambda line: click.echo(line, err=True)))
+    if as_json:
+        click.echo(json.dumps({"rows": [spent.as_json() for spent in found]}))
+    else:
+        ratio = found[1].cpu_us_per_event / found[0].cpu_us_per_event
+        click.echo(f"{workers} workers take {ratio:.2f} times the CPU of one for an event")
 
 
 @command.command()
