@@ -111,13 +111,27 @@ class OpenRideApp(faust.App):
         """Whether partitions are being assigned or recovered, and Kafka is there to do it."""
         return self._unsettled() and self.running().contact.trouble is None
 
+    def loss(self) -> str | None:
+        """Why this worker is out of its consumer group for good; None while it is not."""
+        return self._reader.loss()
+
+    def on_rebalance_end(self) -> None:
+        """A recovery has ended, and with it the rebalance, unless another one has begun since."""
+        if not self._reader.rejoins():
+            super().on_rebalance_end()
+
+    @property
+    def _reader(self) -> Consumer:
+        consumer = self.consumer
+        assert isinstance(consumer, Consumer), "the app reads through the batch transport"
+        return consumer
+
     def _unsettled(self) -> bool:
         return bool(self.rebalancing_count == 0 or self.rebalancing or self.in_recovery)
 
     async def standings(self) -> Mapping[Partition, Standing]:
         """Where each batch partition of ours stands, asked over a connection that is not the consumer's."""
-        consumer = self.consumer
-        assert isinstance(consumer, Consumer), "the app reads through the batch transport"
+        consumer = self._reader
         ours = {tp for tp in consumer.assignment() if tp.topic in self.batch_topics}
         topics = sorted({tp.topic for tp in ours})
         lags = await group_lag(self.settings, topics, self.true_end_offsets is not None)
@@ -136,8 +150,7 @@ class OpenRideApp(faust.App):
         """Where each batch partition of ours stands, as this worker knows it; None during a rebalance."""
         if self.rebalancing_count == 0 or self.rebalancing:
             return None
-        consumer = self.consumer
-        assert isinstance(consumer, Consumer), "the app reads through the batch transport"
+        consumer = self._reader
         lags = consumer.lag_records()
         return {
             (tp.topic, tp.partition): Place(consumer.ledger.committable(tp), lags.get(tp))

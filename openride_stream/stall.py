@@ -100,6 +100,10 @@ class Watched(Protocol):
         """Whether partitions are being assigned or recovered, and Kafka is there to do it."""
         ...
 
+    def loss(self) -> str | None:
+        """Why the worker is out of its consumer group for good; None while it is not."""
+        ...
+
     async def standings(self) -> Mapping[Partition, Standing]:
         """Every partition that is ours, as the broker has it.
 
@@ -123,6 +127,9 @@ async def watch(worker: Watched, clock: Clock, timeout_s: float, settle_s: float
 
 async def look(worker: Watched, decision: StallWatch, clock: Clock, timeout_s: float) -> None:
     """One look; raises `Stalled`."""
+    if (loss := worker.loss()) is not None:
+        message = f"this worker is out of its consumer group for good: {loss}"
+        raise Stalled(message)
     if worker.settling():
         if not decision.settles(clock.monotonic_s()):
             message = "no partitions were assigned for too long: the consumer group never settles"

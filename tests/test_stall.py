@@ -21,12 +21,16 @@ class Worker:
         self.reason: str | None = None
         self.away = False
         self.unsettled = False
+        self.lost: str | None = None
 
     def settling(self) -> bool:
         return self.unsettled
 
     def excuse(self) -> str | None:
         return self.reason
+
+    def loss(self) -> str | None:
+        return self.lost
 
     async def standings(self) -> Mapping[Partition, Standing]:
         if self.away:
@@ -100,6 +104,18 @@ async def test_time_without_store_or_broker_does_not_count(
     await look(worker, decision, clock, TIMEOUT_S)
     clock.advance(1)
     with pytest.raises(Stalled):
+        await look(worker, decision, clock, TIMEOUT_S)
+
+
+@pytest.mark.parametrize("unsettled", [False, True])
+async def test_a_worker_that_is_out_of_its_group_ends_at_the_next_look(
+    decision: StallWatch, clock: ManualClock, unsettled: bool
+) -> None:
+    worker = Worker()
+    worker.unsettled = unsettled
+    await look(worker, decision, clock, TIMEOUT_S)
+    worker.lost = "no such member"
+    with pytest.raises(Stalled, match="out of its consumer group for good: no such member"):
         await look(worker, decision, clock, TIMEOUT_S)
 
 

@@ -17,6 +17,7 @@ from faust.types.transports import TPorTopicSet
 
 from openride_stream.events.records import Record, RecordBatch
 from openride_stream.settings import Settings
+from openride_stream.transport import membership
 from openride_stream.transport.fetched import Fetched
 from openride_stream.transport.ledger import Handout, Ledger
 
@@ -237,6 +238,21 @@ class Consumer(driver.Consumer):
         assignment = self._thread._ensure_consumer()._subscription.subscription.assignment
         state = assignment.state_value(TopicPartition(tp.topic, tp.partition))
         return state is None or not state.has_valid_position or bool(state.position < end)
+
+    def rejoins(self) -> bool:
+        """Whether a rebalance is under way, as the group has it."""
+        inner = self._thread._consumer
+        return inner is not None and membership.rejoins(inner)
+
+    def loss(self) -> str | None:
+        """Why this consumer is out of its group for good; None while it is not."""
+        inner = self._thread._consumer
+        return None if inner is None else membership.loss(inner)
+
+    def resume_flow(self) -> None:
+        """Let records flow, unless the next rebalance has begun: a recovery may end after that."""
+        if not self.rejoins():
+            super().resume_flow()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Make what is in flight durable and commit it while the partitions are still ours."""
