@@ -29,6 +29,8 @@ from tests.fixtures.clickhouse import EmbeddedClickHouse
 from tests.fixtures.tracing import untraced
 
 DEADLINE_S = 240.0
+# For one worker on the embedded broker: it waits half a session at every join, and nobody else's is at stake.
+ALONE = {"OPENRIDE_BROKER_SESSION_TIMEOUT_S": "3", "OPENRIDE_BROKER_HEARTBEAT_INTERVAL_S": "0.6"}
 
 
 class Worker:

@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaProducer
 
 from openride_stream.clock import SystemClock, utc_from_ms
 from openride_stream.events.registry import TOPIC_OF
-from tests.e2e.cluster import Cluster, Worker
+from tests.e2e.cluster import ALONE, Cluster, Worker
 from tests.fixtures.broker import EmbeddedBroker
 from web.tokens import entry_of, new_token
 
@@ -38,7 +38,7 @@ class FaustWorker(Worker):
 @pytest.fixture
 def cluster(tmp_path: Path, start_broker: Callable[[], EmbeddedBroker]) -> Iterator[Cluster]:
     tokens = {"OPENRIDE_API_TOKENS": entry_of("test", "viewer", TOKEN).text()}
-    made = Cluster(tmp_path, start_broker().bootstrap, more=tokens)
+    made = Cluster(tmp_path, start_broker().bootstrap, more=tokens | ALONE)
     yield made
     made.stop()
 

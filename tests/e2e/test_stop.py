@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.cluster import Cluster
+from tests.e2e.cluster import ALONE, Cluster
 from tests.fixtures.broker import EmbeddedBroker
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -22,7 +22,7 @@ def broker(start_broker: Callable[[], EmbeddedBroker]) -> EmbeddedBroker:
 
 @pytest.fixture
 def cluster(tmp_path: Path, broker: EmbeddedBroker) -> Iterator[Cluster]:
-    made = Cluster(tmp_path, broker.bootstrap)
+    made = Cluster(tmp_path, broker.bootstrap, more=ALONE)
     made.start(workers=1)
     yield made
     made.stop()
