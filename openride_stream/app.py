@@ -13,17 +13,18 @@ from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clock import Clock
 from openride_stream.delivery import Live as LiveTables
 from openride_stream.events.topics import TOPICS
+from openride_stream.faust_options import faust_options
 from openride_stream.holdings import Place
 from openride_stream.kafka.end_offsets import true_end_offsets
 from openride_stream.kafka.lag import PartitionLag, group_lag
-from openride_stream.logs import logging_config
 from openride_stream.memory import return_large_blocks
 from openride_stream.metrics import Metrics
 from openride_stream.presence import Presence
-from openride_stream.runtime import Runtime, worker_name
+from openride_stream.runtime import Runtime
 from openride_stream.settings import Settings
 from openride_stream.stall import Partition, Standing, watch
-from openride_stream.transport.batches import BatchSchema, Consumer, Transport
+from openride_stream.transport.batches import Consumer, Transport
+from openride_stream.transport.messages import BatchSchema
 
 
 class Live(LiveTables, Protocol):
@@ -70,7 +71,7 @@ class OpenRideApp(faust.App):
         self.runtime: Runtime | None = None
         self.live: Live | None = None
         self.true_end_offsets: EndOffsets | None = None
-        super().__init__(settings.consumer_group, **(_options(settings) | options))
+        super().__init__(settings.consumer_group, **(faust_options(settings) | options))
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
@@ -230,28 +231,3 @@ async def mended_ends(consumer: Any, ends: Mapping[TP, int]) -> Mapping[TP, int]
     asked = {TopicPartition(tp.topic, tp.partition): end for tp, end in ends.items()}
     true_ends = await true_end_offsets(consumer, asked)
     return {TP(tp.topic, tp.partition): end for tp, end in true_ends.items()}
-
-
-def _options(settings: Settings) -> dict[str, Any]:
-    servers = [server.strip() for server in settings.kafka_bootstrap_servers.split(",") if server.strip()]
-    return {
-        "broker": [f"kafka://{server}" for server in servers],
-        "autodiscover": False,
-        "datadir": settings.data_dir / "faust" / str(settings.web_port),
-        "store": "memory://",
-        "topic_partitions": settings.topic_partitions,
-        "topic_replication_factor": settings.topic_replication,
-        "topic_disable_leader": True,
-        "broker_session_timeout": settings.broker_session_timeout_s,
-        "broker_heartbeat_interval": settings.broker_heartbeat_interval_s,
-        "broker_commit_interval": 1.0,
-        "broker_max_poll_records": 5_000,
-        "consumer_auto_offset_reset": "earliest",
-        "stream_buffer_maxsize": 16,
-        "stream_wait_empty": False,
-        "web_bind": settings.web_host,
-        "web_host": settings.web_host,
-        "web_port": settings.web_port,
-        "web_tables_enabled": False,
-        "logging_config": logging_config(settings, worker_name()),
-    }

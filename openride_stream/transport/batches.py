@@ -1,89 +1,24 @@
 """A Faust transport that hands records to agents a batch at a time.
 
-For the topics named in `BatchApp.batch_topics` every fetched run of records of a partition becomes one
-Message: its value is a `RecordBatch`, its offset the last one. Agents stay ordinary agents. Every other
-topic (changelogs, ordinary agents) is read record by record, as Faust does.
+For the topics named in `BatchApp.batch_topics` (see `fetching`) every fetched run of records of a partition
+becomes one Message: its value is a `RecordBatch`, its offset the last one. Agents stay ordinary agents. Every
+other topic (changelogs, ordinary agents) is read record by record, as Faust does.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Any
 
-import faust
 from aiokafka import TopicPartition
 from faust.transport.drivers import aiokafka as driver
-from faust.types import TP, ConsumerMessage, Message
+from faust.types import TP, Message
 from faust.types.transports import TPorTopicSet
 
 from openride_stream.events.records import Record, RecordBatch
-from openride_stream.settings import Settings
 from openride_stream.transport import membership
-from openride_stream.transport.fetched import Fetched
-from openride_stream.transport.ledger import Handout, Ledger
-
-EndOffsets = Callable[[Any, Mapping[TP, int]], Awaitable[Mapping[TP, int]]]
-
-if TYPE_CHECKING:
-    _Schema = faust.Schema[Any, Any]
-else:
-    _Schema = faust.Schema  # generic for type checkers only
-
-
-class BatchApp(Protocol):
-    """What the transport asks of the Faust app that it reads for."""
-
-    batch_topics: frozenset[str]
-    settings: Settings
-    true_end_offsets: EndOffsets | None
-
-    async def drain(self) -> None:
-        """Make what was handed out durable, for as long as a stop or a rebalance can wait."""
-        ...
-
-
-class BatchMessage(ConsumerMessage):
-    """One batch of a partition on its way through Faust; its value is a `RecordBatch`."""
-
-    handout: Handout
-
-    @property
-    def batch(self) -> RecordBatch:
-        """The records."""
-        return cast(RecordBatch, self.value)  # Faust types values as bytes
-
-
-class BatchSchema(_Schema):
-    """Values are handed on as they are: decoding is the application's, a batch at a time."""
-
-    def loads_key(self, app: Any, message: Message, **kwargs: Any) -> Any:
-        """The message's key, untouched (None for a batch)."""
-        del app, kwargs
-        return message.key
-
-    def loads_value(self, app: Any, message: Message, **kwargs: Any) -> Any:
-        """The message's value, untouched: a `RecordBatch`."""
-        del app, kwargs
-        return message.value
-
-
-class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """aiokafka's consumer in its thread, with end offsets that can be trusted."""
-
-    async def on_start(self) -> None:
-        """Connect; from then on batches are fetched without a copy of each record."""
-        await super().on_start()
-        app, fetcher = _batch_app(self.app), self._ensure_consumer()._fetcher
-        fetcher._records = Fetched(app.batch_topics)
-        # Faust lets brokers hold a fetch for 1.5 s, and has them answer at the first record.
-        fetcher._fetch_max_wait_ms = app.settings.fetch_max_wait_ms
-        fetcher._fetch_min_bytes = app.settings.fetch_min_bytes
-
-    async def _highwaters(self, partitions: list[TP]) -> Mapping[TP, int]:
-        ends = await super()._highwaters(partitions)
-        mend = _batch_app(self.app).true_end_offsets
-        if mend is None or self.consumer.in_transaction:
-            return ends
-        return await mend(self._ensure_consumer(), ends)
+from openride_stream.transport.fetching import ConsumerThread, batch_app
+from openride_stream.transport.ledger import Ledger
+from openride_stream.transport.messages import BatchMessage
 
 
 class Consumer(driver.Consumer):
@@ -92,7 +27,7 @@ class Consumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.ledger = Ledger()
-        self._batch_topics = _batch_app(self.app).batch_topics
+        self._batch_topics = batch_app(self.app).batch_topics
         self._committed_at_s: float | None = None
         self._undelivered: set[TP] = set()
 
@@ -261,7 +196,7 @@ class Consumer(driver.Consumer):
             # Agents would go on with what is buffered, and the drain would wait for that as well.
             self.app.flow_control.suspend()
             self.app.flow_control.clear()
-            await _batch_app(self.app).drain()
+            await batch_app(self.app).drain()
             await self._commit_all()
         for tp in revoked:
             self.ledger.forget(tp)
@@ -277,7 +212,7 @@ class Consumer(driver.Consumer):
 
     async def on_stop(self) -> None:
         """Make what is in flight durable, commit, leave the group."""
-        await _batch_app(self.app).drain()
+        await batch_app(self.app).drain()
         await self.maybe_wait_for_commit_to_finish()
         await super().on_stop()
 
@@ -286,7 +221,3 @@ class Transport(driver.Transport):
     """Faust's aiokafka transport with the batch consumer."""
 
     Consumer = Consumer
-
-
-def _batch_app(app: Any) -> BatchApp:
-    return cast(BatchApp, app)
