@@ -39,6 +39,19 @@ def as_table(results: Mapping[str, Figures]) -> Table:
     return table
 
 
+def as_answers(found: Mapping[str, Any]) -> Table:
+    """What `openride bench query` found, for people; milliseconds."""
+    rate = f"{found['cache_hit_rate']:.1%} of a mix of dashboards came from the cache"
+    table = Table(title=f"openride bench query, {found['events']:,} events", caption=rate)
+    names = [*found["rows"][0]]
+    for name in names:
+        heading = "" if name == "name" else name.replace("_ms", "").replace("_", " ")
+        table.add_column(heading, justify="left" if name == "name" else "right")
+    for row in found["rows"]:
+        table.add_row(*[str(row[name]).removeprefix("/v1/") for name in names])
+    return table
+
+
 def _median(figures: Sequence[Figures]) -> Figures:
     middles: dict[str, Any] = {}
     for field in fields(Figures):

@@ -11,6 +11,7 @@ from bench import scaling as scale
 from bench import soak as soaking
 from bench.ingest import Plan, chosen, run
 from bench.peers import PEERS
+from bench.query import run as asking
 from openride_stream.errors import ConfigurationError
 
 
@@ -55,6 +56,24 @@ def ingest(events: int, repeats: int, only: tuple[str, ...], rate: int, as_json:
         click.echo(json.dumps(report.as_json(results)))
     else:
         Console().print(report.as_table(results))
+
+
+@command.command()
+@click.option(
+    "--events",
+    default=20_000_000,
+    show_default=True,
+    type=click.IntRange(20_000, 50_000_000),
+    help="Events of the history that is asked about; a gigabyte on disk for 20 million.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def query(events: int, as_json: bool) -> None:
+    """Ask every endpoint about half a year of events: cold, from the cache, by one client and by fifty."""
+    found = asyncio.run(asking.run(events, lambda line: click.echo(line, err=True)))
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        Console().print(report.as_answers(found))
 
 
 @command.command()

@@ -1,0 +1,1 @@
+"""How quickly every figure is answered over half a year of events."""

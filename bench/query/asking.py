@@ -1,0 +1,75 @@
+"""Asks endpoints over HTTP, as clients would, and notes how long each answer took."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import aiohttp
+
+from openride_stream.errors import Fatal
+
+Params = dict[str, str]
+QUANTILES: Final = (0.50, 0.95, 0.99)
+_TIMEOUT_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One endpoint with the parameters of one request."""
+
+    path: str
+    params: Params
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """How long one answer took, and whether it came from the cache."""
+
+    path: str
+    took_ms: float
+    hit: bool
+
+
+async def ask(base_url: str, questions: Sequence[Question], clients: int) -> list[Answered]:
+    """Every question once, by so many clients that each wait for their answer.
+
+    Raises:
+        Fatal: an answer is none.
+    """
+    waiting = list(reversed(questions))
+    found: list[Answered] = []
+    timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
+    async with aiohttp.ClientSession(base_url, timeout=timeout) as session:
+
+        async def client() -> None:
+            while waiting:
+                found.append(await _answered(session, waiting.pop()))
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(clients):
+                group.create_task(client())
+    return found
+
+
+async def _answered(session: aiohttp.ClientSession, question: Question) -> Answered:
+    began_s = time.perf_counter()
+    async with session.get(question.path, params=question.params) as answer:
+        body = await answer.read()
+        if answer.status != 200:
+            message = f"{question.path} {question.params}: {answer.status} {body[:300]!r}"
+            raise Fatal(message)
+        hit = answer.headers.get("X-Cache") == "hit"
+    return Answered(question.path, (time.perf_counter() - began_s) * 1000, hit)
+
+
+def quantiles_ms(answers: Sequence[Answered]) -> list[float]:
+    """The `QUANTILES` (nearest rank) of how long answers took."""
+    took = sorted(answer.took_ms for answer in answers)
+    return [round(took[min(int(len(took) * quantile), len(took) - 1)], 1) for quantile in QUANTILES]
+
+
+def as_row(path: str, figures: dict[str, Any]) -> dict[str, Any]:
+    """A row that `--json` prints."""
+    return {"name": path, **figures}

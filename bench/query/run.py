@@ -1,0 +1,123 @@
+"""`openride bench query`: a history, a worker without a cache, one with, and how soon each answers."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import aiohttp
+
+from bench.query.asking import Answered, Question, ask, quantiles_ms
+from bench.query.history import fill
+from bench.query.questions import dashboards, in_turn, questions
+from bench.stage import Stage, open_stage
+from openride_stream.clickhouse.days import day_states
+from openride_stream.clickhouse.preaggregations import ALL
+from openride_stream.embedded.ports import LOOPBACK
+from openride_stream.errors import Fatal
+
+_SESSION_TIMEOUT_S: Final = 10.0
+_READY_WITHIN_S: Final = 120.0
+_BUILT_WITHIN_S: Final = 3_600.0
+_POLL_S: Final = 1.0
+_MANY_CLIENTS: Final = 50
+_NO_CACHE: Final = {"OPENRIDE_CACHE_TTL_S": "0", "OPENRIDE_CACHE_TTL_ANALYTICS_S": "0"}
+_ROUNDS_AT_ONCE: Final = {"OPENRIDE_PREAGGREGATION_INTERVAL_S": "2"}
+
+Answers = dict[str, list[Answered]]
+
+
+async def run(events: int, tell: Callable[[str], None]) -> dict[str, Any]:
+    """The object that `--json` prints.
+
+    Raises:
+        Fatal: the worker ended, or an answer was none.
+    """
+    now = datetime.now(UTC)
+    async with open_stage(_SESSION_TIMEOUT_S) as stage:
+        rows = await fill(stage.store, events, int(now.timestamp() * 1000), tell)
+        tell(f"{rows:,} events stored")
+        asked = questions(now)
+        async with _worker(stage, {**_NO_CACHE, **_ROUNDS_AT_ONCE}) as url:
+            await _until_built(stage, tell)
+            cold = await _by_path(url, in_turn([*asked.values()]), 1)
+            tell("asked by one client, nothing kept")
+            crowded = await _by_path(url, in_turn([*asked.values()]), _MANY_CLIENTS)
+            tell(f"asked by {_MANY_CLIENTS} clients, nothing kept")
+        async with _worker(stage, {}) as url:
+            await ask(url, in_turn([*asked.values()]), 1)
+            warm = await _by_path(url, in_turn([*asked.values()]), 1)
+            warm_crowded = await _by_path(url, in_turn([*asked.values()]), _MANY_CLIENTS)
+            tell("asked again, from the cache")
+        async with _worker(stage, {}) as url:
+            mix = await ask(url, dashboards(now), 8)
+    rate = sum(answer.hit for answer in mix) / len(mix)
+    return {
+        "events": rows,
+        "rows": [_row(path, cold, crowded, warm, warm_crowded) for path in asked],
+        "cache_hit_rate": round(rate, 3),
+    }
+
+
+def _row(path: str, cold: Answers, crowded: Answers, warm: Answers, warm_crowded: Answers) -> dict[str, Any]:
+    p50, p95, p99 = quantiles_ms(cold[path])
+    return {
+        "name": path,
+        "cold_p50_ms": p50,
+        "cold_p95_ms": p95,
+        "cold_p99_ms": p99,
+        "warm_p95_ms": quantiles_ms(warm[path])[1],
+        "cold_p95_ms_50_clients": quantiles_ms(crowded[path])[1],
+        "warm_p95_ms_50_clients": quantiles_ms(warm_crowded[path])[1],
+    }
+
+
+async def _by_path(url: str, every: Sequence[Question], clients: int) -> Answers:
+    found: Answers = defaultdict(list)
+    for answer in await ask(url, every, clients):
+        found[answer.path].append(answer)
+    return found
+
+
+@asynccontextmanager
+async def _worker(stage: Stage, more: dict[str, str]) -> AsyncIterator[str]:
+    """A worker that answers; what it is asked is not counted against a limit, as nobody has a token."""
+    from bench.peers import PEERS
+
+    url = f"http://{LOOPBACK}:{stage.env['OPENRIDE_WEB_PORT']}"
+    beside = replace(stage, env={**stage.env, **more})
+    async with beside.child("peer", PEERS["openride"].argv), aiohttp.ClientSession() as session:
+        deadline_s = time.monotonic() + _READY_WITHIN_S
+        while not await _answers(session, url):
+            if time.monotonic() > deadline_s:
+                message = f"the worker did not answer: {stage.log_tail('peer')}"
+                raise Fatal(message)
+            await asyncio.sleep(_POLL_S)
+        yield url
+
+
+async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with session.get(f"{url}/health/ready") as answer:
+            return answer.status == 200
+    except (aiohttp.ClientError, OSError):
+        return False
+
+
+async def _until_built(stage: Stage, tell: Callable[[str], None]) -> None:
+    """Return when rounds have built every day that the history touched."""
+    began_s = time.monotonic()
+    while True:
+        states = await day_states(stage.store, ALL, 0, 65_535)
+        left = sum(not state.clean for of_one in states.values() for state in of_one)
+        if not left:
+            tell(f"days built within {time.monotonic() - began_s:.0f} s")
+            return
+        if time.monotonic() - began_s > _BUILT_WITHIN_S:
+            message = f"{left} days were not built: {stage.log_tail('peer')}"
+            raise Fatal(message)
+        await asyncio.sleep(_POLL_S)
