@@ -1,9 +1,10 @@
 """The connection to the metadata store: PostgreSQL, or SQLite in the embedded stack."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.engine import URL
@@ -17,7 +18,9 @@ from openride_stream.metadata.failures import translated
 DRIVERS: Final = ("sqlite+aiosqlite", "postgresql+asyncpg")
 _READS: Final = "openride_reads"
 _CONNECT_TIMEOUT_S: Final = 5.0
+_CLOSE_WITHIN_S: Final = 1.0
 _COMMAND_TIMEOUT_S: Final = 15.0
+T = TypeVar("T")
 
 
 class Metadata:
@@ -28,6 +31,7 @@ class Metadata:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self._open: set[asyncio.Task[Any]] = set()
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -38,27 +42,59 @@ class Metadata:
         return cls(create_engine(url))
 
     async def close(self) -> None:
-        """Close every pooled connection."""
+        """Close every pooled connection; transactions of callers that are gone have a second to end."""
+        if self._open:
+            await asyncio.wait(self._open, timeout=_CLOSE_WITHIN_S)
         await self._engine.dispose()
 
     async def ping(self) -> None:
         """Ask the store for an answer; returns when there is one."""
-        async with self.begin() as connection:
-            await connection.execute(text("SELECT 1"))
+        await self.write(_answer)
+
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Do `work` in one transaction: to its end, also when the caller is cancelled meanwhile.
+
+        A statement that is cancelled on its way leaves a SQLite connection behind that keeps the lock until
+        the collector comes to it, and everybody out.
+        """
+        return await self._to_its_end(self.begin(), work)
+
+    async def read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """The same in a transaction that only reads: no writer holds it up, not even a frozen one."""
+        return await self._to_its_end(self._reading(), work)
+
+    async def _to_its_end(
+        self,
+        transaction: AbstractAsyncContextManager[AsyncConnection],
+        work: Callable[[AsyncConnection], Awaitable[T]],
+    ) -> T:
+        async def done() -> T:
+            async with transaction as connection:
+                return await work(connection)
+
+        task = asyncio.create_task(done())
+        self._open.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._open.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waited for it may be gone
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """One transaction: committed at the end of the block, rolled back when it raises.
 
-        Talk to the store only, in the block: an `OSError` in it counts as the store's.
+        Talk to the store only, in the block: an `OSError` in it counts as the store's. Whoever may be
+        cancelled uses `write`.
         """
         with translated():
             async with self._engine.begin() as connection:
                 yield connection
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction that only reads: no writer holds it up, not even one that stands still."""
+    async def _reading(self) -> AsyncIterator[AsyncConnection]:
         with translated():
             async with self._engine.connect() as connected:
                 connection = await connected.execution_options(**{_READS: True})
@@ -69,6 +105,10 @@ class Metadata:
     def dialect(self) -> str:
         """`sqlite` or `postgresql`."""
         return self._engine.dialect.name
+
+
+async def _answer(connection: AsyncConnection) -> None:
+    await connection.execute(text("SELECT 1"))
 
 
 def create_engine(

@@ -55,25 +55,26 @@ class JobRuns:
         ends later than any that could be given now is not live: whoever gave it had a clock that was ahead.
         """
         now = self._now()
-        async with self._metadata.begin() as connection:
+
+        async def claimed(connection: AsyncConnection) -> bool:
             if alone and await self._other_slot_runs(connection, job, slot, now, lease_s):
                 return False
-            claimed = await connection.execute(self._claim_statement(job, slot, worker, now, lease_s))
-            return claimed.first() is not None
+            taken = await connection.execute(self._claim_statement(job, slot, worker, now, lease_s))
+            return taken.first() is not None
+
+        return await self._metadata.write(claimed)
 
     async def finish(self, job: str, slot: str, worker: str, outcome: Outcome, error: str = "") -> bool:
         """Close the caller's run; false when its lease had expired and another worker took over."""
         statement = _own_run(job, slot, worker).values(
             finished_at=self._now(), outcome=outcome, error=error[:_ERROR_LENGTH] or None
         )
-        async with self._metadata.begin() as connection:
-            return (await connection.execute(statement.returning(JobRun.job))).first() is not None
+        return await self._changed(statement)
 
     async def extend(self, job: str, slot: str, worker: str, lease_s: float) -> bool:
         """Renew the caller's lease from now; false when it is no longer the caller's to run."""
         statement = _own_run(job, slot, worker).values(lease_until=self._now() + timedelta(seconds=lease_s))
-        async with self._metadata.begin() as connection:
-            return (await connection.execute(statement.returning(JobRun.job))).first() is not None
+        return await self._changed(statement)
 
     @contextlib.asynccontextmanager
     async def kept(self, job: str, slot: str, worker: str, lease_s: float) -> AsyncIterator[None]:
@@ -96,8 +97,17 @@ class JobRuns:
     async def prune(self, kept: timedelta = _KEPT) -> int:
         """Delete runs that started longer than `kept` ago; returns how many."""
         statement = delete(JobRun).where(JobRun.started_at < self._now() - kept)
-        async with self._metadata.begin() as connection:
+
+        async def pruned(connection: AsyncConnection) -> int:
             return (await connection.execute(statement)).rowcount
+
+        return await self._metadata.write(pruned)
+
+    async def _changed(self, statement: Update) -> bool:
+        async def changed(connection: AsyncConnection) -> bool:
+            return (await connection.execute(statement.returning(JobRun.job))).first() is not None
+
+        return await self._metadata.write(changed)
 
     async def _other_slot_runs(
         self, connection: AsyncConnection, job: str, slot: str, now: datetime, lease_s: float

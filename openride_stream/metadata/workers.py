@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import ColumnElement, Integer, delete, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from openride_stream.metadata.engine import Metadata
 from openride_stream.metadata.models import WorkerSeat
@@ -77,13 +78,16 @@ class Workers:
         # The two classes differ in name only; their common base does not declare on_conflict.
         insert = postgresql.insert if self._metadata.dialect == "postgresql" else sqlite.insert
         statement = insert(WorkerSeat).values(worker=seat.worker, **reported)
-        async with self._metadata.begin() as connection:
+
+        async def keep(connection: AsyncConnection) -> None:
             await connection.execute(
                 statement.on_conflict_do_update(index_elements=[WorkerSeat.worker], set_=reported)
             )
             await connection.execute(
                 delete(WorkerSeat).where(WorkerSeat.expires_ms < self._now_ms() - _KEPT_MS)
             )
+
+        await self._metadata.write(keep)
 
     def _reported(self, seat: Seat) -> dict[str, Any]:
         return {
@@ -98,8 +102,11 @@ class Workers:
 
     async def leave(self, worker: str) -> None:
         """The worker stops: it is dead at once."""
-        async with self._metadata.begin() as connection:
+
+        async def leave(connection: AsyncConnection) -> None:
             await connection.execute(delete(WorkerSeat).where(WorkerSeat.worker == worker))
+
+        await self._metadata.write(leave)
 
     async def alive(self) -> list[LiveWorker]:
         """Every worker of the group that kept its seat, the oldest first."""
@@ -109,9 +116,12 @@ class Workers:
             .where(WorkerSeat.consumer_group == self._group, WorkerSeat.expires_ms > now_ms)
             .order_by(WorkerSeat.started_at, WorkerSeat.worker)
         )
-        async with self._metadata.reading() as connection:
-            rows = (await connection.execute(statement)).all()
-        return [LiveWorker(_seat(row), max(0, row.age_ms) / 1000) for row in rows]
+
+        async def rows(connection: AsyncConnection) -> Sequence[Any]:
+            return (await connection.execute(statement)).all()
+
+        found = await self._metadata.read(rows)
+        return [LiveWorker(_seat(row), max(0, row.age_ms) / 1000) for row in found]
 
 
 def _seat(row: Any) -> Seat:

@@ -1,12 +1,15 @@
 """The store opens lazily, keeps transactions whole and says when it is away."""
 
 import asyncio
+import gc
+import random
 import socket
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from openride_stream.errors import ConfigurationError, MetadataUnavailable
 from openride_stream.metadata.engine import Metadata, create_engine
@@ -89,3 +92,29 @@ async def test_a_server_that_refuses_is_an_outage() -> None:
 def test_a_url_that_cannot_work_is_named_at_once(url: str, named: str) -> None:
     with pytest.raises(ConfigurationError, match=named):
         Metadata.open(url)
+
+
+async def test_writers_that_are_cancelled_keep_nobody_out(tmp_path: Path) -> None:
+    """Wherever they were: waiting for the lock, having just got it, in the middle of a statement."""
+    stores = [Metadata.open(f"sqlite+aiosqlite:///{tmp_path}/metadata.db") for _ in range(3)]
+    drawn = random.Random(20_261_129)
+
+    async def made(connection: AsyncConnection) -> None:
+        await connection.execute(text("CREATE TABLE rows (value)"))
+
+    async def added(connection: AsyncConnection) -> None:
+        (await connection.execute(text("INSERT INTO rows VALUES (1) RETURNING value"))).first()
+
+    await stores[0].write(made)
+    gc.disable()  # what a cancelled one left behind would be collected some time, or never
+    try:
+        for _ in range(60):
+            writing = [asyncio.create_task(drawn.choice(stores).write(added)) for _ in range(4)]
+            await asyncio.sleep(drawn.random() * 0.02)
+            for task in drawn.sample(writing, k=2):
+                task.cancel()
+            found = await asyncio.gather(*writing, return_exceptions=True)
+            assert {type(each) for each in found} <= {type(None), asyncio.CancelledError}
+    finally:
+        gc.enable()
+        await asyncio.gather(*[store.close() for store in stores])
