@@ -23,11 +23,14 @@ LEAST_RECORDS: Final = 64
 """In a fetch of fewer they are quicker made one by one."""
 
 _HEADER: Final = struct.Struct(">qiibIhiqqqhii")
+_LENGTH: Final = struct.Struct(">i")
+_LENGTH_AT: Final = 8
 _BEFORE_LENGTH_BYTES: Final = 12
 _SUMMED_FROM: Final = 21
 _MAGIC: Final = 2
 _CODEC, _APPEND_TIME, _CONTROL = 0x07, 0x08, 0x20
 _NO_PRODUCER: Final = -1
+_NO_TIME: Final = -1
 _UNPACKED: Final[dict[int, Callable[[bytes], bytes]]] = {
     1: gzip_decode,
     2: snappy_decode,
@@ -169,24 +172,29 @@ def _batches(fetched: bytes, *, sums: bool) -> Iterator[_Batch]:
     """Every batch that was fetched whole.
 
     Raises:
-        ValueError: one is of another format, or damaged.
+        ValueError: one is of another format, or damaged, or begins before the one before it ends.
     """
-    begin, view = 0, memoryview(fetched)
-    while len(fetched) - begin >= _HEADER.size:
-        base, length, _, magic, crc, attributes, last, first_ms, max_ms, producer, _, _, records = (
-            _HEADER.unpack_from(fetched, begin)
-        )
+    begin, after, view = 0, 0, memoryview(fetched)
+    while len(fetched) - begin >= _BEFORE_LENGTH_BYTES:
+        (length,) = _LENGTH.unpack_from(fetched, begin + _LENGTH_AT)
         end = begin + _BEFORE_LENGTH_BYTES + length
         if end > len(fetched):
             return
-        if magic != _MAGIC or end < begin + _HEADER.size or not 0 <= records <= end - begin:
+        if end < begin + _HEADER.size:
+            raise ValueError
+        base, _, _, magic, crc, attributes, last, first_ms, max_ms, producer, _, _, records = (
+            _HEADER.unpack_from(fetched, begin)
+        )
+        if magic != _MAGIC or not 0 <= records <= end - begin:
+            raise ValueError
+        if base < after or last < 0:
             raise ValueError
         if sums and calc_crc32c(view[begin + _SUMMED_FROM : end]) != crc:
             raise ValueError
         yield _Batch(
             base, attributes, base + last + 1, first_ms, max_ms, producer, records, begin + _HEADER.size, end
         )
-        begin = end
+        begin, after = end, base + last + 1
 
 
 def _run(fetched: bytes, batches: Sequence[_Batch]) -> Run | None:
@@ -216,9 +224,15 @@ def _places(
     places = np.empty((5, sum(batch.records for batch in batches)), np.int64)
     first = 0
     for batch, begin, end in zip(batches, begins, ends, strict=True):
-        append_ms = batch.max_timestamp if batch.attributes & _APPEND_TIME else -1
-        of_batch = places[:, first : first + batch.records]
-        if not _loaded[0](text, begin, end, batch.base_offset, batch.first_timestamp, append_ms, of_batch):
+        append_ms = batch.max_timestamp if batch.attributes & _APPEND_TIME else _NO_TIME
+        of_batch = batch.base_offset, batch.first_timestamp, append_ms, places, first, batch.records
+        # No broker stamps records with a time before 1970: there is no telling it from none.
+        unstamped = batch.attributes & _APPEND_TIME and append_ms < 0
+        if unstamped or not _loaded[0](text, begin, end, *of_batch):
+            return None
+        found = places[0, first : first + batch.records]
+        # Else what is read next would be one of these again, or one of these would come after what follows.
+        if len(found) and not batch.base_offset <= found[0] <= found[-1] < batch.next_offset:
             return None
         first += batch.records
     return places if (np.diff(places[0]) > 0).all() else None
@@ -234,7 +248,8 @@ def load() -> None:
         return
     from openride_stream.transport import unpacking
 
-    unpacking.unpack(np.zeros(1, np.uint8), 0, 0, 0, 0, -1, np.empty((5, 0), np.int64))
+    # Of the very types that it will be called with: for others it is compiled again, while records wait.
+    unpacking.unpack(np.frombuffer(b"-", np.uint8), 0, 0, 0, 0, _NO_TIME, np.empty((5, 0), np.int64), 0, 0)
     _loaded.append(unpacking.unpack)
     _ready.set()
 

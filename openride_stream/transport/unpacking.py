@@ -63,6 +63,8 @@ def unpack(  # noqa: PLR0911, PLR0917  # a compiled function takes numbers, and 
     first_timestamp: int,
     append_timestamp: int,
     places: npt.NDArray[np.int64],
+    first: int,
+    records: int,
 ) -> bool:
     """Find the records of one batch; False when its bytes are not exactly as many as there should be.
 
@@ -73,12 +75,17 @@ def unpack(  # noqa: PLR0911, PLR0917  # a compiled function takes numbers, and 
         base_offset: of the batch.
         first_timestamp: of the batch, in milliseconds.
         append_timestamp: the one of all its records, where the broker stamps them; else -1.
-        places: out, (5, records): offset, timestamp, where the value begins and ends (there and then, for a
-            tombstone), where the key's length stands.
+        places: out, (5, records of all batches): offset, timestamp, where the value begins and ends (there
+            and then, for a tombstone), where the key's length stands.
+        first: which of them is the batch's first.
+        records: how many it has.
     """
-    for record in range(places.shape[1]):
+    for record in range(first, first + records):
         length, at = _number(text, at, end)
         if at < 0 or length < 1 or length > end - at:
+            return False
+        # Of the attributes none is in use; aiokafka reads more than one byte of such as these.
+        if text[at] > 0x7F:
             return False
         stop = at + length
         delta_ms, at = _number(text, at + 1, stop)

@@ -40,9 +40,9 @@ def _based(built: bytearray, base_offset: int, flags: int) -> bytes:
     return bytes(built)
 
 
-def by_aiokafka(fetched: bytes, fetch_offset: int) -> tuple[list[Any], int]:
+def by_aiokafka(fetched: bytes, fetch_offset: int, *, sums: bool = True) -> tuple[list[Any], int]:
     """The records that aiokafka reads of a fetch, and what it would fetch next."""
-    reading = PartitionRecords(TP, MemoryRecords(fetched), [], fetch_offset, None, None, True, 0)
+    reading = PartitionRecords(TP, MemoryRecords(fetched), [], fetch_offset, None, None, sums, 0)
     return [*reading], reading.next_fetch_offset
 
 
