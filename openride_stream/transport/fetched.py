@@ -110,8 +110,36 @@ class RawRecords(fetcher.PartitionRecords):  # type: ignore[misc]
         return record
 
 
+class Unread:
+    """What a fetch brought of one partition, not unpacked before it is asked for.
+
+    One waits here of every partition. Unpacked at once, compressed ones would take ten times the memory,
+    while Faust asks for a few thousand records at a time.
+    """
+
+    def __init__(self, unread: Any) -> None:
+        """`unread` is aiokafka's PartitionRecords, of which none may have been read."""
+        self._unread = unread
+        self.next_fetch_offset: int = unread.next_fetch_offset
+
+    def unpacked(self) -> PlacedPartition | RawRecords:
+        """Its records, to be taken."""
+        try:
+            found = placed(
+                self._unread._records.fetched,
+                self.next_fetch_offset,
+                committed_only=self._unread._isolation_level == READ_COMMITTED,
+                sums=self._unread._check_crcs,
+            )
+        except Exception:
+            # It is only the quicker way: what it stumbles over must not stop the partition for good.
+            logger.exception("Read one by one: records were not placed")
+            found = None
+        return found or RawRecords.of(self._unread)
+
+
 class Fetched(OrderedDict[TopicPartition, Any]):
-    """The fetcher's store of what was fetched; results of `batch_topics` are unpacked as `RawRecords`."""
+    """The fetcher's store of what was fetched; results of `batch_topics` are `Unread`."""
 
     def __init__(self, batch_topics: frozenset[str]) -> None:
         super().__init__()
@@ -120,26 +148,15 @@ class Fetched(OrderedDict[TopicPartition, Any]):
     def __setitem__(self, tp: TopicPartition, result: Any) -> None:
         """Keep a result until it is asked for; an error is kept as it is."""
         if tp.topic in self._batch_topics and isinstance(result, fetcher.FetchResult):
-            result._partition_records = _unpacked(result._partition_records)
+            result._partition_records = Unread(result._partition_records)
         super().__setitem__(tp, result)
 
 
-def _unpacked(unread: Any) -> PlacedPartition | RawRecords:
-    try:
-        found = placed(
-            unread._records.fetched,
-            unread.next_fetch_offset,
-            committed_only=unread._isolation_level == READ_COMMITTED,
-            sums=unread._check_crcs,
-        )
-    except Exception:
-        # It is only the quicker way: what it stumbles over must not stop the partition for good.
-        logger.exception("Read one by one: records were not placed")
-        found = None
-    return found or RawRecords.of(unread)
-
-
 def _getall(result: Any, max_records: int | None = None) -> Sequence[Any]:
+    if isinstance(result._partition_records, Unread):
+        if not result.check_assignment(result._topic_partition):
+            return ()
+        result._partition_records = result._partition_records.unpacked()
     if not isinstance(result._partition_records, PlacedPartition):
         records: list[Any] = _one_by_one(result, max_records)
         return records

@@ -4,13 +4,19 @@ import asyncio
 import struct
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.consumer import fetcher
+from aiokafka.consumer.fetcher import PartitionRecords
+from aiokafka.consumer.subscription_state import ManualSubscription
 from aiokafka.record.util import calc_crc32c
 
 from openride_stream.settings import Settings
+from openride_stream.transport import fetched as fetched_module
 from openride_stream.transport import placing
+from openride_stream.transport.fetched import Fetched
 from openride_stream.transport.placing import Run
 from tests.transport.reading import ReaderApp, Taken, running, until
+from tests.transport.wire import Sent, batch
 
 _CRC_AT, _AFTER_CRC = 17, 21
 _MARK = b"QZQZ"
@@ -85,3 +91,43 @@ async def test_records_are_read_where_they_stand(
     assert [record.offset for record in records] == list(range(500))
     assert [(record.key, record.value) for record in records] == [(b"k", b"%d" % n) for n in range(500)]
     assert [record.headers for record in records] == [[("h", b"%d" % number)] for number in range(500)]
+
+
+async def test_what_nobody_has_asked_for_yet_is_kept_as_it_was_fetched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of each partition a fetch waits, and compressed it is a tenth of what it holds."""
+    placing.load()
+    tp = TopicPartition("asked", 0)
+    sent: list[Sent] = [(offset, 1_790_000_000_000, None, b"value", []) for offset in range(100)]
+    unread = PartitionRecords(tp, fetcher.MemoryRecords(batch(sent, codec=4)), [], 0, None, None, True, 0)
+    subscription = ManualSubscription([tp])
+    subscription.assignment.state_value(tp).seek(0)
+    asked: list[int] = []
+
+    def counting(fetched: bytes, fetch_offset: int, **given: bool) -> placing.PlacedPartition | None:
+        asked.append(fetch_offset)
+        return placing.placed(fetched, fetch_offset, **given)
+
+    monkeypatch.setattr(fetched_module, "placed", counting)
+    waiting = Fetched(frozenset({tp.topic}))
+    waiting[tp] = result = fetcher.FetchResult(
+        tp, assignment=subscription.assignment, partition_records=unread, backoff=0
+    )
+    assert (asked, result.has_more()) == ([], True)
+    assert [len(result.getall(60)), len(result.getall(60)), result.has_more()] == [60, 40, False]
+    assert asked == [0]
+    assert subscription.assignment.state_value(tp).position == 100
+
+
+async def test_what_was_fetched_before_a_seek_is_not_even_unpacked() -> None:
+    tp = TopicPartition("asked", 0)
+    unread = PartitionRecords(tp, fetcher.MemoryRecords(b""), [], 5, None, None, True, 0)
+    subscription = ManualSubscription([tp])
+    subscription.assignment.state_value(tp).seek(3)
+    waiting = Fetched(frozenset({tp.topic}))
+    waiting[tp] = result = fetcher.FetchResult(
+        tp, assignment=subscription.assignment, partition_records=unread, backoff=0
+    )
+    assert (len(result.getall()), result.has_more()) == (0, False)
+    assert subscription.assignment.state_value(tp).position == 3
