@@ -56,15 +56,17 @@ def decode(batch: RecordBatch, policy: DecodePolicy, now_ms: int) -> Decoded:
     source = BY_NAME[batch.topic]
     frame = Frame(source, batch.partition, policy, policy.floor_ms(source.table, now_ms), now_ms)
     decoded = Decoded([], [])
-    values = [record.value for record in batch.records]
+    # Where they are only placed, each look at one makes it anew.
+    records = [*batch.records]
+    values = [record.value for record in records]
     plain = False
     if all_plain(values, policy.max_record_bytes):
         plain, validated = True, validate_joinable(source, values)
     else:
         validated = _validated(values, frame)
     if source.tier is None:
-        _complete_usual(validated, batch.records, frame, plain)
-    for record, row in zip(batch.records, validated, strict=True):
+        _complete_usual(validated, records, frame, plain)
+    for record, row in zip(records, validated, strict=True):
         if row is not None and "payload" in row:
             decoded.rows.append(row)
             continue
