@@ -224,7 +224,7 @@ async def test_a_broker_that_takes_no_dead_letters_keeps_the_batch_unacked(
     assert acks.done == []
 
 
-async def test_a_store_that_is_away_keeps_batches_unacked_and_in_order(
+async def test_a_store_that_is_away_keeps_batches_unacked(
     ingest: Ingest, gated: GatedStore, acks: Acks
 ) -> None:
     gated.away = True
@@ -235,7 +235,8 @@ async def test_a_store_that_is_away_keeps_batches_unacked_and_in_order(
     assert acks.done == []
     gated.away = False
     await acks.until(3)
-    assert acks.done == [0, 1, 2]
+    # In no order: the ledger commits the prefix that is acked.
+    assert sorted(acks.done) == [0, 1, 2]
     assert await stored(gated) == [0, 1, 2]
 
 
