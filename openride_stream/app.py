@@ -17,7 +17,7 @@ from openride_stream.faust_options import faust_options
 from openride_stream.holdings import Place
 from openride_stream.kafka.end_offsets import true_end_offsets
 from openride_stream.kafka.lag import PartitionLag, group_lag
-from openride_stream.memory import return_large_blocks
+from openride_stream.memory import reuse_blocks, trimming
 from openride_stream.metrics import Metrics
 from openride_stream.presence import Presence
 from openride_stream.runtime import Runtime
@@ -160,8 +160,9 @@ class OpenRideApp(faust.App):
         }
 
     async def on_first_start(self) -> None:
-        """Make Faust's folder; it makes no parents itself."""
+        """Make Faust's folder, as it makes no parents itself, and one heap, before any thread begins."""
         self.conf.datadir.mkdir(parents=True, exist_ok=True)
+        reuse_blocks()
         await super().on_first_start()
 
     async def on_start(self) -> None:
@@ -173,7 +174,7 @@ class OpenRideApp(faust.App):
         # A join waits for the other members, each of which may be silent for a session time-out.
         settle_s = _SESSIONS_TO_SETTLE * self.settings.broker_session_timeout_s
         watching = watch(self, self.runtime.clock, self.settings.stall_timeout_s, settle_s)
-        self.runtime.start(self.crash, watching, self._presence(self.runtime).run(), *live)
+        self.runtime.start(self.crash, watching, self._presence(self.runtime).run(), trimming(), *live)
         await super().on_start()
 
     async def _open_live(self, runtime: Runtime) -> list[Coroutine[Any, Any, None]]:
@@ -190,7 +191,6 @@ class OpenRideApp(faust.App):
     async def on_started(self) -> None:
         """Take what start-up left alive out of the collector's sight: it would be scanned at every pass."""
         await super().on_started()
-        return_large_blocks()
         gc.collect()
         gc.freeze()
         # A batch makes thousands of tuples, none in a cycle: a look at every 700 takes a tenth of the CPU.

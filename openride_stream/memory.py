@@ -1,18 +1,48 @@
 """What the C library does with memory that is freed."""
 
+import asyncio
 import ctypes
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
+_M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
-_LARGE_BYTES: Final = 64 * 1024
+_M_ARENA_MAX: Final = -8
+_MEBIBYTE: Final = 1024 * 1024
+_LARGEST_KEPT_BYTES: Final = 32 * _MEBIBYTE
+"""The most that glibc takes."""
+_KEPT_AT_END_BYTES: Final = 512 * _MEBIBYTE
+_TRIM_INTERVAL_S: Final = 10.0
 
 
-def return_large_blocks() -> None:
-    """Have blocks of 64 KiB and more go back to the kernel as soon as they are freed, if libc can.
+def reuse_blocks() -> None:
+    """Have one heap whose freed blocks are used again, fetches and bodies of inserts too, if libc can.
 
-    By itself glibc raises that limit to the largest block that it has seen freed, and then keeps fetches,
-    columns and bodies of inserts in heaps full of holes: several hundred megabytes after a backlog, for good.
+    By itself glibc gets large blocks from the kernel one by one: to have their pages zeroed and mapped took
+    a fifth of a worker's CPU. What such a heap keeps, `trimming` gives back.
     """
     with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_ARENA_MAX, 1)
+        libc.mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT_BYTES)
+        libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_AT_END_BYTES)
+
+
+async def trimming(interval_s: float = _TRIM_INTERVAL_S) -> None:
+    """Give the kernel back what is free, wherever in the heap it lies, now and then, until cancelled.
+
+    Without it a worker kept several hundred megabytes after a backlog, for good.
+    """
+    trim = _trim()
+    while trim is not None:
+        await asyncio.sleep(interval_s)
+        await asyncio.to_thread(trim, 0)
+
+
+def _trim() -> Callable[[int], Any] | None:
+    """Libc's own, where it has one."""
+    with suppress(OSError, AttributeError):
+        found: Callable[[int], Any] = ctypes.CDLL(None).malloc_trim
+        return found
+    return None

@@ -120,6 +120,8 @@ class Unread:
     def __init__(self, unread: Any) -> None:
         """`unread` is aiokafka's PartitionRecords, of which none may have been read."""
         self._unread = unread
+        # It refers back to what it was made for: the fetch would be kept until the collector came by.
+        unread._records_iterator = None
         self.next_fetch_offset: int = unread.next_fetch_offset
 
     def unpacked(self) -> PlacedPartition | RawRecords:

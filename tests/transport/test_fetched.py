@@ -1,7 +1,9 @@
 """What a fetch brought: every record as it was sent, with any header name that a client can send."""
 
 import asyncio
+import gc
 import struct
+import weakref
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -118,6 +120,32 @@ async def test_what_nobody_has_asked_for_yet_is_kept_as_it_was_fetched(
     assert [len(result.getall(60)), len(result.getall(60)), result.has_more()] == [60, 40, False]
     assert asked == [0]
     assert subscription.assignment.state_value(tp).position == 100
+
+
+@pytest.mark.parametrize("count", [100, 3], ids=["placed", "one by one"])
+async def test_what_was_fetched_is_let_go_of_without_the_collector(count: int) -> None:
+    """It seldom comes by: a gigabyte of fetches had waited for it."""
+    placing.load()
+    tp = TopicPartition("asked", 0)
+    sent: list[Sent] = [(offset, 1_790_000_000_000, None, b"value", []) for offset in range(count)]
+    subscription = ManualSubscription([tp])
+    subscription.assignment.state_value(tp).seek(0)
+    records = fetcher.MemoryRecords(batch(sent))
+    alive = weakref.ref(records)
+    waiting = Fetched(frozenset({tp.topic}))
+    waiting[tp] = fetcher.FetchResult(
+        tp,
+        assignment=subscription.assignment,
+        partition_records=PartitionRecords(tp, records, [], 0, None, None, True, 0),
+        backoff=0,
+    )
+    del records
+    gc.disable()
+    try:
+        assert len(waiting.pop(tp).getall()) == count
+        assert alive() is None
+    finally:
+        gc.enable()
 
 
 async def test_what_was_fetched_before_a_seek_is_not_even_unpacked() -> None:
