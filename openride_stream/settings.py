@@ -58,6 +58,11 @@ class Settings(BaseSettings):
         "", description="ClickHouse cluster name; when set, migrations use Replicated engines ON CLUSTER."
     )
     clickhouse_query_timeout_s: float = Field(30.0, gt=0, description="Longest time of one query of the API.")
+    clickhouse_query_memory_bytes: int = Field(
+        2 * 1024**3,
+        ge=1024**2,
+        description="Most memory of one query of the API in ClickHouse; what needs more is answered by 503.",
+    )
     clickhouse_insert_timeout_s: float = Field(
         60.0, gt=0, description="Longest time of one insert before it is retried."
     )

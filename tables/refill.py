@@ -116,7 +116,7 @@ async def _asked(store: ClickHouse, question: _Question, now_ms: int) -> list[Ro
     condition = f"event_timestamp > fromUnixTimestamp64Milli({{after:Int64}}, 'UTC') AND {question.condition}"
     events = distinct_events(store.database, question.table, condition)
     sql = f"SELECT {question.selected} FROM {events} {question.grouped}"
-    return await store.select(sql, {"after": now_ms - question.behind_ms, "now": now_ms})
+    return await store.select(sql, {"after": now_ms - question.behind_ms, "now": now_ms}, bounded=False)
 
 
 def _facts(series: Series, rows: Sequence[Mapping[str, Any]]) -> Facts:

@@ -15,6 +15,7 @@ import orjson
 from aiochclient import ChClient, ChClientError
 
 from openride_stream.clickhouse.failures import insert_failure, query_failure
+from openride_stream.clickhouse.limits import PROFILE_SQL, limits
 from openride_stream.errors import StoreRefused, StoreUnavailable
 from openride_stream.settings import Settings
 
@@ -41,6 +42,7 @@ _INSERT_SETTINGS: dict[str, str] = {
 
 _RAW_TIMES = "input_format_read_datetime_number_as_raw_value"
 _PIECE_BYTES = 256 * 1024
+_PROFILE_TIMEOUT_S = 5.0
 
 
 class _Query(ChClient):  # type: ignore[misc]  # aiochclient ships no types
@@ -73,6 +75,7 @@ class ClickHouse:
         self._settings = settings
         self.database = settings.clickhouse_database
         self._insert_settings: dict[str, str] | None = None
+        self._profile: list[Row] | None = None
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -90,24 +93,49 @@ class ClickHouse:
         await self.select("SELECT 1", timeout_s=5.0)
 
     async def select(
-        self, sql: str, params: Mapping[str, Param] | None = None, *, timeout_s: float | None = None
+        self,
+        sql: str,
+        params: Mapping[str, Param] | None = None,
+        *,
+        timeout_s: float | None = None,
+        bounded: bool = True,
     ) -> list[Row]:
         """Rows of one query, as dicts; decimals come as strings.
 
-        `sql` carries no FORMAT and binds values as `{name:Type}` from `params`.
+        `sql` carries no FORMAT and binds values as `{name:Type}` from `params`. Who stops waiting ends the
+        query in the store as well. `bounded` it gives at most `MAX_ROWS` and takes no more memory than the
+        settings say: for all but our own upkeep.
         """
         deadline_s = timeout_s or self._settings.clickhouse_query_timeout_s
-        bound = {f"param_{name}": _literal(value) for name, value in (params or {}).items()}
-        limits = {"max_execution_time": str(deadline_s)}
-        client = self._client(_Query, {**_READ_SETTINGS, **limits, **bound})
+        memory_bytes = self._settings.clickhouse_query_memory_bytes if bounded else None
+        limited = limits(await self._profile_of_user(), deadline_s, memory_bytes)
+        return await self._fetch(sql, params or {}, limited, deadline_s)
+
+    async def _fetch(
+        self, sql: str, params: Mapping[str, Param], limited: Mapping[str, str], deadline_s: float
+    ) -> list[Row]:
+        bound = {f"param_{name}": _literal(value) for name, value in params.items()}
+        client = self._client(_Query, {**_READ_SETTINGS, **limited, **bound})
         try:
             async with asyncio.timeout(deadline_s + 1):
                 rows: list[Row] = await client.fetch(f"{sql}\nFORMAT JSONEachRow")
         except ChClientError as error:
             raise query_failure(str(error)) from error
+        except orjson.JSONDecodeError as error:
+            # It failed after the first rows had been sent: the reason stands where the next row would.
+            raise query_failure(error.doc) from error
         except (aiohttp.ClientError, TimeoutError, OSError, AssertionError) as error:
             raise StoreUnavailable(_connection_text(error)) from error
         return rows
+
+    async def _profile_of_user(self) -> list[Row]:
+        """The limits that our user may set; none where it may not even ask."""
+        if self._profile is None:
+            try:
+                self._profile = await self._fetch(PROFILE_SQL, {}, {}, _PROFILE_TIMEOUT_S)
+            except StoreRefused:
+                self._profile = []
+        return self._profile
 
     async def execute(
         self, sql: str, params: Mapping[str, Param] | None = None, *, timeout_s: float = 120.0

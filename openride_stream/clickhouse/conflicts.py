@@ -78,6 +78,7 @@ class Conflicts:
             "GROUP BY event_id HAVING uniqExact(precedence) > 1) "
             "GROUP BY event_id, precedence ORDER BY event_id, precedence DESC",
             timeout_s=120,
+            bounded=False,
         )
 
     async def _supersede(self, contents: list[Row]) -> int:

@@ -68,6 +68,7 @@ class Positions:
                 "sinces": [stretch.since_ms for stretch in stretches],
             },
             timeout_s=_TIMEOUT_S,
+            bounded=False,
         )
         found: dict[int, dict[int, list[int]]] = {}
         for row in rows:
@@ -85,6 +86,7 @@ class Positions:
             "GROUP BY partition, offset, timestamp_ms",
             {"topic": topic},
             timeout_s=_TIMEOUT_S,
+            bounded=False,
         )
         return {(row["partition"], row["offset"], row["timestamp_ms"]): row["highest"] for row in rows}
 
@@ -108,6 +110,7 @@ class Positions:
                 "GROUP BY event_id, precedence",
                 {"first": first_ms, "last": last_ms},
                 timeout_s=_TIMEOUT_S,
+                bounded=False,
             )
             for row in rows:
                 found[row["event_id"], int(row["precedence"])] = {tuple(place) for place in row["places"]}

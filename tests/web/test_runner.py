@@ -3,16 +3,19 @@
 import asyncio
 import json
 
+import orjson
 import pytest
 from faust.web.drivers.aiohttp import Web
 
 from openride_stream.app import create_app
+from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.settings import Settings
 from tables.live import LiveTables
+from tests.fixtures.store import until_running
 from tests.fixtures.web import Site, StartSite
 from web import register
 from web.context import Context
-from web.endpoint import Endpoint
+from web.endpoint import Endpoint, Reply
 from web.runner import Runner
 
 DEADLINE_S = 20
@@ -73,6 +76,25 @@ async def test_who_goes_away_is_worked_for_no_more(start_site: StartSite, bare_s
         await began.wait()
         asking.cancel()
         await stopped.wait()
+
+
+async def test_who_goes_away_uses_the_store_no_more(start_site: StartSite, store: ClickHouse) -> None:
+    heavy = "SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(sipHash64(number), 'of who left')"
+
+    async def long(context: Context, query: object) -> Reply:
+        del query
+
+        async def compute() -> bytes:
+            return orjson.dumps(await context.runtime.store.select(heavy, timeout_s=600))
+
+        return Reply(await context.runtime.cache.get_or_compute("long", 60, compute))
+
+    site = await start_site(store, [Endpoint("GET", "/long", None, "Takes long.", long)])
+    async with asyncio.timeout(DEADLINE_S):
+        asking = asyncio.create_task(site.get("/long"))
+        await until_running(store, "of who left", 1)
+        asking.cancel()
+        await until_running(store, "of who left", 0)
 
 
 def test_a_worker_runs_it_so() -> None:

@@ -1,0 +1,54 @@
+"""What a query may take of the store, and that it ends with whoever asked, as far as its user may say so.
+
+A user's profile may forbid a setting (`CONST`) or cap it (`MAX`), and a query that breaks the rule fails as
+a whole: so the profile is asked first; what it forbids is left to it, what it caps is asked for up to there.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+MAX_ROWS: Final = 1_000_000
+"""Of one answer: the largest that an endpoint gives is far below it."""
+
+# ClickHouse looks whether the client is still there only while a query may change nothing. 2, not 1: a
+# statement may still bring settings of its own.
+_FIXED: Final = {
+    "readonly": "2",
+    "cancel_http_readonly_queries_on_client_close": "1",
+    # What a limit cuts off would be taken for the whole answer.
+    "timeout_overflow_mode": "throw",
+    "result_overflow_mode": "throw",
+}
+_CAPS: Final = ("max_execution_time", "max_result_rows", "max_memory_usage")
+
+PROFILE_SQL: Final = (
+    "SELECT name, value, ifNull(max, '') AS highest FROM system.settings "
+    f"WHERE NOT readonly AND name IN {(*_FIXED, *_CAPS)}"
+)
+"""The rows that `limits` takes; to be asked without any of the settings that it gives."""
+
+
+def limits(
+    profile: Sequence[Mapping[str, Any]], max_execution_s: float, max_memory_bytes: int | None
+) -> dict[str, str]:
+    """The settings of one query.
+
+    `max_memory_bytes` None bounds neither its memory nor its rows: the profile's own limits hold.
+    """
+    wanted = {"max_execution_time": max_execution_s}
+    if max_memory_bytes is not None:
+        wanted |= {"max_result_rows": MAX_ROWS, "max_memory_usage": max_memory_bytes}
+    found = {}
+    for row in profile:
+        name = row["name"]
+        if name in _FIXED:
+            found[name] = _FIXED[name]
+        elif name in wanted:
+            found[name] = _least(wanted[name], row["value"], row["highest"])
+    return found
+
+
+def _least(wanted: float, *others: str) -> str:
+    """The smallest; 0 and nothing stand for no limit."""
+    given = [float(other) for other in others if other]
+    return f"{min(limit for limit in (wanted, *given) if limit > 0):.15g}"
