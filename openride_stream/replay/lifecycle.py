@@ -11,6 +11,7 @@ from openride_stream.replay.people import driver_chapter, rider_chapter
 from openride_stream.replay.plan import LONGEST_LEAD_MS, SETTLE_MS, Plan, Planner
 from openride_stream.replay.rides import RideStyle, ride_chapter
 from openride_stream.replay.routes import route_chapter
+from openride_stream.replay.schedules import LONGEST_MS, regular_chapters
 from openride_stream.replay.story import DAY_MS, Chapter, Outgoing, Tariff, in_time_order
 from openride_stream.replay.trips import Trip
 from openride_stream.replay.wheel import Wheel
@@ -106,7 +107,8 @@ def people_chapters(cast: Cast, from_ms: int, until_ms: int, tariff: Tariff) -> 
 class LiveCity:
     """Goes on after a pass over the first turn of a wheel, for ever: as many trips a day as there were.
 
-    The people and the routes are the pass's; a few join every day. A day is drawn from the seed, the
+    The people and the routes are the pass's; a few join every day. The platform's regular schedules run, of
+    which the pass tells nothing: a month of them would be most of it. A day is drawn from the seed, the
     pass and the day, so that a program that starts again tells the same events.
     """
 
@@ -147,5 +149,7 @@ class LiveCity:
         chapters += [
             route_chapter(ids, past.cast, route, tariff) for route in plan.routes if route.route_id in used
         ]
+        working_ms = max(start_ms, begin_ms, resume_ms - LONGEST_MS)
+        chapters += regular_chapters(past.recipe.ids(), working_ms, start_ms + DAY_MS, tariff)
         joining_ms = max(start_ms, begin_ms, past.end_ms)
         return chapters + people_chapters(past.cast, joining_ms, start_ms + DAY_MS, tariff)

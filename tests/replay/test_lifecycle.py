@@ -6,10 +6,10 @@ import orjson
 import pytest
 
 from openride_stream.events.registry import EVENT_SHAPES
-from openride_stream.events.topics import TOPICS
+from openride_stream.events.topics import BY_NAME, TOPICS
 from openride_stream.replay.lifecycle import LiveCity
 from openride_stream.replay.routing import key_of
-from openride_stream.replay.story import DAY_MS, HOUR_MS, Outgoing, Tariff
+from openride_stream.replay.story import DAY_MS, HOUR_MS, MINUTE_MS, Outgoing, Tariff
 from tests.events.batches import decode_values
 from tests.replay.passes import END_MS, parcels, small_pass, trips, turned_pass, wheel
 
@@ -145,6 +145,23 @@ def test_the_live_city_is_as_busy_as_the_days_before_it() -> None:
     assert {body["trip_id"] for body in live}.isdisjoint(
         body["trip_id"] for body in of_type(list(past.events()), "trip.completed")
     )
+
+
+def test_each_tier_of_the_live_city_executes_something_every_minute() -> None:
+    live = LiveCity(turned_pass(60), wheel(60)).events(END_MS)
+    by_tier = defaultdict(list)
+    for event in takewhile(lambda event: event.at_ms < END_MS + HOUR_MS, live):
+        if BY_NAME[event.topic].tier:
+            by_tier[event.topic].append(event)
+    assert len(by_tier) == 3
+    for topic, told in by_tier.items():
+        pauses_ms = [other.at_ms - one.at_ms for one, other in pairwise(told)]
+        assert max(pauses_ms) < MINUTE_MS
+        assert 150 < len(told) < 300
+        assert len({event.key for event in told}) >= 3
+        assert decode_values(topic, [orjson.dumps(event.body) for event in told]).rejects == []
+    failed = [event for event in by_tier["openride.schedules.redis"] if "error_message" in event.body]
+    assert failed
 
 
 def test_money_names_its_currency_unless_it_is_the_platforms_own() -> None:
