@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from joserfc import jws, jwt
-from joserfc.errors import ExpiredTokenError, InvalidClaimError, JoseError, MissingClaimError
+from joserfc.errors import ClaimError, ExpiredTokenError, InvalidClaimError, JoseError, MissingClaimError
 from joserfc.jwk import OctKey
 
 from openride_stream.clock import Clock
@@ -22,6 +22,15 @@ from web.tokens import ROLES, Caller
 # Clocks of issuers and workers differ by this much at most.
 _LEEWAY_S: Final = 30
 _LONGEST_NAME: Final = 256
+# What is expected is not said: whoever was given the token knows who made it, and for whom.
+_WRONG: Final = {
+    "iss": "its issuer (iss) is not the one that is trusted here",
+    "aud": "it was made for somebody else (aud)",
+    "nbf": "its time has not come yet (nbf), or cannot be read",
+    "iat": "it was issued in the future (iat), or it cannot be read when",
+    "exp": "when it expires (exp) cannot be read",
+    "sub": "its subject (sub) cannot be used as a name",
+}
 _SYMMETRIC: Final = frozenset({"HS256"})
 _ASYMMETRIC: Final = frozenset({"RS256", "ES256"})
 
@@ -74,7 +83,7 @@ class JwtTokens:
             detail = "the token has expired"
             raise bad_token(detail) from None
         except (MissingClaimError, InvalidClaimError) as error:
-            detail = f"the token does not count here: {error.description}"
+            detail = f"the token does not count here: {_fault(error)}"
             raise bad_token(detail) from None
 
     def _caller(self, claims: Mapping[str, Any]) -> Caller:
@@ -89,6 +98,12 @@ class JwtTokens:
             detail = f"the token names none of {', '.join(ROLES)} in {self._policy.role_claim}"
             raise lacking(detail)
         return Caller(name, roles[-1], "jwt")
+
+
+def _fault(error: ClaimError) -> str:
+    if isinstance(error, MissingClaimError):
+        return f"it lacks {error.claim.replace(',', ', ')}"
+    return _WRONG.get(error.claim, f"its {error.claim} cannot be read")
 
 
 def _secret_of(policy: JwtPolicy) -> OctKey:

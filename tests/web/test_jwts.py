@@ -130,8 +130,8 @@ async def test_a_secret_checks_its_own_tokens_and_no_others(clock: ManualClock) 
         ({"exp": None}, "exp"),
         ({"exp": "tomorrow"}, "exp"),
         ({"exp": float("nan")}, "exp"),
-        ({"nbf": START_MS // 1000 + 31}, "not yet valid"),
-        ({"iat": START_MS // 1000 + 31}, "issued in the future"),
+        ({"nbf": START_MS // 1000 + 31}, "not come yet (nbf)"),
+        ({"iat": START_MS // 1000 + 31}, "issued in the future (iat)"),
         ({"iss": "https://other.example"}, "iss"),
         ({"iss": None}, "iss"),
         ({"aud": "somebody-else"}, "aud"),
@@ -147,6 +147,10 @@ async def test_what_the_issuer_did_not_mean_for_us_or_for_now_is_401(
 ) -> None:
     status, detail = await refusal(JwtTokens(policy(SECRET), clock), by_secret(**given))
     assert (status, said in detail) == (401, True), detail
+    # Our own words, and nothing of what is expected or was sent.
+    assert not any(
+        told in detail for told in ("laim", ISSUER, AUDIENCE, "other", "somebody-else", "tomorrow")
+    )
 
 
 async def test_a_token_counts_until_it_expires_give_or_take_a_clock(clock: ManualClock) -> None:
