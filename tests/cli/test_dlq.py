@@ -1,14 +1,18 @@
 """`openride dlq` where it talks to people; tests/e2e/test_dead_letters.py has the whole story."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Iterator
 
+import orjson
 import pytest
 from click.testing import CliRunner, Result
 
 from openride_stream.cli.main import cli
+from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clock import SystemClock
+from openride_stream.events.letters import Letter, letter_row
 from openride_stream.events.rejects import Reject
 from openride_stream.kafka.dead_letters import DeadLetters
 from openride_stream.kafka.topics import create_topics
@@ -17,6 +21,7 @@ from openride_stream.settings import Settings
 from tests.events.batches import FakeRecord
 
 TOPIC = "openride.events.trip"
+NOW_MS = SystemClock().now_ms()
 PHONE = "+2348012345678"
 HOSTILE = b'{"event_type":"trip.started","phone":"%b","note":"\\u001b[2J\xc2\x9b[31m[red]"}' % PHONE.encode()
 
@@ -75,6 +80,31 @@ def test_what_is_not_there_is_said(bootstrap: str) -> None:
     assert "there is no dead letter 99" in str(missing.exception)
     nowhere = dlq(bootstrap, "accept", TOPIC, "--partition", "7")
     assert "no partition 7" in str(nowhere.exception)
+
+
+async def test_letters_of_a_broker_that_is_no_more_are_told_of(
+    bootstrap: str, store: ClickHouse, settings: Settings
+) -> None:
+    rejects = [Reject(FakeRecord(b"{}", offset, NOW_MS), "InvalidField", "x") for offset in range(5)]
+    letters = [Letter.of(TOPIC, 1, reject, "worker-1", NOW_MS) for reject in rejects]
+    rows = [
+        letter_row(letter, b"k", 1_000_000) | {"dlq_offset": place} for place, letter in enumerate(letters)
+    ]
+    await store.insert(f"{store.database}.dead_letters", orjson.dumps(rows)[1:-1])
+    known = {
+        "OPENRIDE_CLICKHOUSE_URL": settings.clickhouse_url,
+        "OPENRIDE_CLICKHOUSE_DATABASE": settings.clickhouse_database,
+    }
+
+    def stats(*arguments: str, **given: str) -> Result:
+        return dlq(bootstrap, "stats", *arguments, **given)
+
+    told = await asyncio.to_thread(stats, **known)
+    assert "3 more are on record and no longer in Kafka" in told.output
+    assert json.loads((await asyncio.to_thread(stats, "--json", **known)).stdout)["gone"] == 3
+    elsewhere = await asyncio.to_thread(stats, "--topic", "openride.events.user", **known)
+    assert elsewhere.stdout == "no dead letters\n"
+    assert json.loads((await asyncio.to_thread(stats, "--json")).stdout)["gone"] is None
 
 
 def test_nothing_is_redriven_while_the_ledger_is_away(bootstrap: str) -> None:

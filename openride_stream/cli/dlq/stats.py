@@ -1,6 +1,7 @@
 """`openride dlq stats`: how many dead letters there are, of what, and what became of them."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +10,10 @@ import click
 from openride_stream.cli.dlq.options import AS_JSON, Wanted, filters, masking_key
 from openride_stream.cli.dlq.output import Meter, as_json, as_table
 from openride_stream.cli.dlq.states import States, open_ledger
+from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.clickhouse.queries.dead_letters import on_record
 from openride_stream.clock import utc_from_ms
+from openride_stream.errors import OpenRideError
 from openride_stream.events.letters import event_type_of, masked_fields
 from openride_stream.kafka.dlq.reading import open_reader
 from openride_stream.settings import Settings
@@ -35,17 +39,35 @@ class Group:
 Groups = dict[tuple[str, str, str], Group]
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What the topics hold, and how many letters on record are in none of them; None while nobody knows."""
+
+    groups: Groups
+    gone: int | None
+
+
 @click.command(name="stats")
 @filters
 @AS_JSON
 @click.pass_obj
 def command(settings: Settings, wanted: Wanted, json_: bool) -> None:
     """Count dead letters by topic, error class and event type."""
-    groups = asyncio.run(_count(settings, wanted))
-    rows = [_row(key, group) for key, group in sorted(groups.items())]
+    count = asyncio.run(_count(settings, wanted))
+    rows = [_row(key, group) for key, group in sorted(count.groups.items())]
     if json_:
-        as_json({"groups": rows, "total": sum(group.total for group in groups.values())})
+        total = sum(group.total for group in count.groups.values())
+        as_json({"groups": rows, "total": total, "gone": count.gone})
         return
+    _show(rows)
+    if count.gone:
+        click.echo(
+            f"{count.gone:,} more are on record and no longer in Kafka (purged, expired, or of a broker that "
+            "was started anew): GET /v1/dead-letters lists them"
+        )
+
+
+def _show(rows: list[dict[str, Any]]) -> None:
     if not rows:
         click.echo("no dead letters")
         return
@@ -57,12 +79,13 @@ def command(settings: Settings, wanted: Wanted, json_: bool) -> None:
     )
 
 
-async def _count(settings: Settings, wanted: Wanted) -> Groups:
-    selection, key, groups = wanted.selection(settings), masking_key(settings), Groups()
+async def _count(settings: Settings, wanted: Wanted) -> Count:
+    selection, key, groups, held = wanted.selection(settings), masking_key(settings), Groups(), 0
     async with open_ledger(settings) as ledger, open_reader(settings, wanted.topics) as reader:
         states = States(ledger, settings.dlq_max_attempts)
         with Meter("reading", reader.total_offsets) as meter:
             async for run in reader.runs():
+                held += len(run)
                 meant = [letter for letter in run if selection.matches(letter)]
                 for letter, state in zip(meant, await states.of(meant), strict=True):
                     event_type = event_type_of(masked_fields(letter, key, settings.max_record_bytes))
@@ -72,7 +95,18 @@ async def _count(settings: Settings, wanted: Wanted) -> Groups:
                     group.oldest_ms = min(group.oldest_ms, letter.timestamp_ms)
                     group.newest_ms = max(group.newest_ms, letter.timestamp_ms)
                 meter.show(reader.read_offsets)
-    return groups
+    return Count(groups, await _gone(settings, wanted.topics, held))
+
+
+async def _gone(settings: Settings, topics: Sequence[str], held: int) -> int | None:
+    """Letters on record beyond the `held` ones, which may hold one twice."""
+    store = ClickHouse.open(settings)
+    try:
+        return max(0, await on_record(store, topics) - held)
+    except OpenRideError:
+        return None
+    finally:
+        await store.close()
 
 
 def _row(key: tuple[str, str, str], group: Group) -> dict[str, Any]:

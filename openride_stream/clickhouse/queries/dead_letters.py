@@ -1,6 +1,7 @@
 """`GET /v1/dead-letters`."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -74,6 +75,17 @@ async def dead_letters(store: ClickHouse, question: DeadLetterQuestion) -> dict[
         "offset": question.skip,
         "dead_letters": [_letter(row) for row in rows],
     }
+
+
+async def on_record(store: ClickHouse, topics: Sequence[str]) -> int:
+    """How many dead letters of the source topics `topics` (none: of all) there are or have been."""
+    rows = await store.select(
+        f"SELECT count() AS letters FROM {store.database}.dead_letters FINAL "
+        "WHERE empty({topics:Array(String)}) OR has({topics:Array(String)}, topic)",
+        {"topics": list(topics)},
+    )
+    letters: int = rows[0]["letters"]
+    return letters
 
 
 def _letter(row: dict[str, Any]) -> dict[str, Any]:
