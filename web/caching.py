@@ -1,6 +1,6 @@
 """Answers kept under what they hang on, so that a cached one is never stale."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import astuple
 from hashlib import blake2b
 from typing import Any, Final
@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 
 from openride_stream import __version__
+from openride_stream.api.notes import HEADER, Note, as_header
 from openride_stream.clickhouse.days import version
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.settings import Settings
@@ -31,13 +32,14 @@ async def answered(
     since_ms: int,
     whole: tuple[str, ...],
     until_ms: int | None = None,
+    notes: Sequence[Note] = (),
 ) -> Reply:
     """The answer of `query` to the question and `more`, from the cache when nothing new has been stored.
 
     It hangs on the events of `sources` in [since_ms, until_ms), which ends with the question unless it is
     given, and on all of `whole`. The version is read before the query: an event that arrives between the two
     makes the next version, never a stale answer. `X-Cache` says `hit` or `miss`; a client that has the same
-    figures is told so (`ETag`).
+    figures is told so (`ETag`). `notes` and those of every question go beside it.
     """
     runtime = context.runtime
     # The store is asked even for a cached answer: with the store away nobody knows what is new.
@@ -54,6 +56,9 @@ async def answered(
     key = _key(name, runtime.store.database, astuple(question), more, seen)
     body = await runtime.cache.get_or_compute(key, _ttl_s(context, question), compute)
     headers = {"X-Cache": "miss" if computed else "hit", "Cache-Control": PRIVATE}
+    told = [*notes, *await context.notes.of(context, question)]
+    if told:
+        headers[HEADER] = as_header(told)
     return Reply(body, headers=headers, etag=blake2b(body, digest_size=16).hexdigest())
 
 

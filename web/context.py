@@ -11,6 +11,7 @@ from openride_stream.metadata.workers import LiveWorker
 from openride_stream.metrics import Metrics
 from openride_stream.settings import Settings
 from tables.realtime import Figures
+from web.notes import Notes
 from web.problems import unavailable
 
 
@@ -137,7 +138,7 @@ class Context:
     """Passed to every view. `current` gives the runtime between start and stop, else None.
 
     `clock` is there before and after as well. `closed_ttl_s` is how long an answer about the past may be
-    kept.
+    kept. `notes` are those of every question.
     """
 
     settings: Settings
@@ -147,6 +148,7 @@ class Context:
     current: Callable[[], WebRuntime | None]
     clock: Clock = field(default_factory=SystemClock)
     closed_ttl_s: float = 0.0
+    notes: Notes = field(default_factory=Notes)
 
     @property
     def runtime(self) -> WebRuntime:

@@ -14,7 +14,7 @@ ANY: Final = "*"
 # As a browser sends it: lower case, no path, no default port.
 _ORIGIN: Final = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?", re.ASCII)
 _REQUEST_HEADERS: Final = "Authorization, Content-Type, If-None-Match"
-_ANSWER_HEADERS: Final = "ETag, Retry-After, WWW-Authenticate, X-Cache"
+_ANSWER_HEADERS: Final = "ETag, Retry-After, WWW-Authenticate, X-Cache, X-Notes"
 _REMEMBER_S: Final = 600
 
 

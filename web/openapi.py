@@ -6,7 +6,8 @@ from typing import Any, Final
 from pydantic.json_schema import models_json_schema
 
 from openride_stream import __version__
-from web.endpoint import Endpoint
+from openride_stream.api.notes import HEADER, MEANINGS, Note
+from web.endpoint import REVALIDATED, Endpoint
 from web.problems import CONTENT_TYPE
 
 Document = dict[str, Any]
@@ -52,6 +53,11 @@ _PROBLEM: Final[Document] = {
             },
         },
     },
+}
+_NOTES: Final[Document] = {
+    "description": "What a reader would misunderstand without a word; absent where there is nothing to say. "
+    + " ".join(f"`{kind}`: {meaning}" for kind, meaning in MEANINGS.items()),
+    "content": {"application/json": {"schema": {"type": "array", "items": Note.model_json_schema()}}},
 }
 
 
@@ -141,6 +147,8 @@ def _operation(endpoint: Endpoint) -> Document:
         answer["example"] = endpoint.example
     content = {endpoint.content_type.partition(";")[0]: answer}
     responses: Document = {"200": {"description": endpoint.summary, "content": content}}
+    if endpoint.response is not None and endpoint.others is REVALIDATED:
+        responses["200"]["headers"] = {HEADER: _NOTES}
     for status, text in endpoint.others.items():
         has_body = status >= 400
         responses[str(status)] = {"description": text, **({"content": content} if has_body else {})}

@@ -3,32 +3,38 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from openride_stream.errors import MetadataUnavailable
 from openride_stream.fleet import Fleet, lag_of, rate_of
-from web.context import Context, WebRuntime
+
+if TYPE_CHECKING:
+    from web.context import Context, WebRuntime
 
 Level = Literal["healthy", "degraded", "critical"]
 
 # A worker reports itself every heartbeat; one that missed two is in trouble or gone.
 _MISSED_HEARTBEATS: Final = 2.5
 # Some records are always between being sent and being committed.
-_ALWAYS_UNDER_WAY: Final = 1_000
+ALWAYS_UNDER_WAY: Final = 1_000
 _METADATA_TIMEOUT_S: Final = 1.0
 _NAMED_PARTITIONS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class SystemHealth:
-    """`reasons` says why it is not healthy; `consumer_lag` is in records, over all workers."""
+    """`reasons` says why it is not healthy; `consumer_lag` is in records, over all workers.
+
+    It is `behind` when that is more than there always is on the way.
+    """
 
     level: Level
     reasons: list[str]
     consumer_lag: int
+    behind: bool
 
 
-async def system_health(context: Context, runtime: WebRuntime) -> SystemHealth:
+async def system_health(context: "Context", runtime: "WebRuntime") -> SystemHealth:
     """Look at everything once: the way in, the store, the workers and what they hold."""
     grave = [trouble for trouble in (runtime.contact.trouble, _store_trouble(runtime)) if trouble]
     slight = list(runtime.paused)
@@ -44,13 +50,14 @@ async def system_health(context: Context, runtime: WebRuntime) -> SystemHealth:
         lag = sum(lag_of(worker.seat.holdings) for worker in fleet.workers)
         rate = sum(rate_of(worker.seat.holdings) for worker in fleet.workers)
         slight += _fleet_troubles(fleet, context.settings.broker_heartbeat_interval_s)
-    if lag > max(_ALWAYS_UNDER_WAY, rate * context.settings.lag_degraded_s):
+    behind = lag > max(ALWAYS_UNDER_WAY, rate * context.settings.lag_degraded_s)
+    if behind:
         slight.append(f"{lag} records wait to be read and stored")
     level: Level = "critical" if grave else "degraded" if slight else "healthy"
-    return SystemHealth(level, grave + slight, lag)
+    return SystemHealth(level, grave + slight, lag, behind)
 
 
-def _store_trouble(runtime: WebRuntime) -> str | None:
+def _store_trouble(runtime: "WebRuntime") -> str | None:
     return None if runtime.sink.available else f"ClickHouse takes no rows: {runtime.sink.last_error}"
 
 

@@ -125,7 +125,7 @@ class Retained(Answer):
 
     users: int = Field(ge=0, description="Users registered in the range for whom that day has ended.")
     retained: int = Field(ge=0, description="Those of them who were active on exactly that day.")
-    rate: float = percentage("retained ÷ users")
+    rate: float = percentage("retained ÷ users; 0 where there are none")
 
 
 class Retention(Answer):

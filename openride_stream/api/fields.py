@@ -12,8 +12,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     WithJsonSchema,
 )
+
+from openride_stream.api.notes import Note
 
 _MONEY: Final = r"^-?\d+\.\d\d$"
 
@@ -22,6 +25,13 @@ class Answer(BaseModel):
     """A part of an answer: it cannot be changed, and has the fields that it declares."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    _notes: tuple[Note, ...] = PrivateAttr(())
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What came beside the answer (`X-Notes`): what may be misread in it. Its parts have none."""
+        return self._notes
 
 
 def _is_money(given: object) -> object:

@@ -8,6 +8,8 @@ from typing import Any, Final, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from openride_stream.api.fields import Answer
+from openride_stream.api.notes import HEADER, from_header
 from openride_stream.client.call import Call
 from openride_stream.client.errors import (
     ApiError,
@@ -81,7 +83,12 @@ def outcome(call: Call[A], response: httpx.Response) -> A | ApiError:
         UnexpectedAnswer: see `parsed`.
     """
     answers = response.is_success or (response.status_code in call.others and _kind(response) == _JSON)
-    return parsed(call.answer, response.content) if answers else refusal(response)
+    if not answers:
+        return refusal(response)
+    answer = parsed(call.answer, response.content)
+    if isinstance(answer, Answer):
+        answer._notes = from_header(response.headers.get(HEADER))
+    return answer
 
 
 def parsed(kind: type[A], body: bytes) -> A:

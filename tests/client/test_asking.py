@@ -76,6 +76,13 @@ def test_filters_get_there(client: OpenRide) -> None:
     assert client.workers().consumer_group == "openride-stream"
 
 
+async def test_what_stands_beside_an_answer_comes_with_it(client: OpenRide, aclient: AsyncOpenRide) -> None:
+    (note,) = client.trips(city="Manhatten").notes
+    assert note.kind == "unknown-place"
+    assert (await aclient.trips(city="Manhatten")).notes == (note,)
+    assert client.trips(city="Manhattan").notes == client.health().notes == ()
+
+
 def test_a_worker_that_is_not_ready_is_an_answer(client: OpenRide, served: Served) -> None:
     assert client.health_live().status == "alive"
     assert client.health().checks["store"]

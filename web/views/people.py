@@ -10,12 +10,13 @@ from openride_stream.clickhouse.days import DAY_MS
 from openride_stream.clickhouse.queries.cohort import cohort, first_day, period_of
 from openride_stream.clickhouse.queries.funnel import funnel
 from openride_stream.clickhouse.queries.question import Question
-from openride_stream.clickhouse.queries.retention import last_day, retention
+from openride_stream.clickhouse.queries.retention import AFTER_DAYS, last_day, retention
 from openride_stream.events.topics import EVENT_TABLES
 from web.caching import answered
 from web.context import Context
 from web.endpoint import REVALIDATED, Endpoint, Reply
 from web.moments import MomentMs
+from web.notes import days_to_come, open_windows
 from web.problems import Fault, invalid_parameters
 from web.ranges import Place, RangeQuery, next_minute_ms, question_of
 
@@ -74,11 +75,12 @@ async def _funnel(context: Context, query: FunnelQuery) -> Reply:
         since_ms=0,
         until_ms=question.end_ms + query.window_days * DAY_MS,
         whole=(),
+        notes=open_windows(question, query.window_days * DAY_MS, context.runtime.clock.now_ms()),
     )
 
 
 async def _retention(context: Context, query: RetentionQuery) -> Reply:
-    question = question_of(query, context)
+    question, now_ms = question_of(query, context), context.runtime.clock.now_ms()
     last = last_day(question)
     return await answered(
         context,
@@ -86,11 +88,12 @@ async def _retention(context: Context, query: RetentionQuery) -> Reply:
         retention,
         query.user_type,
         # Once the last day has ended the answer is the same on every day after.
-        min(context.runtime.clock.now_ms() // DAY_MS, last + 1),
+        min(now_ms // DAY_MS, last + 1),
         sources=EVENT_TABLES,
         since_ms=0,
         until_ms=(last + 1) * DAY_MS,
         whole=(),
+        notes=days_to_come(question, AFTER_DAYS, now_ms),
     )
 
 

@@ -71,14 +71,29 @@ def filled(
 
     A bucket that has no value has `nothing`.
     """
+    return [
+        {
+            "timestamp": utc_from_ms(start_ms).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "value": values.get(start_ms // 1000, nothing),
+        }
+        for start_ms, _ in buckets(question)
+    ]
+
+
+def buckets(question: Question) -> list[tuple[int, int]]:
+    """Every bucket of the question's granularity that its range touches: start and end, in ms."""
     assert question.granularity is not None
-    buckets: list[dict[str, object]] = []
+    found: list[tuple[int, int]] = []
     start = _floor(utc_from_ms(question.start_ms), question.granularity)
-    while int(start.timestamp() * 1000) < question.end_ms:
-        value = values.get(int(start.timestamp()), nothing)
-        buckets.append({"timestamp": start.strftime("%Y-%m-%dT%H:%M:%SZ"), "value": value})
-        start = _next(start, question.granularity)
-    return buckets
+    while _ms(start) < question.end_ms:
+        end = _next(start, question.granularity)
+        found.append((_ms(start), _ms(end)))
+        start = end
+    return found
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp()) * 1000
 
 
 def _floor(moment: datetime, granularity: Granularity) -> datetime:

@@ -1,0 +1,49 @@
+"""What an answer cannot say in its own fields: notes, in a header beside it.
+
+An answer has the fields that its contract names and no others. What a reader would misunderstand without a
+word (a city that nobody has heard of, a bucket that is cut) is said in `X-Notes`: a JSON array of objects
+`{"kind": …, "detail": …}` in ASCII, and no header where there is nothing to say.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Final, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+HEADER: Final = "X-Notes"
+
+NoteKind = Literal["unknown-place", "open-window", "partial-bucket", "records-waiting"]
+
+MEANINGS: Final[dict[NoteKind, str]] = {
+    "unknown-place": "No event so far has the city or state asked for; what is spelled alike is named.",
+    "open-window": "Some of those counted still have time: their days are not over.",
+    "partial-bucket": "A bucket of a series is cut by the range, or not over.",
+    "records-waiting": "Many events are sent and not stored yet: figures will grow.",
+}
+"""Every kind, and what it tells."""
+
+
+class Note(BaseModel):
+    """`kind` is for programs, one of `MEANINGS` (a newer server may have more); `detail` is for people."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    kind: str = Field(description=" · ".join(f"`{kind}`" for kind in get_args(NoteKind)))
+    detail: str = Field(description="For people.")
+
+
+_NOTES: Final = TypeAdapter(tuple[Note, ...])
+
+
+def as_header(notes: Sequence[Note]) -> str:
+    """The header's value; a header holds ASCII only, and names of places may be anything."""
+    return json.dumps([note.model_dump() for note in notes])
+
+
+def from_header(text: str | None) -> tuple[Note, ...]:
+    """The notes of a header; none where it is missing, or nothing that can be read."""
+    try:
+        return _NOTES.validate_json(text) if text else ()
+    except ValidationError:
+        return ()
