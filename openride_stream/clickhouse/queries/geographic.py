@@ -1,11 +1,13 @@
 """`GET /v1/analytics/geographic`."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from openride_stream.api.choices import GeographicMetric
-from openride_stream.clickhouse.client import ClickHouse, Param
-from openride_stream.clickhouse.distinct import booking_routes
+from openride_stream.clickhouse.client import ClickHouse, Param, Row
+from openride_stream.clickhouse.days import DayState
+from openride_stream.clickhouse.distinct import agreed_booking_routes, booking_routes
 from openride_stream.clickhouse.preaggregations import (
     ACTIVE_USERS,
     GEOGRAPHIC_BOOKINGS,
@@ -15,6 +17,9 @@ from openride_stream.clickhouse.preaggregations import (
 from openride_stream.clickhouse.queries.question import CITY_SQL, STATE_SQL, Question, routed
 from openride_stream.clickhouse.queries.rounding import money
 from openride_stream.clickhouse.queries.source import DAYS, Source, states_of_range, touched
+
+_Days = Mapping[str, Sequence[DayState]]
+_RoutesOf = Callable[[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +52,24 @@ _FIGURES: Final[dict[GeographicMetric, _Figure]] = {
     ),
 }
 
-# Largest first, then by name; what has none comes last.
+# Largest first, then by name; what has none comes last. A place that is unsure stays, wherever it is.
+# Plain hash joins: from the second time on ClickHouse would swap sides, and the states are the larger one.
 _SQL: Final = """
-SELECT {city} AS place_city, {state} AS place_state, {value} AS value
-FROM {rows} WHERE {here} GROUP BY place_city, place_state HAVING {some}
+SELECT {city} AS place_city, {state} AS place_state, {value} AS value, max(t.unsure) AS unsure
+FROM {rows} WHERE ({here}) OR t.unsure GROUP BY place_city, place_state HAVING {some} OR unsure
 ORDER BY value DESC, place_state = '', place_state, place_city = '', place_city
+SETTINGS join_algorithm = 'hash'
 """
 
 
 async def geographic(store: ClickHouse, question: Question, metric: GeographicMetric) -> dict[str, Any]:
     """The figure by place; null and null is what has no place."""
     figure = _FIGURES[metric]
-    source = await _rows(store, question, figure)
-    sql = _SQL.format(
-        city=CITY_SQL,
-        state=STATE_SQL,
-        value=figure.value,
-        some=figure.some,
-        rows=routed(store.database, source.sql),
-        here=question.here(),
-    )
-    rows = await store.select(sql, {**source.params, **question.params()})
+    days = await touched(store, figure.sources, question)
+    # Bookings whose events name several routes are rare: only then is it worked out which of them counts.
+    rows = await _places(store, question, figure, days, agreed_booking_routes)
+    if any(row["unsure"] for row in rows):
+        rows = await _places(store, question, figure, days, _sure_booking_routes)
     return {
         "data_points": [
             {
@@ -80,28 +82,46 @@ async def geographic(store: ClickHouse, question: Question, metric: GeographicMe
     }
 
 
-async def _rows(store: ClickHouse, question: Question, figure: _Figure) -> Source:
+async def _places(
+    store: ClickHouse, question: Question, figure: _Figure, days: _Days, routes_of: _RoutesOf
+) -> list[Row]:
+    source = _rows(store.database, question, figure, days, routes_of)
+    sql = _SQL.format(
+        city=CITY_SQL,
+        state=STATE_SQL,
+        value=figure.value,
+        some=figure.some,
+        rows=routed(store.database, source.sql),
+        here=question.here(),
+    )
+    return await store.select(sql, {**source.params, **question.params()})
+
+
+def _sure_booking_routes(database: str, condition: str) -> str:
+    return f"(SELECT *, 0 AS unsure FROM {booking_routes(database, condition)})"
+
+
+def _rows(database: str, question: Question, figure: _Figure, days: _Days, routes_of: _RoutesOf) -> Source:
     """The states of all sources with the route that tells their place where they have no city."""
-    days = await touched(store, figure.sources, question)
     parts: list[str] = []
     params: dict[str, Param] = {}
     for number, kept in enumerate(figure.sources):
         variant = kept.only(("city", "state", "route_id", "booking_id", *figure.columns))
-        source = states_of_range(
-            store.database, variant, days[kept.name], question, DAYS, prefix=f"p{number}_"
-        )
+        source = states_of_range(database, variant, days[kept.name], question, DAYS, prefix=f"p{number}_")
         params |= source.params
-        parts.append(_with_route(store.database, source.sql, kept, figure.columns))
+        parts.append(_with_route(database, source.sql, kept, figure.columns, routes_of))
     return Source(" UNION ALL ".join(parts), params)
 
 
-def _with_route(database: str, rows: str, kept: PreAggregation, columns: tuple[str, ...]) -> str:
+def _with_route(
+    database: str, rows: str, kept: PreAggregation, columns: tuple[str, ...], routes_of: _RoutesOf
+) -> str:
     selected = ", ".join(f"s.{column} AS {column}" for column in ("city", "state", *columns))
     if kept is not GEOGRAPHIC_PAYMENTS:
-        return f"SELECT {selected}, s.route_id AS route_id FROM ({rows}) AS s"
+        return f"SELECT {selected}, s.route_id AS route_id, 0 AS unsure FROM ({rows}) AS s"
     # Of the bookings only those that are asked for: there are many more.
     asked = f"booking_id IN (SELECT booking_id FROM ({rows}) WHERE city = '')"
     return (
-        f"SELECT {selected}, b.route_id AS route_id FROM ({rows}) AS s "
-        f"LEFT JOIN {booking_routes(database, asked)} AS b ON s.booking_id = b.booking_id"
+        f"SELECT {selected}, b.route_id AS route_id, b.unsure AS unsure FROM ({rows}) AS s "
+        f"LEFT JOIN {routes_of(database, asked)} AS b ON s.booking_id = b.booking_id"
     )
