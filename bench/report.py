@@ -52,6 +52,18 @@ def as_answers(found: Mapping[str, Any]) -> Table:
     return table
 
 
+def as_comparison(found: Sequence[Mapping[str, Any]]) -> Table:
+    """Endpoints beside the same questions asked of `events_raw`, for people."""
+    table = Table(title="The same asked of events_raw", caption="thirty days, nothing kept, medians of three")
+    table.add_column("")
+    for heading in ("endpoint ms", "events_raw ms", "ratio"):
+        table.add_column(heading, justify="right")
+    for row in found:
+        figures = (f"{row['endpoint_ms']:,.1f}", f"{row['naive_ms']:,.1f}", f"{row['ratio']:,.1f}")
+        table.add_row(row["name"].removeprefix("/v1/"), *figures)
+    return table
+
+
 def _median(figures: Sequence[Figures]) -> Figures:
     middles: dict[str, Any] = {}
     for field in fields(Figures):

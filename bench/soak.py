@@ -41,8 +41,9 @@ class Soak:
 class Course:
     """What came of it; memory is resident, in MiB, at evenly spaced moments while events came in.
 
-    `swing` is the distance from the least to the most memory, as a share of the median, once warm;
-    `drained_s` how long the rest took to be stored after the last event was sent, the throttle gone.
+    Once warm, as shares of the median: `swing` is the distance from the least to the most memory, `drift`
+    how far the median of any tenth of the time is from it, so whether memory stays flat. `drained_s`
+    is how long the rest took to be stored after the last event was sent, the throttle gone.
     """
 
     events: int
@@ -50,6 +51,7 @@ class Course:
     rss_mb: list[float]
     peak_rss_mb: float
     swing: float
+    drift: float
     drained_s: float
 
     def as_json(self) -> dict[str, Any]:
@@ -79,7 +81,7 @@ async def run(soak: Soak, tell: Callable[[str], None]) -> Course:
             throttle.rows_per_s = soak.store_rows_per_s
             sampling = asyncio.create_task(_sampled(child.pid, tell))
             began_s = time.monotonic()
-            for piece in _pieces(soak.events):
+            for piece in pieces(soak.events):
                 await feed.send_at_rate(piece, soak.rate_per_s)
             sent_s = time.monotonic() - began_s
             sampling.cancel()
@@ -91,7 +93,7 @@ async def run(soak: Soak, tell: Callable[[str], None]) -> Course:
             return _course(soak, samples, sent_s, drained_s, vitals.peak_rss_mb(child.pid))
 
 
-def _pieces(events: int) -> Iterator[list[Payload]]:
+def pieces(events: int) -> Iterator[list[Payload]]:
     """The same pool of events again and again, each time under other identities."""
     pool = list(payloads(min(events, _POOL), _SEED))
     for cycle in itertools.count():
@@ -118,12 +120,16 @@ async def _sampled(pid: int, tell: Callable[[str], None]) -> list[float]:
 
 def _course(soak: Soak, samples: list[float], sent_s: float, drained_s: float, peak_mb: float) -> Course:
     warm = samples[int(len(samples) * _WARM_SHARE) :]
+    middle = statistics.median(warm)
+    tenth = max(1, len(warm) // _POINTS)
+    tenths = [statistics.median(warm[at : at + tenth]) for at in range(0, len(warm) - tenth + 1, tenth)]
     step = max(1, len(samples) // _POINTS)
     return Course(
         events=soak.events,
         sent_per_s=round(soak.events / sent_s),
         rss_mb=[round(sample) for sample in samples[::step]],
         peak_rss_mb=round(peak_mb),
-        swing=round((max(warm) - min(warm)) / statistics.median(warm), 3),
+        swing=round((max(warm) - min(warm)) / middle, 3),
+        drift=round(max(abs(of_tenth - middle) for of_tenth in tenths) / middle, 3),
         drained_s=round(drained_s, 1),
     )

@@ -15,6 +15,7 @@ from openride_stream.events.topics import EVENT_TABLES
 _MOST_ROWS: Final = 1_000_000
 """Of one statement: memory is bounded by it."""
 _INSERT_TIMEOUT_S: Final = 600.0
+_PADDING: Final = 100
 
 
 async def fill(store: ClickHouse, events: int, end_ms: int, tell: Callable[[str], None]) -> int:
@@ -40,7 +41,7 @@ def _insert(database: str, kind: Kind, first: int, rows: int) -> str:
         "event_type": f"'{kind.event_type}'",
         "event_timestamp": f"fromUnixTimestamp64Milli(toInt64({kind.at_ms}), 'UTC')",
         **kind.fields,
-        "payload": """concat('{"event_id":"', toString(event_id), '","padding":"', repeat('x', 200), '"}')""",
+        "payload": _document("event_id", *kind.fields),
         "topic": "'history'",
         "partition": "n % 8",
         "offset": "n",
@@ -50,3 +51,9 @@ def _insert(database: str, kind: Kind, first: int, rows: int) -> str:
         f"INSERT INTO {database}.{kind.table} ({', '.join(columns)}) SELECT {selected} "
         f"FROM (SELECT number AS n FROM numbers({first}, {rows})) WHERE {kind.condition}"
     )
+
+
+def _document(*names: str) -> str:
+    """A JSON object of columns, all of them as strings, and what a real event has besides."""
+    pieces = [f"""'"{name}":"', toString({name}), '",'""" for name in names]
+    return f"""concat('{{', {", ".join(pieces)}, '"padding":"{"x" * _PADDING}"}}')"""

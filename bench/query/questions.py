@@ -30,11 +30,12 @@ OTHERS: Final[tuple[tuple[str, Params], ...]] = (
 
 def questions(now: datetime) -> dict[str, list[Question]]:
     """The questions of each path; `now` is the end of the last day asked for."""
-    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    now = now.astimezone(UTC)
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     places: tuple[Params, ...] = ({}, {"city": CITIES[0]})
-    ranges = [
-        _range(today - timedelta(days=ago), days) for days, ago in product(_RANGES_DAYS, _ENDED_DAYS_AGO)
-    ]
+    # Days that are over, and up to now, as whoever opens a dashboard asks.
+    ends = [*(today - timedelta(days=ago) for ago in _ENDED_DAYS_AGO), now.replace(second=0, microsecond=0)]
+    ranges = [_range(end, days) for days, end in product(_RANGES_DAYS, ends)]
     months = [_range(today - timedelta(days=ago), 30) for ago in _MONTH_ENDED_DAYS_AGO]
     found = {
         path: [Question(path, {**span, **place}) for span, place in product(ranges, places)]
@@ -63,6 +64,11 @@ def dashboards(now: datetime) -> list[Question]:
         for board in drawn.sample(boards, k=len(boards) // 2):
             mix += board
     return mix
+
+
+def last_month(now: datetime) -> Params:
+    """The thirty days before the day of `now`."""
+    return _range(now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0), 30)
 
 
 def _range(end: datetime, days: int) -> Params:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,9 +11,12 @@ from typing import Any, Final
 
 import aiohttp
 
+from bench.feed import Feed
 from bench.query.asking import Answered, Question, ask, quantiles_ms
 from bench.query.history import fill
+from bench.query.naive import compared
 from bench.query.questions import dashboards, in_turn, questions
+from bench.soak import pieces
 from bench.stage import Stage, open_stage
 from openride_stream.clickhouse.days import day_states
 from openride_stream.clickhouse.preaggregations import ALL
@@ -25,6 +28,8 @@ _READY_WITHIN_S: Final = 120.0
 _BUILT_WITHIN_S: Final = 3_600.0
 _POLL_S: Final = 1.0
 _MANY_CLIENTS: Final = 50
+_INGESTED_PER_S: Final = 10_000
+_MOST_INGESTED: Final = 10_000_000
 _NO_CACHE: Final = {"OPENRIDE_CACHE_TTL_S": "0", "OPENRIDE_CACHE_TTL_ANALYTICS_S": "0"}
 _ROUNDS_AT_ONCE: Final = {"OPENRIDE_PREAGGREGATION_INTERVAL_S": "2"}
 
@@ -48,6 +53,10 @@ async def run(events: int, tell: Callable[[str], None]) -> dict[str, Any]:
             tell("asked by one client, nothing kept")
             crowded = await _by_path(url, in_turn([*asked.values()]), _MANY_CLIENTS)
             tell(f"asked by {_MANY_CLIENTS} clients, nothing kept")
+            naive = await compared(stage.store, url, now, tell)
+            async with _ingesting(stage):
+                busy = await _by_path(url, in_turn([*asked.values()]), 1)
+            tell(f"asked while {_INGESTED_PER_S:,} events a second came in, nothing kept")
         async with _worker(stage, {}) as url:
             await ask(url, in_turn([*asked.values()]), 1)
             warm = await _by_path(url, in_turn([*asked.values()]), 1)
@@ -55,25 +64,26 @@ async def run(events: int, tell: Callable[[str], None]) -> dict[str, Any]:
             tell("asked again, from the cache")
         async with _worker(stage, {}) as url:
             mix = await ask(url, dashboards(now), 8)
+    others = {
+        "warm_p95_ms": warm,
+        "cold_p95_ms_50_clients": crowded,
+        "cold_p95_ms_ingesting": busy,
+        "warm_p95_ms_50_clients": warm_crowded,
+    }
     rate = sum(answer.hit for answer in mix) / len(mix)
     return {
         "events": rows,
-        "rows": [_row(path, cold, crowded, warm, warm_crowded) for path in asked],
+        "rows": [_row(path, cold, others) for path in asked],
+        "naive": naive,
         "cache_hit_rate": round(rate, 3),
     }
 
 
-def _row(path: str, cold: Answers, crowded: Answers, warm: Answers, warm_crowded: Answers) -> dict[str, Any]:
+def _row(path: str, cold: Answers, others: Mapping[str, Answers]) -> dict[str, Any]:
+    """`others` are the answers of each further column."""
     p50, p95, p99 = quantiles_ms(cold[path])
-    return {
-        "name": path,
-        "cold_p50_ms": p50,
-        "cold_p95_ms": p95,
-        "cold_p99_ms": p99,
-        "warm_p95_ms": quantiles_ms(warm[path])[1],
-        "cold_p95_ms_50_clients": quantiles_ms(crowded[path])[1],
-        "warm_p95_ms_50_clients": quantiles_ms(warm_crowded[path])[1],
-    }
+    more = {name: quantiles_ms(answers[path])[1] for name, answers in others.items()}
+    return {"name": path, "cold_p50_ms": p50, "cold_p95_ms": p95, "cold_p99_ms": p99, **more}
 
 
 async def _by_path(url: str, every: Sequence[Question], clients: int) -> Answers:
@@ -98,6 +108,23 @@ async def _worker(stage: Stage, more: dict[str, str]) -> AsyncIterator[str]:
                 raise Fatal(message)
             await asyncio.sleep(_POLL_S)
         yield url
+
+
+@asynccontextmanager
+async def _ingesting(stage: Stage) -> AsyncIterator[None]:
+    """Events of now come in, and the worker that answers stores them."""
+
+    async def send(feed: Feed) -> None:
+        for piece in pieces(_MOST_INGESTED):
+            await feed.send_at_rate(piece, _INGESTED_PER_S)
+
+    async with Feed.open(stage.settings) as feed:
+        sending = asyncio.create_task(send(feed))
+        try:
+            yield
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
 
 
 async def _answers(session: aiohttp.ClientSession, url: str) -> bool:

@@ -7,7 +7,8 @@ import pytest
 
 from bench.query.history import fill
 from bench.query.kinds import DAYS, Size
-from bench.query.questions import dashboards, questions
+from bench.query.naive import NAIVE
+from bench.query.questions import dashboards, last_month, questions
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import DAY_MS
 from web.registry import all_endpoints
@@ -36,6 +37,9 @@ async def test_a_history_has_as_many_events_as_are_asked_for_and_nothing_out_of_
         "WHERE event_type = 'user.registered')"
     )
     assert strangers == [{"rows": 0}]
+    for sql in NAIVE.values():
+        view = f"{store.database}.events_raw"
+        assert await store.select(sql.format(view=view), last_month(datetime.now(UTC)))
 
 
 def test_every_figure_is_asked_for() -> None:
