@@ -4,7 +4,6 @@ import asyncio
 import json
 
 import click
-from rich.console import Console
 
 from bench import report
 from bench import scaling as scale
@@ -12,6 +11,7 @@ from bench import soak as soaking
 from bench.ingest import Plan, chosen, run
 from bench.peers import PEERS
 from bench.query import run as asking
+from openride_stream.cli.tables import print_table
 from openride_stream.errors import ConfigurationError
 
 
@@ -55,7 +55,7 @@ def ingest(events: int, repeats: int, only: tuple[str, ...], rate: int, as_json:
     if as_json:
         click.echo(json.dumps(report.as_json(results)))
     else:
-        Console().print(report.as_table(results))
+        print_table(report.as_table(results))
 
 
 @command.command()
@@ -73,8 +73,8 @@ def query(events: int, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found))
     else:
-        Console().print(report.as_answers(found))
-        Console().print(report.as_comparison(found["naive"]))
+        print_table(report.as_answers(found))
+        print_table(report.as_comparison(found["naive"]))
 
 
 @command.command()
