@@ -7,7 +7,7 @@ import pytest
 
 from bench.query.history import fill
 from bench.query.kinds import DAYS, Size
-from bench.query.naive import NAIVE
+from bench.query.naive import NAIVE, naive
 from bench.query.questions import dashboards, last_month, questions
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import DAY_MS
@@ -38,8 +38,7 @@ async def test_a_history_has_as_many_events_as_are_asked_for_and_nothing_out_of_
     )
     assert strangers == [{"rows": 0}]
     for sql in NAIVE.values():
-        view = f"{store.database}.events_raw"
-        assert await store.select(sql.format(view=view), last_month(datetime.now(UTC)))
+        assert await store.select(naive(store, sql), last_month(datetime.now(UTC)))
 
 
 def test_every_figure_is_asked_for() -> None:
