@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from openride_stream.clickhouse.queries.rounding import average
 from openride_stream.events.topics import Tier
 from tables.known import Column
 from tables.series import (
@@ -28,6 +29,7 @@ from tables.state import LiveState
 
 ACTIVE_MS: Final = 300_000
 _RATE_MS: Final = 60_000
+_MINUTE_MS: Final = 60_000
 _CENT: Final = Decimal("0.01")
 
 
@@ -105,7 +107,8 @@ def _average_wait_minutes(state: LiveState, now_ms: int) -> float:
     booked = among(bookings, known)
     waited_ms = started["at"][booked] - created["at"][np.searchsorted(known, bookings[booked])]
     waited_ms = waited_ms[waited_ms >= 0]
-    return _rounded(int(waited_ms.sum()) / len(waited_ms) / 60_000) if len(waited_ms) else 0.0
+    # Exactly: a wait of 0.9 s is 0.015 minutes, half a hundredth, which a double falls short of.
+    return average(Decimal(int(waited_ms.sum())), len(waited_ms) * _MINUTE_MS)
 
 
 def _queue_times(state: LiveState, now_ms: int) -> dict[Tier, QueueTimes]:

@@ -114,6 +114,17 @@ def test_an_event_counts_from_its_moment_on_and_leaves_its_window_to_the_millise
     assert state.sizes()[BOOKINGS.name] == 1, "its trip may still start"
 
 
+@pytest.mark.parametrize(("waited_ms", "minutes"), [(300, 0.01), (899, 0.01), (900, 0.02), (8_100, 0.14)])
+def test_half_a_hundredth_of_a_minute_waited_is_rounded_up(waited_ms: int, minutes: float) -> None:
+    (booking,), (start,) = of_type("booking.created", 1), of_type("trip.started", 1)
+    state = LiveState(LIVE_MS)
+    state.add(seen([moved(booking, NOW_MS - 60_000)]), NOW_MS)
+    state.add(
+        seen([moved(start | {"booking_id": booking["booking_id"]}, NOW_MS - 60_000 + waited_ms)]), NOW_MS
+    )
+    assert figures(state, NOW_MS, "NGN").avg_wait_time_minutes == minutes
+
+
 def test_someone_seen_now_and_ahead_of_the_clock_is_active_now() -> None:
     (ping,) = of_type("driver.location.updated", 1)
     later = ping | {"event_id": "8a1f6a0e-3d1c-4f1e-9f43-0b6f6f0f3c99"}
