@@ -26,14 +26,17 @@ def event_ms(text: str) -> int:
 
 
 def to_ms(moment: Moment) -> int:
-    """A bound of a range: ms, ISO 8601 text or a datetime; without an offset it is UTC."""
+    """A bound of a range: ms, ISO 8601 text or a datetime; without an offset it is UTC.
+
+    The first millisecond that is not before it: event times have whole ones.
+    """
     if isinstance(moment, int):
         return moment
     if isinstance(moment, str):
         moment = datetime.fromisoformat(moment)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    return -((datetime(1970, 1, 1, tzinfo=UTC) - moment) // timedelta(milliseconds=1))
 
 
 def label(ms: int) -> str:

@@ -5,6 +5,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from tests.reference.moments import event_ms
+from tests.reference.world import PEOPLE
 
 HOUR_MS = 3_600_000
 TIERS = {
@@ -27,8 +28,8 @@ def realtime(sent: Iterable[dict[str, Any]], now_ms: int, currency: str, live_ho
         ]
 
     recent = [event for event in within(300_000) if "schedule_type" not in event]
-    drivers = {event["driver_id"] for event in recent if "driver_id" in event}
-    users = {event[role] for event in recent for role in ("user_id", "rider_id") if role in event} | drivers
+    drivers = {event["driver_id"].lower() for event in recent if "driver_id" in _named(event)}
+    users = {event[role].lower() for event in recent for role in _named(event)}
     live_ms = live_hours * HOUR_MS
     # An hour longer: by the clocks of phones a trip may end before it began.
     ending = within(live_ms + HOUR_MS, "trip.completed", "trip.cancelled")
@@ -36,7 +37,9 @@ def realtime(sent: Iterable[dict[str, Any]], now_ms: int, currency: str, live_ho
     started = {event["trip_id"] for event in within(live_ms, "trip.started")}
     confirmed = within(HOUR_MS, "booking.confirmed")
     revenue = sum(
-        Decimal(event["total_price"]) for event in confirmed if event.get("currency", "NGN") == currency
+        Decimal(str(event["total_price"]))
+        for event in confirmed
+        if (event.get("currency") or "NGN") == currency
     )
     return {
         "active_users": len(users),
@@ -50,6 +53,10 @@ def realtime(sent: Iterable[dict[str, Any]], now_ms: int, currency: str, live_ho
         "queue_times": {tier: _queue(within(HOUR_MS), tier) for tier in TIERS},
         "events_per_second": _rounded(Decimal(len(within(60_000))) / 60),
     }
+
+
+def _named(event: dict[str, Any]) -> tuple[str, ...]:
+    return PEOPLE[event["event_type"].split(".", maxsplit=1)[0]]
 
 
 def _ms(event: dict[str, Any]) -> int:

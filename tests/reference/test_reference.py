@@ -106,6 +106,19 @@ def test_times_are_utc_and_cut_to_the_millisecond(text: str, same: str) -> None:
     assert event_ms(text) == event_ms(same) == to_ms(same.upper())
 
 
+def test_a_bound_between_two_milliseconds_is_the_later_one() -> None:
+    assert to_ms("2026-03-01T00:00:00.000500") == to_ms("2026-03-01T00:00:00.001") == to_ms("2026-03-01") + 1
+
+
+def test_what_a_type_does_not_declare_says_nothing(tell: Teller) -> None:
+    at = "2026-03-02T10:00:00Z"
+    tell("route.created", at, **route(1, "Queens"))
+    tell("payment.initiated", at, **payment(1), driver_id=uid(81), user_id="nobody", route_id=uid(1))
+    tell("user.activity", at, user_id=uid(82), rider_id=uid(83), route_id=uid(1))
+    assert tell.reference.users(START, END)["wau"] == 3  # 80, 82 and 90, by the route
+    assert tell.reference.payments(START, END, city="Queens")["payments_initiated"] == 0
+
+
 def test_an_event_counts_once_whatever_was_sent_twice(tell: Teller) -> None:
     value = tell("booking.confirmed", "2026-03-02T10:00:00Z", **booking(1))
     tell.reference.add("openride.events.booking", value)

@@ -14,7 +14,16 @@ from tests.reference.moments import event_ms
 Place = tuple[str | None, str | None]
 NOWHERE: Place = (None, None)
 NIL = "00000000-0000-0000-0000-000000000000"
-ACTIVE_FIELDS = ("user_id", "rider_id", "driver_id")
+# Whom events of a domain name, by the contract's table of fields. What a producer adds to these says nothing.
+PEOPLE = {
+    "user": ("user_id",),
+    "booking": ("rider_id", "driver_id"),
+    "payment": ("rider_id",),
+    "trip": ("driver_id", "rider_id"),
+    "route": ("driver_id",),
+    "driver": ("driver_id",),
+}
+ON_A_ROUTE = ("booking", "trip", "route")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +40,12 @@ class Event:
     def amount(self, name: str) -> Decimal:
         return Decimal(str(self.body[name]))
 
+    @property
+    def domain(self) -> str:
+        return self.type.split(".", maxsplit=1)[0]
+
     def users(self) -> list[str]:
-        return [str(self.body[name]).lower() for name in ACTIVE_FIELDS if self.body.get(name)]
+        return [self.of(name) for name in PEOPLE[self.domain] if name in self.body]
 
 
 class Pile:
@@ -108,9 +121,9 @@ class World:
         body = event.body
         if body.get("city"):
             return body["city"], body.get("state") or None
-        if body.get("route_id"):
+        if event.domain in ON_A_ROUTE and "route_id" in body:
             return self.route_origin.get(event.of("route_id"), NOWHERE)
-        if event.type.startswith("payment."):
+        if event.domain == "payment":
             route_id = self.booking_route.get(event.of("booking_id"), "")
             return self.route_origin.get(route_id, NOWHERE)
         return NOWHERE
