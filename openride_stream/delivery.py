@@ -167,7 +167,7 @@ class Ingest:
         return await self.dead_letters.publish(batch.topic, batch.partition, rejects)
 
     async def _refuse(self, batch: RecordBatch, row: dict[str, Any], error: StoreRefused, owed: Owed) -> None:
-        record = next(record for record in batch.records if record.offset == row["offset"])
+        record = batch.at_offset(row["offset"])
         # ClickHouse quotes values in its message; a dead letter's header names the field and the code only.
         message = f"{error.column or '?'}: ClickHouse refused the row (code {error.code})"
         logger.warning("Row refused by ClickHouse", extra={"topic": batch.topic, "code": error.code})

@@ -32,12 +32,13 @@ def reuse_blocks() -> None:
 async def trimming(interval_s: float = _TRIM_INTERVAL_S) -> None:
     """Give the kernel back what is free, wherever in the heap it lies, now and then, until cancelled.
 
-    Without it a worker kept several hundred megabytes after a backlog, for good.
+    Without it a worker kept several hundred megabytes after a backlog, for good. Not every libc can do it.
     """
     trim = _trim()
-    while trim is not None:
+    while True:
         await asyncio.sleep(interval_s)
-        await asyncio.to_thread(trim, 0)
+        if trim is not None:
+            await asyncio.to_thread(trim, 0)
 
 
 def _trim() -> Callable[[int], Any] | None:

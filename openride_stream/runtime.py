@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Self
@@ -40,6 +41,7 @@ logger = logging.getLogger(__name__)
 JOB_PREAGGREGATION = "preaggregation"
 # What a worker that is killed in a round costs: nobody else begins one before its lease is over.
 _LEASE_S = 20.0
+_LAST_WORD_S = 1.0
 
 
 def worker_name() -> str:
@@ -154,7 +156,10 @@ class Runtime:
             async with runs.kept(JOB_PREAGGREGATION, slot, self.worker, _LEASE_S):
                 await self.reconciler.run()
         except BaseException as error:
-            await runs.finish(JOB_PREAGGREGATION, slot, self.worker, "failed", str(error))
+            # Whatever becomes of that word: who cancels this waits for it to end.
+            with suppress(Transient, TimeoutError):
+                async with asyncio.timeout(_LAST_WORD_S):
+                    await runs.finish(JOB_PREAGGREGATION, slot, self.worker, "failed", str(error))
             raise
         await runs.finish(JOB_PREAGGREGATION, slot, self.worker, "completed")
 

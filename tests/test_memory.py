@@ -1,7 +1,12 @@
 """Memory that is freed is used again, and given back in the end."""
 
+import asyncio
 import subprocess
 import sys
+
+import pytest
+
+from openride_stream import memory
 
 _BACKLOG = """
 import asyncio, os
@@ -39,3 +44,19 @@ def test_holes_in_the_heap_go_back_to_the_kernel() -> None:
     command = [sys.executable, "-c", _BACKLOG]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+async def test_a_libc_that_cannot_give_back_ends_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """macOS and musl have no malloc_trim, and a background task that ends is taken for a failure."""
+    asked = asyncio.Event()
+
+    def missing() -> None:
+        asked.set()
+
+    monkeypatch.setattr(memory, "_trim", missing)
+    trimming = asyncio.create_task(memory.trimming(interval_s=0))
+    await asyncio.wait_for(asked.wait(), 5)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not trimming.done()
+    trimming.cancel()

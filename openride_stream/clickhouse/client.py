@@ -27,6 +27,8 @@ _READ_SETTINGS: dict[str, str] = {
     "output_format_json_quote_decimals": "1",
     "do_not_merge_across_partitions_select_final": "1",
     "join_use_nulls": "0",
+    # Else an answer has begun when a query fails, and each version puts the reason elsewhere in it.
+    "wait_end_of_query": "1",
 }
 _INSERT_SETTINGS: dict[str, str] = {
     "date_time_input_format": "best_effort",
@@ -43,6 +45,8 @@ _INSERT_SETTINGS: dict[str, str] = {
 _RAW_TIMES = "input_format_read_datetime_number_as_raw_value"
 _PIECE_BYTES = 256 * 1024
 _PROFILE_TIMEOUT_S = 5.0
+_MAY_NOT_READ = (60, 497)
+"""UNKNOWN_TABLE, which is what a user sees of a table that it has no right to, and ACCESS_DENIED."""
 
 
 class _Query(ChClient):  # type: ignore[misc]  # aiochclient ships no types
@@ -133,7 +137,9 @@ class ClickHouse:
         if self._profile is None:
             try:
                 self._profile = await self._fetch(PROFILE_SQL, {}, {}, _PROFILE_TIMEOUT_S)
-            except StoreRefused:
+            except StoreRefused as error:
+                if error.code not in _MAY_NOT_READ:
+                    return []
                 self._profile = []
         return self._profile
 

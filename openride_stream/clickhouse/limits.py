@@ -15,15 +15,29 @@ MAX_ROWS: Final = 1_000_000
 _FIXED: Final = {
     "readonly": "2",
     "cancel_http_readonly_queries_on_client_close": "1",
-    # What a limit cuts off would be taken for the whole answer.
+    # What a limit cuts off would be taken for the whole answer, be it ours or the profile's.
     "timeout_overflow_mode": "throw",
     "result_overflow_mode": "throw",
+    "read_overflow_mode": "throw",
+    "group_by_overflow_mode": "throw",
+    "sort_overflow_mode": "throw",
+    "distinct_overflow_mode": "throw",
+    "join_overflow_mode": "throw",
+    "set_overflow_mode": "throw",
+    "transfer_overflow_mode": "throw",
+    "timeout_overflow_mode_leaf": "throw",
+    "read_overflow_mode_leaf": "throw",
 }
-_CAPS: Final = ("max_execution_time", "max_result_rows", "max_memory_usage")
+_CAPS: Final = {
+    "max_execution_time": "timeout_overflow_mode",
+    "max_result_rows": "result_overflow_mode",
+    "max_memory_usage": None,
+}
+"""What we cap, and the setting that says what becomes of a query that reaches the cap."""
 
 PROFILE_SQL: Final = (
-    "SELECT name, value, ifNull(max, '') AS highest FROM system.settings "
-    f"WHERE NOT readonly AND name IN {(*_FIXED, *_CAPS)}"
+    "SELECT name, value, ifNull(max, '') AS highest, readonly AS forbidden FROM system.settings "
+    f"WHERE name IN {(*_FIXED, *_CAPS)}"
 )
 """The rows that `limits` takes; to be asked without any of the settings that it gives."""
 
@@ -39,11 +53,15 @@ def limits(
     if max_memory_bytes is not None:
         wanted |= {"max_result_rows": MAX_ROWS, "max_memory_usage": max_memory_bytes}
     found = {}
+    cuts = {row["name"] for row in profile if row["forbidden"] and row["value"] == "break"}
     for row in profile:
         name = row["name"]
+        if row["forbidden"]:
+            continue
         if name in _FIXED:
             found[name] = _FIXED[name]
-        elif name in wanted:
+        elif name in wanted and _CAPS[name] not in cuts:
+            # A cap that cuts an answer off unseen is worse than none.
             found[name] = _least(wanted[name], row["value"], row["highest"])
     return found
 

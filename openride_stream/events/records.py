@@ -1,8 +1,12 @@
 """What comes out of Kafka: raw records, a batch of one partition at a time."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from operator import attrgetter
+from typing import Final, Protocol
+
+_OFFSET: Final = attrgetter("offset")
 
 
 class Record(Protocol):
@@ -58,6 +62,10 @@ class RecordBatch:
     def last_offset(self) -> int:
         """Offset of the last record."""
         return self.records[-1].offset
+
+    def at_offset(self, offset: int) -> Record:
+        """The record at `offset`, which is one of these."""
+        return self.records[bisect_left(self.records, offset, key=_OFFSET)]
 
     def __len__(self) -> int:
         """The number of records."""

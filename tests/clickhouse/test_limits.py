@@ -60,14 +60,29 @@ async def test_what_is_asked_changes_nothing(store: ClickHouse) -> None:
     assert refused.value.code == READ_ONLY
 
 
+def row(name: str, value: str, highest: str, *, forbidden: bool = False) -> dict[str, str | bool]:
+    return {"name": name, "value": value, "highest": highest, "forbidden": forbidden}
+
+
 def test_what_a_profile_forbids_is_left_to_it() -> None:
-    assert limits([], 30, 1_000) == {}
+    assert limits([row("max_execution_time", "7", "", forbidden=True)], 30, 1_000) == {}
+
+
+def test_no_cap_is_asked_for_that_would_cut_an_answer_off_unseen() -> None:
+    cutting = row("result_overflow_mode", "break", "", forbidden=True)
+    free = [row("max_result_rows", "0", ""), row("max_memory_usage", "0", "")]
+    assert limits([cutting, *free], 30, 1_000) == {"max_memory_usage": "1000"}
+
+
+async def test_no_mode_of_a_profile_cuts_an_answer_off(store: ClickHouse) -> None:
+    """Whatever limits a profile has, what goes beyond one is an error."""
+    modes = await store.select(
+        "SELECT name, value FROM system.settings WHERE name LIKE '%overflow_mode%' AND value != 'throw'"
+    )
+    assert modes == []
 
 
 def test_a_limit_of_the_profile_is_not_exceeded() -> None:
-    def row(name: str, value: str, highest: str) -> dict[str, str]:
-        return {"name": name, "value": value, "highest": highest}
-
     free = [row("max_execution_time", "0", ""), row("max_memory_usage", "0", "")]
     assert limits(free, 30, 1_000) == {"max_execution_time": "30", "max_memory_usage": "1000"}
     tight = [row("max_execution_time", "10", "60"), row("max_memory_usage", "0", "500")]
