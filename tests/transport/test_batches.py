@@ -79,7 +79,7 @@ async def test_what_was_fetched_while_the_flow_stood_still_is_delivered_when_it_
     taken = Taken()
     dropped = number = 0
     async with running(ReaderApp(settings, topic, taken)) as app:
-        while not dropped and number < 5:
+        while not dropped and number < 30:
             app.reader.stop_flow()
             # A fetch that began before is still waiting, for a second at the most.
             await send(bootstrap, topic, 0, numbered(1, number))
