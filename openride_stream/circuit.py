@@ -9,7 +9,7 @@ mistake) and records that were redriven (an operator sent them, and they were ba
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -46,9 +46,19 @@ class CircuitPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """Why a circuit opened; `reason` is for an operator and holds no value of a record."""
+    """Why a partition is paused.
+
+    Attributes:
+        reason: for an operator; holds no value of a record.
+        acceptable: whether an operator may let bad records become dead letters, and that ends it.
+        over: says whether the cause is gone; None when only an operator can say so.
+        let: called when an operator accepts, for a cause that is not the circuit's.
+    """
 
     reason: str
+    acceptable: bool = True
+    over: Callable[[], bool] | None = None
+    let: Callable[[], None] | None = None
 
 
 @dataclass(slots=True)
@@ -58,6 +68,7 @@ class _Counts:
     records: int = 0
     bad: int = 0
     accepted_until: int = 0
+    next_offset: int = 0
 
 
 class Circuit:
@@ -71,28 +82,36 @@ class Circuit:
         """Let every record before offset `until` become a dead letter, and count anew from there."""
         counts = self._of(topic, partition)
         if until > counts.accepted_until:
-            self._counts[topic, partition] = _Counts(accepted_until=until)
+            self._counts[topic, partition] = _Counts(accepted_until=until, next_offset=counts.next_offset)
 
     def judge(self, batch: RecordBatch, rejects: Sequence[Reject]) -> Trip | None:
         """Count a batch, or say why it must not be dead-lettered; then it is not counted.
 
         Args:
-            batch: the next records of a partition, in order.
+            batch: the next records of a partition, in order, or some that are read again after a rebalance;
+                those that were counted are not counted twice.
             rejects: those of them that are bad.
         """
+        if batch.first_offset == 0:  # the log begins: what was said of another one of that name is void
+            self._counts.pop((batch.topic, batch.partition), None)
         counts = self._of(batch.topic, batch.partition)
-        if not rejects:
+        again = batch.first_offset < counts.next_offset
+        if rejects or again:
+            trip = self._count(counts, batch, rejects)
+        else:
             counts.in_a_row = 0
             self._slide(counts, len(batch), 0)
-            return None
-        return self._count(counts, batch, rejects)
+            trip = None
+        if trip is None:
+            counts.next_offset = max(counts.next_offset, batch.last_offset + 1)
+        return trip
 
     def _count(self, counts: _Counts, batch: RecordBatch, rejects: Sequence[Reject]) -> Trip | None:
-        verdicts = list(_verdicts(batch, rejects, counts.accepted_until))
+        uncounted = max(counts.accepted_until, counts.next_offset)
+        verdicts = list(_verdicts(batch, rejects, uncounted))
         in_a_row, longest = _runs(verdicts, counts.in_a_row)
         bad = sum(verdicts)
-        last = rejects[-1]
-        why = f"; last: {last.error} ({last.message}) at offset {last.record.offset}"
+        why = _last_of(rejects)
         if 0 < self._policy.consecutive <= longest:
             return Trip(f"{longest:,} bad records in a row{why}")
         records, all_bad = counts.records + len(verdicts), counts.bad + bad
@@ -118,11 +137,18 @@ class Circuit:
         return counts
 
 
-def _verdicts(batch: RecordBatch, rejects: Sequence[Reject], accepted_until: int) -> Iterator[bool]:
-    """Whether each record that counts is bad, in order."""
+def _last_of(rejects: Sequence[Reject]) -> str:
+    if not rejects:
+        return ""
+    last = rejects[-1]
+    return f"; last: {last.error} ({last.message}) at offset {last.record.offset}"
+
+
+def _verdicts(batch: RecordBatch, rejects: Sequence[Reject], uncounted: int) -> Iterator[bool]:
+    """Whether each record that counts is bad, in order, from the offset `uncounted` on."""
     rejected = {reject.record.offset: reject for reject in rejects}
     for record in batch.records:
-        if record.offset < accepted_until:
+        if record.offset < uncounted:
             continue
         reject = rejected.get(record.offset)
         if reject is None:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import orjson
@@ -100,7 +101,9 @@ class Ingest:
             self.parking.park(batch, ack, trip)
 
     async def take(self, batch: RecordBatch, ack: Callable[[], object]) -> Trip | None:
-        """Deliver one batch; or nothing of it, when too much of it is bad, and say so."""
+        """Deliver one batch; or nothing of it, when too much is bad or its table is held, and say so."""
+        if (trip := self._held(BY_NAME[batch.topic].table)) is not None:
+            return trip
         started_s = self.clock.monotonic_s()
         now_ms = self.clock.now_ms()
         accepted = self._accept(batch, now_ms)
@@ -122,6 +125,13 @@ class Ingest:
             await self._store(batch, accepted, owed, now_ms)
         handed_over()
         return None
+
+    def _held(self, table: str) -> Trip | None:
+        held = self.sink.held(table)
+        if held is None:
+            return None
+        let = partial(self.sink.let_refused, table)
+        return Trip(held.reason, held.refused, lambda: self.sink.held(table) is None, let)
 
     def _accept(self, batch: RecordBatch, now_ms: int) -> Accepted:
         try:

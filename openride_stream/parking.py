@@ -71,8 +71,7 @@ class Parking:
     def reasons(self) -> list[str]:
         """Why each paused partition is paused, and how to go on; empty when none is."""
         return [
-            f"{topic}[{partition}] is paused: {lot.trip.reason}. Mend the cause, or let its bad records "
-            f"become dead letters: `openride dlq accept {topic}`"
+            f"{topic}[{partition}] is paused: {lot.trip.reason}. {_remedy(topic, lot.trip)}"
             for (topic, partition), lot in sorted(self._lots.items())
         ]
 
@@ -108,7 +107,14 @@ class Parking:
             await asyncio.sleep(self._look_every_s)
 
     async def look(self, take: Take) -> None:
-        """Deliver what an operator has accepted."""
+        """Deliver what an operator has accepted, and what has no cause to wait any more."""
+        for place, lot in list(self._lots.items()):
+            if lot.trip.over is not None and lot.trip.over() and self._lots.get(place) is lot:
+                await self._release(place, lot, take)
+        if self._lots:
+            await self._look_for_a_word(take)
+
+    async def _look_for_a_word(self, take: Take) -> None:
         try:
             accepted = await self._accepted_until(list(self._lots))
         except Transient as error:
@@ -118,7 +124,10 @@ class Parking:
             lot = self._lots.get(place)
             if lot is not None and until > lot.waiting[0][0].first_offset:
                 self.circuit.accept(*place, until)
-                await self._release(place, lot, take)
+                if lot.trip.let is not None:
+                    lot.trip.let()
+                if lot.trip.over is None:
+                    await self._release(place, lot, take)
 
     async def _release(self, place: Partition, lot: _Lot, take: Take) -> None:
         while lot.waiting:
@@ -139,10 +148,16 @@ class Parking:
 
     def _said(self, place: Partition, trip: Trip) -> None:
         logger.error(
-            "Partition paused: too many bad records",
+            "Partition paused",
             extra={"topic": place[0], "partition": place[1], "reason": trip.reason},
         )
         self._count()
 
     def _count(self) -> None:
         self._metrics.paused_partitions.set(len(self._lots))
+
+
+def _remedy(topic: str, trip: Trip) -> str:
+    if not trip.acceptable:
+        return "It goes on by itself when the cause is gone"
+    return f"Mend the cause, or let its bad records become dead letters: `openride dlq accept {topic}`"

@@ -78,6 +78,26 @@ def test_what_opened_it_opens_it_again_as_long_as_nothing_is_accepted() -> None:
     assert fed.feed("x.....") is not None
 
 
+def test_what_is_read_again_after_a_rebalance_is_not_counted_again() -> None:
+    fed = partition()
+    for _ in range(20):
+        fed.offset = 10
+        assert fed.feed("..xxx") is None
+    assert fed.feed("x.xxx") is None
+    fed.offset = 15
+    assert fed.feed("x.xxxx") is None, "four in a row, three of them known"
+    assert fed.feed("x") is not None
+
+
+def test_nothing_is_remembered_of_a_topic_that_was_made_again() -> None:
+    fed = partition()
+    assert fed.feed("....xxxx") is None
+    fed.circuit.accept(TOPIC, 0, 1_000)
+    fed.offset = 0
+    assert fed.feed("xxxx") is None
+    assert fed.feed("x") is not None
+
+
 def test_accepted_records_do_not_count_and_those_behind_them_do() -> None:
     fed = partition()
     assert fed.feed("x" * 9) is not None

@@ -15,7 +15,7 @@ from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.sink import Sink
 from openride_stream.clock import SystemClock, utc_from_ms
 from openride_stream.delivery import Ingest
-from openride_stream.errors import BrokerUnavailable, StoreUnavailable
+from openride_stream.errors import BrokerUnavailable, StoreRefused, StoreUnavailable
 from openride_stream.events.accept import Accepted
 from openride_stream.events.decode import Decoded, decode
 from openride_stream.events.letters import Letter
@@ -345,6 +345,60 @@ async def test_a_rebalance_forgets_what_waits(ingest: Ingest, letters: Letters, 
     await ingest.accept(batch, acks.of(batch))  # the partition is ours again: read again, paused again
     assert len(ingest.parking.reasons()) == 1
     assert (letters.published, acks.done) == ([], [])
+
+
+async def test_a_topic_whose_table_is_held_is_paused_until_it_is_not(
+    ingest: Ingest, gated: GatedStore, letters: Letters, acks: Acks, word: Word
+) -> None:
+    refusals = StoreRefused("Code: 16. No such column lat", 16, "lat")
+    original = gated.insert
+
+    async def insert(table: str, rows: bytes, form: str = "JSONEachRow") -> None:
+        if table.endswith(".location_events") and not word.until.get(("altered", 0)):
+            raise refusals
+        await original(table, rows, form)
+
+    gated.insert = insert  # type: ignore[method-assign]
+    first, second, third = (batch_of(*[location()] * 20, first=20 * n) for n in range(3))
+    await ingest.accept(first, acks.of(first))
+    await _held(ingest)
+    for batch in (second, third):
+        await asyncio.wait_for(ingest.accept(batch, acks.of(batch)), DEADLINE_S)
+    assert word.paused == {(TOPIC, 3)}
+    (reason,) = ingest.parking.reasons()
+    assert "ClickHouse refuses every row of location_events (column lat, code 16). Mend the cause" in reason
+    word.until["altered", 0] = 1
+    await acks.until(3)
+    assert await stored(gated) == list(range(60))
+    assert (letters.published, word.paused, ingest.parking.reasons()) == ([], set(), [])
+
+
+async def _held(ingest: Ingest) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while ingest.sink.held("location_events") is None:  # noqa: ASYNC110  # the sink tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def test_an_operator_may_let_refused_rows_become_dead_letters(
+    ingest: Ingest, gated: GatedStore, letters: Letters, acks: Acks, word: Word
+) -> None:
+    original = gated.insert
+
+    async def insert(table: str, rows: bytes, form: str = "JSONEachRow") -> None:
+        if table.endswith(".location_events"):
+            message = "Code: 16. No such column lat"
+            raise StoreRefused(message, 16, "lat")
+        await original(table, rows, form)
+
+    gated.insert = insert  # type: ignore[method-assign]
+    first, second = batch_of(*[location()] * 20), batch_of(*[location()] * 20, first=20)
+    await ingest.accept(first, acks.of(first))
+    await _held(ingest)
+    await ingest.accept(second, acks.of(second))
+    assert acks.done == []
+    word.until[TOPIC, 3] = 40
+    await acks.until(1)
+    assert [reject.record.offset for reject in letters.published] == list(range(20))
 
 
 class Changelog:

@@ -9,14 +9,13 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
-from aiokafka import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 from faust.types.transports import TPorTopicSet
 
 from openride_stream.events.records import Record, RecordBatch
 from openride_stream.transport import membership
-from openride_stream.transport.fetching import ConsumerThread, batch_app
+from openride_stream.transport.fetching import ConsumerThread, batch_app, position
 from openride_stream.transport.ledger import Ledger
 from openride_stream.transport.messages import BatchMessage
 
@@ -87,13 +86,35 @@ class Consumer(driver.Consumer):
         """Whether `run` continues what was delivered; rewinds the partition when records are missing."""
         read = self._read_offset[tp]
         if read is not None and run[-1].offset < read:
-            return False
+            if not self._begins_again(tp, read):
+                return False
+            self._forget_reading(tp, read, run[0].offset)
         expected = self._expected(tp)
         if not self.ledger.gap_is_new(tp, expected, run[0].offset):
             return True
         self.log.info("Offsets %s..%s of %r were not delivered: reading again", expected, run[0].offset, tp)
         await self.seek(tp, expected)
         return False
+
+    def _begins_again(self, tp: TP, read: int) -> bool:
+        """Whether the log was cut before `read`: the broker had no such offset, and is read from the start.
+
+        Else the records were fetched before the partition was ours, or ours anew.
+        """
+        at = position(self._thread._ensure_consumer(), tp)
+        return at is not None and at <= read
+
+    def _forget_reading(self, tp: TP, read: int, first: int) -> None:
+        self.log.warning(
+            "%r: offset %s was to be read next, and the log ends before it (cut, or restored from a copy): "
+            "all that it holds is read again, from %s on",
+            tp,
+            read,
+            first,
+        )
+        self.ledger.reset(tp, first)
+        self._read_offset[tp] = first or None
+        self._committed_offset[tp] = None
 
     def _to_batch(self, tp: TP, run: Sequence[Record]) -> BatchMessage:
         last = run[-1]
@@ -170,9 +191,8 @@ class Consumer(driver.Consumer):
         """Whether a record before the log end `end` is still to be fetched, or a batch to be acked."""
         if self.ledger.outstanding(tp):
             return True
-        assignment = self._thread._ensure_consumer()._subscription.subscription.assignment
-        state = assignment.state_value(TopicPartition(tp.topic, tp.partition))
-        return state is None or not state.has_valid_position or bool(state.position < end)
+        at = position(self._thread._ensure_consumer(), tp)
+        return at is None or at < end
 
     def rejoins(self) -> bool:
         """Whether a rebalance is under way, as the group has it."""

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, cast
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
@@ -27,6 +28,13 @@ class BatchApp(Protocol):
 def batch_app(app: Any) -> BatchApp:
     """A Faust app as the transport sees it."""
     return cast(BatchApp, app)
+
+
+def position(consumer: AIOKafkaConsumer, tp: TP) -> int | None:
+    """The offset of `tp` that is fetched next; None while that is not known, or it is not ours."""
+    assignment = consumer._subscription.subscription.assignment
+    state = assignment.state_value(TopicPartition(tp.topic, tp.partition))
+    return None if state is None or not state.has_valid_position else int(state.position)
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):

@@ -13,6 +13,7 @@ from openride_stream.clickhouse.days import DAY_MS, iso_day
 from openride_stream.clickhouse.deliveries import Delivery, Format
 from openride_stream.clickhouse.native import layout_of
 from openride_stream.clickhouse.sink import Sink
+from openride_stream.clickhouse.writing import Held
 from openride_stream.clock import SystemClock
 from openride_stream.errors import StoreRefused, StoreUnavailable
 from openride_stream.metrics import Metrics
@@ -57,11 +58,14 @@ class FlakyStore(ClickHouse):
     """The real store behind a fault that a test switches on."""
 
     fault: Callable[[], None] | None = None
+    broken: tuple[str, Exception] | None = None
     inserts = 0
 
     async def insert(self, table: str, rows: bytes, form: str = "JSONEachRow") -> None:
         if self.fault:
             self.fault()
+        if self.broken and table == f"{self.database}.{self.broken[0]}":
+            raise self.broken[1]
         await super().insert(table, rows, form)
         self.inserts += 1
 
@@ -220,6 +224,99 @@ async def test_a_batch_that_is_refused_whole_is_read_again_to_find_the_rows(
     assert asked == 1
     assert [row["offset"] for row in outcome.refused] == [2]
     assert await ids(flaky) == [good["event_id"]]
+
+
+async def written(sink: Sink, rows: list[dict[str, Any]], table: str = "location_events") -> Outcome:
+    outcome = Outcome()
+    await asyncio.wait_for(sink.write(outcome.delivery(rows, table)), 20)
+    return outcome
+
+
+async def durable(outcome: Outcome) -> None:
+    await asyncio.wait_for(outcome.durable.wait(), 30)
+
+
+def user() -> dict[str, Any]:
+    row = location(event_type="user.logged_in", topic="openride.events.user", user_id=str(uuid.uuid4()))
+    return {name: value for name, value in row.items() if name not in {"driver_id", "lat", "lon"}}
+
+
+async def test_a_table_that_can_not_be_written_holds_up_no_other(
+    flaky: FlakyStore, settings: Settings
+) -> None:
+    flaky.broken = ("location_events", StoreUnavailable("Code: 60. Table does not exist"))
+    async with running(flaky, settings, unacked_rows_limit=3, retry_backoff_max_ms=200) as sink:
+        stuck = [await written(sink, [location()]) for _ in range(2)]
+        until_s = asyncio.get_running_loop().time() + 30
+        while sink.held("location_events") is None:
+            assert asyncio.get_running_loop().time() < until_s
+            await durable(await written(sink, [user()], "user_events"))
+        held = sink.held("location_events")
+        assert held is not None
+        assert not held.refused
+        assert held.reason == ("ClickHouse takes no rows of location_events: Code: 60. Table does not exist")
+        assert not sink.available
+        assert sink.last_error.startswith("Code: 60")
+        assert await sink.drain(20), "what is held is not waited for"
+        assert not any(outcome.durable.is_set() for outcome in stuck)
+        flaky.broken = None
+        for outcome in stuck:
+            await durable(outcome)
+        assert (sink.held("location_events"), sink.available) == (None, True)
+    assert len(await ids(flaky)) == 2
+
+
+async def test_a_table_that_refuses_every_row_is_held_and_nothing_is_dead_lettered(
+    flaky: FlakyStore, settings: Settings
+) -> None:
+    flaky.broken = ("location_events", StoreRefused("Code: 16. No such column lat", 16, "lat"))
+    rows = [location(offset=offset) for offset in range(40)]
+    async with running(flaky, settings, retry_backoff_max_ms=200) as sink:
+        outcome = await written(sink, rows)
+        held = await _held(sink)
+        assert held.refused
+        assert held.reason == "ClickHouse refuses every row of location_events (column lat, code 16)"
+        flaky.broken = None
+        await durable(outcome)
+    assert outcome.refused == []
+    assert len(await ids(flaky)) == 40
+
+
+async def test_few_rows_at_a_time_that_are_all_refused_are_no_accident_either(
+    flaky: FlakyStore, settings: Settings
+) -> None:
+    flaky.broken = ("location_events", StoreRefused("Code: 16. No such column lat", 16, "lat"))
+    async with running(flaky, settings, retry_backoff_max_ms=200) as sink:
+        outcomes = [await written(sink, [location(offset=offset)]) for offset in range(30)]
+        await _held(sink)
+        flaky.broken = None
+        for outcome in outcomes:
+            await durable(outcome)
+    assert sum(len(outcome.refused) for outcome in outcomes) == 15
+    assert len(await ids(flaky)) == 15
+
+
+async def test_rows_that_an_operator_lets_go_are_refused_one_by_one(
+    store: ClickHouse, settings: Settings
+) -> None:
+    bad = [location(offset=offset, driver_id="not a uuid") for offset in range(20)]
+    async with running(store, settings, retry_backoff_max_ms=200) as sink:
+        outcome = await written(sink, bad)
+        await _held(sink)
+        sink.let_refused("location_events")
+        await durable(outcome)
+        assert sorted(row["offset"] for row in outcome.refused) == list(range(20))
+        await durable(await written(sink, [location()]))
+        assert sink.held("location_events") is None
+    assert len(await ids(store)) == 1
+
+
+async def _held(sink: Sink) -> Held:
+    until_s = asyncio.get_running_loop().time() + 30
+    while (held := sink.held("location_events")) is None:
+        assert asyncio.get_running_loop().time() < until_s
+        await asyncio.sleep(0.01)
+    return held
 
 
 async def test_writers_wait_while_too_much_is_in_flight(flaky: FlakyStore, settings: Settings) -> None:

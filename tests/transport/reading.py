@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import faust
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewTopic
 
 from openride_stream.app import OpenRideApp, batch_topic, mended_ends
@@ -154,6 +154,17 @@ async def committed(settings: Settings, topic: str) -> dict[int, int | None]:
     """The group's committed offset of each partition, as the broker has it."""
     lags = await group_lag(settings, [topic])
     return {lag.partition: lag.committed for lag in lags}
+
+
+async def commit(settings: Settings, topic: str, offsets: dict[int, int]) -> None:
+    """Commit for the group, whatever the log holds."""
+    async with AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        group_id=settings.consumer_group,
+        enable_auto_commit=False,
+    ) as consumer:
+        consumer.assign([TopicPartition(topic, partition) for partition in offsets])
+        await consumer.commit({TopicPartition(topic, number): offset for number, offset in offsets.items()})
 
 
 async def until_committed(settings: Settings, topic: str, wanted: dict[int, int]) -> None:

@@ -24,6 +24,7 @@ from tests.transport.reading import (
     Ack,
     ReaderApp,
     Taken,
+    commit,
     committed,
     create_topic,
     position,
@@ -359,3 +360,23 @@ async def test_transaction_markers_are_gaps_that_stop_nothing(tmp_path: Path) ->
         await until_committed(settings, topic, {0: 32})  # 30 records and the markers between them
         assert not (await app.standings())[topic, 0].owed  # the last marker is no record to wait for
     assert taken.offsets(0) == [offset for offset in range(32) if offset % 11 != 10]
+
+
+# The embedded broker waits at an offset that its log does not have, as if it would come.
+@pytest.mark.kafka
+@pytest.mark.parametrize("bootstrap", ["apache"], indirect=True)
+async def test_a_log_that_ends_before_what_was_committed_is_read_from_its_start(
+    bootstrap: str, topic: str, settings: Settings
+) -> None:
+    """It was cut, or restored from a copy; what comes after must not wait for offsets to be reached again."""
+    await send(bootstrap, topic, 0, numbered(50))
+    await commit(settings, topic, {0: 1000, 1: 10})
+    taken = Taken()
+    async with running(ReaderApp(settings, topic, taken)) as app:
+        await until(lambda: taken.count() == 50, "50 records")
+        await until_committed(settings, topic, {0: 50})
+        await send(bootstrap, topic, 0, numbered(10, 50))
+        await send(bootstrap, topic, 1, numbered(5))
+        await until_committed(settings, topic, {0: 60, 1: 5})
+        assert app.reader.lag_records()[TP(topic, 0)] == 0
+    assert (taken.offsets(0), taken.offsets(1)) == (list(range(60)), list(range(5)))
