@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import statistics
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,7 +15,7 @@ import aiohttp
 from bench import vitals
 from bench.feed import Feed
 from bench.measuring import Watch
-from bench.payloads import payloads
+from bench.payloads import Payload, payloads, renewed
 from bench.peers import PEERS
 from bench.stage import Stage, open_stage
 from openride_stream.embedded.children import Child
@@ -23,6 +24,7 @@ from openride_stream.errors import Fatal
 
 _SEED: Final = 2026
 _SENT_PER_S: Final = 20_000
+_WARM_SHARE: Final = 3
 _READY_WITHIN_S: Final = 120.0
 _STALLED_AFTER_S: Final = 60.0
 _POLL_S: Final = 0.25
@@ -41,38 +43,61 @@ class Spent:
         return asdict(self)
 
 
-async def run(events: int, counts: Sequence[int], tell: Callable[[str], None]) -> list[Spent]:
-    """The same backlog for each number of workers, each time on a stage of its own.
+async def run(
+    events: int, counts: Sequence[int], repeats: int, rate_per_s: int, tell: Callable[[str], None]
+) -> list[Spent]:
+    """The same events for each number of workers, in turns, each time on a stage of its own; medians.
+
+    At `rate_per_s`; 0: all of them wait when the workers begin, and keep every core busy.
 
     Raises:
         Fatal: one ended, they stalled, or not exactly the events that were sent are stored.
     """
     backlog = list(payloads(events, _SEED))
-    found = []
-    for count in counts:
-        session_timeout_s = 6.0 + events / _SENT_PER_S
-        async with (
-            open_stage(session_timeout_s) as stage,
-            Feed.open(stage.settings) as feed,
-            _workers(stage, count) as workers,
-        ):
-            watch = Watch("openride", stage, workers[0], PEERS["openride"])
-            await _until_all_hold(stage, count, _READY_WITHIN_S + session_timeout_s)
-            primers = await feed.prime()
-            await watch.until(primers, _READY_WITHIN_S)
-            pids = [worker.pid for worker in workers]
+    runs: dict[int, list[Spent]] = {count: [] for count in counts}
+    for _ in range(repeats):
+        for count, spent in runs.items():
+            spent.append(last := await _stored(backlog, count, rate_per_s))
+            tell(f"{count} workers: {last.events_per_s:,} events/s, {last.cpu_us_per_event} µs an event")
+    return [_median(spent) for spent in runs.values()]
+
+
+async def _stored(backlog: Sequence[Payload], count: int, rate_per_s: int) -> Spent:
+    events = len(backlog)
+    session_timeout_s = 6.0 + events / _SENT_PER_S
+    async with (
+        open_stage(session_timeout_s) as stage,
+        Feed.open(stage.settings) as feed,
+        _workers(stage, count) as workers,
+    ):
+        watch = Watch("openride", stage, workers[0], PEERS["openride"])
+        await _until_all_hold(stage, count, _READY_WITHIN_S + session_timeout_s)
+        # First the program grows to its size: pages that were never used cost a worker once, not an event.
+        before = await feed.prime()
+        await feed.send_all([renewed(payload, 1) for payload in backlog[: events // _WARM_SHARE]])
+        before += events // _WARM_SHARE
+        await watch.until(before, _READY_WITHIN_S)
+        pids = [worker.pid for worker in workers]
+        if not rate_per_s:
             _signal(pids, signal.SIGSTOP)
             await feed.send_all(backlog)
-            before_s, began_s = sum(map(vitals.cpu_s, pids)), time.monotonic()
+        before_s, began_s = sum(map(vitals.cpu_s, pids)), time.monotonic()
+        if rate_per_s:
+            await feed.send_at_rate(backlog, rate_per_s)
+        else:
             _signal(pids, signal.SIGCONT)
-            await watch.until(primers + events, _STALLED_AFTER_S)
-            took_s, cpu_s = time.monotonic() - began_s, sum(map(vitals.cpu_s, pids)) - before_s
-            await watch.check_exact(primers + events)
-        found.append(Spent(count, round(events / took_s), round(cpu_s * 1e6 / events, 2)))
-        tell(
-            f"{count} workers: {found[-1].events_per_s:,} events/s, {found[-1].cpu_us_per_event} µs an event"
-        )
-    return found
+        await watch.until(before + events, _STALLED_AFTER_S)
+        took_s, cpu_s = time.monotonic() - began_s, sum(map(vitals.cpu_s, pids)) - before_s
+        await watch.check_exact(before + events)
+    return Spent(count, round(events / took_s), round(cpu_s * 1e6 / events, 2))
+
+
+def _median(runs: Sequence[Spent]) -> Spent:
+    return Spent(
+        runs[0].workers,
+        statistics.median(spent.events_per_s for spent in runs),
+        round(statistics.median(spent.cpu_us_per_event for spent in runs), 2),
+    )
 
 
 def _signal(pids: Sequence[int], number: signal.Signals) -> None:

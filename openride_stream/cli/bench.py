@@ -88,13 +88,22 @@ def query(events: int, as_json: bool) -> None:
 @click.option(
     "--workers", default=2, show_default=True, type=click.IntRange(2, 8), help="To be compared with one."
 )
+@click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1), help="Runs of each.")
+@click.option(
+    "--rate",
+    default=0,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Events a second; 0: a backlog that is drained, which keeps every core busy.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def scaling(events: int, workers: int, as_json: bool) -> None:
-    """Drain the same backlog with one worker and with several: what an event costs all of them together.
+def scaling(events: int, workers: int, repeats: int, rate: int, as_json: bool) -> None:
+    """The same events for one worker and for several: what an event costs all of them together.
 
-    Fails unless exactly the events sent are stored.
+    In turns; figures are medians. Fails unless exactly the events sent are stored.
     """
-    found = asyncio.run(scale.run(events, (1, workers), lambda line: click.echo(line, err=True)))
+    counts = (1, workers)
+    found = asyncio.run(scale.run(events, counts, repeats, rate, lambda line: click.echo(line, err=True)))
     if as_json:
         click.echo(json.dumps({"rows": [spent.as_json() for spent in found]}))
     else:
