@@ -30,10 +30,14 @@ class DayState:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to answer for a range: built days, and pieces ([start_ms, end_ms)) to read from events."""
+    """How to answer for a range: built days, and pieces ([start_ms, end_ms)) to read from events.
+
+    `cut`: the range begins or ends within a built day.
+    """
 
     builds: tuple[tuple[int, int], ...]
     pieces: tuple[tuple[int, int], ...]
+    cut: bool = False
 
     def condition(self, prefix: str) -> tuple[str, dict[str, Param]]:
         """SQL condition on event_timestamp for the pieces, and its parameters (named from `prefix`)."""
@@ -93,26 +97,29 @@ def plan(
     *,
     events_only: bool = False,
     edges_ms: Sequence[int] = (),
+    whole: bool = True,
 ) -> Plan:
     """How to answer for [start_ms, end_ms): from builds where a whole day is clean, else from events.
 
-    A build has no parts: a day that one of `edges_ms` cuts is read from events as well.
+    A `whole` build has no parts: a day that one of `edges_ms` cuts is read from events as well.
     """
     builds: list[tuple[int, int]] = []
     pieces: list[tuple[int, int]] = []
+    parts = False
     for state in states:
         first_ms, last_ms = state.day * DAY_MS, (state.day + 1) * DAY_MS
         if last_ms <= start_ms or end_ms <= first_ms:
             continue
         cut = any(first_ms < edge_ms < last_ms for edge_ms in (start_ms, *edges_ms, end_ms))
-        if state.clean and not events_only and not cut:
+        if state.clean and not events_only and not (cut and whole):
             builds.append((state.day, state.generation))
+            parts = parts or cut
         else:
             pieces.append((max(first_ms, start_ms), min(last_ms, end_ms)))
     merged = merged_pieces(pieces)
     if len(merged) > _MAX_PIECES:
         builds, merged = [], ((start_ms, end_ms),)
-    return Plan(tuple(builds), merged)
+    return Plan(tuple(builds), merged, parts)
 
 
 def days_of(states: Sequence[DayState]) -> list[tuple[int, int]]:

@@ -15,7 +15,6 @@ def _user_days(source: str, *ids: str) -> PreAggregation:
         table="user_days",
         source=source,
         keys=(("source", f"'{source}'"), ("user_id", "e.person" if several else f"e.{ids[0]}")),
-        states=(),
         people=f"[{', '.join(ids)}]" if several else "",
         repeatable=True,
     )
@@ -42,7 +41,6 @@ def _rider_steps(source: str, *steps: str) -> PreAggregation:
             ("user_id", "e.rider_id"),
             ("reached_at", "e.event_timestamp"),
         ),
-        states=(),
         events=f"event_type IN ({', '.join(repr(step) for step in steps)})",
         repeatable=True,
         grouped=False,

@@ -76,7 +76,7 @@ class Reconciler:
         condition, params = pieces.condition("b")
         await self._store.execute(
             f"INSERT INTO {self._store.database}.{preaggregation.table} ({columns}) "
-            f"SELECT *, {generation} FROM ({preaggregation.states_of(self._store.database, condition)})",
+            f"SELECT *, {generation} FROM ({preaggregation.rows_of(self._store.database, condition)})",
             params,
         )
         builds = [
@@ -112,9 +112,9 @@ class Reconciler:
         )
         for preaggregation in ALL:
             key = f"'{preaggregation.name}'"
-            of_source = f"AND source = '{preaggregation.source}'" if "/" in preaggregation.name else ""
             await self._store.execute(
-                f"DELETE FROM {database}.{preaggregation.table} WHERE generation < {limit} {of_source} "
+                f"DELETE FROM {database}.{preaggregation.table} WHERE generation < {limit} "
+                f"AND {preaggregation.of_source} "
                 f"AND ({key}, day, generation) NOT IN {current}"
             )
         await self._store.execute(

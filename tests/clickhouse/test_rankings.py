@@ -121,7 +121,7 @@ async def assert_equal(store: ClickHouse, reference: Reference) -> None:
 async def assert_view(store: ClickHouse, reference: Reference) -> None:
     """The view of popular routes has what the endpoint gives, of all days that are built."""
     rows = await store.select(
-        "SELECT toString(route_id) AS route_id, uniqExactMerge(bookings) AS total_bookings, "
+        "SELECT toString(route_id) AS route_id, uniqExact(booking_id) AS total_bookings, "
         f"sumIf(revenue, currency = 'NGN') AS total_revenue FROM {store.database}.popular_routes "
         f"WHERE route_id != '{NIL}' GROUP BY route_id HAVING total_bookings > 0 "
         "ORDER BY total_bookings DESC, route_id"

@@ -4,59 +4,60 @@ from typing import Any, Final
 
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.preaggregations import BOOKINGS
+from openride_stream.clickhouse.queries.distinct_ids import (
+    BOOKINGS_CANCELLED,
+    BOOKINGS_COMPLETED,
+    BOOKINGS_CONFIRMED,
+    BOOKINGS_CREATED,
+    in_both,
+)
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.rounding import average_money, money, percentage
 from openride_stream.clickhouse.queries.series import distinct_series
-from openride_stream.clickhouse.queries.source import states
+from openride_stream.clickhouse.queries.source import rows_of
+
+_COLUMNS: Final = ("kind", "booking_id", "currency", "price", "seats")
+
+_SQL: Final = f"""
+SELECT {BOOKINGS_CREATED.count("here")} AS created,
+       {BOOKINGS_CONFIRMED.count("here")} AS confirmed,
+       {BOOKINGS_CANCELLED.count("here")} AS cancelled,
+       {BOOKINGS_COMPLETED.count("here")} AS completed,
+       {{converted}} AS converted, {{undone}} AS undone,
+       countIf(sold AND t.currency = {{{{currency:String}}}}) AS confirmations,
+       sumIf(toDecimal128(t.price, 2), sold AND t.currency = {{{{currency:String}}}}) AS value,
+       sumIf(toUInt64(t.seats), sold) AS seats
+FROM (SELECT t.*, {{here}} AS here, here AND {BOOKINGS_CONFIRMED.meant} AS sold FROM {{rows}}) AS t
+"""
 
 # A rate is filtered by the event that enters its denominator: of the bookings created *here*, those that
-# were confirmed anywhere. |A and B| = |A| + |B| - |A or B|.
-_SQL: Final = """
-SELECT
-    finalizeAggregation(created_here) AS created,
-    finalizeAggregation(confirmed_here) AS confirmed,
-    finalizeAggregation(cancelled_here) AS cancelled,
-    finalizeAggregation(completed_here) AS completed,
-    created + finalizeAggregation(confirmed_any)
-        - finalizeAggregation(created_here + confirmed_any) AS converted,
-    created + finalizeAggregation(cancelled_any)
-        - finalizeAggregation(created_here + cancelled_any) AS undone,
-    confirmations, value, seats
-FROM
-(
-    SELECT
-        uniqExactMergeStateIf(t.created, here) AS created_here,
-        uniqExactMergeStateIf(t.confirmed, here) AS confirmed_here,
-        uniqExactMergeStateIf(t.cancelled, here) AS cancelled_here,
-        uniqExactMergeStateIf(t.completed, here) AS completed_here,
-        uniqExactMergeState(t.confirmed) AS confirmed_any,
-        uniqExactMergeState(t.cancelled) AS cancelled_any,
-        sumIf(t.confirmations, here AND t.currency = {{currency:String}}) AS confirmations,
-        sumIf(t.value, here AND t.currency = {{currency:String}}) AS value,
-        sumIf(t.seats, here) AS seats
-    FROM (SELECT t.*, {here} AS here FROM {rows}) AS t
-)
-"""
+# were confirmed anywhere.
+_CREATED_HERE: Final = f"here AND {BOOKINGS_CREATED.meant}"
+_CONVERTED: Final = in_both("t.booking_id", _CREATED_HERE, BOOKINGS_CONFIRMED.meant)
+_UNDONE: Final = in_both("t.booking_id", _CREATED_HERE, BOOKINGS_CANCELLED.meant)
 
 
 async def bookings(store: ClickHouse, question: Question) -> dict[str, Any]:
     """Distinct bookings by status, rates in per cent, value in one currency."""
-    source = await states(store, BOOKINGS, question)
-    sql = _SQL.format(here=question.here(), rows=question.with_routes(store.database, source.sql))
+    source = await rows_of(store, BOOKINGS, _COLUMNS, question)
+    sql = _SQL.format(
+        converted=_CONVERTED if question.placed else "confirmed",
+        undone=_UNDONE if question.placed else "cancelled",
+        here=question.here(),
+        rows=question.with_routes(store.database, source.sql),
+    )
     row = (await store.select(sql, {**source.params, **question.params()}))[0]
-    converted = row["converted"] if question.placed else row["confirmed"]
-    undone = row["undone"] if question.placed else row["cancelled"]
     answer: dict[str, Any] = {
         "bookings_created": row["created"],
         "bookings_confirmed": row["confirmed"],
         "bookings_cancelled": row["cancelled"],
         "bookings_completed": row["completed"],
-        "conversion_rate": percentage(converted, row["created"]),
-        "cancellation_rate": percentage(undone, row["created"]),
+        "conversion_rate": percentage(row["converted"], row["created"]),
+        "cancellation_rate": percentage(row["undone"], row["created"]),
         "avg_booking_value": average_money(row["value"], row["confirmations"]),
         "total_booking_value": money(row["value"]),
         "seats_booked": row["seats"],
     }
     if question.granularity:
-        answer["time_series"] = await distinct_series(store, (BOOKINGS,), "created", question)
+        answer["time_series"] = await distinct_series(store, BOOKINGS_CREATED, question)
     return answer

@@ -6,20 +6,22 @@ from typing import Any, Final
 
 from openride_stream.api.choices import DriverOrder
 from openride_stream.clickhouse.client import ClickHouse, Param, Row
-from openride_stream.clickhouse.preaggregations import DRIVER_EARNINGS
+from openride_stream.clickhouse.preaggregations import TRIPS
+from openride_stream.clickhouse.queries.distinct_ids import TRIPS_COMPLETED
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.rounding import average_money, money, total
 from openride_stream.clickhouse.queries.series import distinct_series
-from openride_stream.clickhouse.queries.source import states
+from openride_stream.clickhouse.queries.source import rows_of
 
+_COLUMNS: Final = ("kind", "driver_id", "trip_id", "currency", "earnings", "distance_km")
 _SHARES: Final = (10, 25, 50, 75, 90, 99)
 
 # Ids are ordered as text, which is how they are shown; UUIDs compare by their second half first.
 _DRIVERS_SQL: Final = """
-SELECT t.driver_id AS driver_id, uniqExactMerge(t.trips) AS trips,
-       sumIf(t.earnings, t.currency = {{currency:String}}) AS earnings,
-       sumIf(t.completions, t.currency = {{currency:String}}) AS paid,
-       sum(t.completions) AS completions, sumKahanMerge(t.distance_km) AS distance_km,
+SELECT t.driver_id AS driver_id, uniqExact(t.trip_id) AS trips,
+       sumIf(toDecimal128(t.earnings, 2), t.currency = {{currency:String}}) AS earnings,
+       countIf(t.currency = {{currency:String}}) AS paid,
+       count() AS completions, sumKahan(t.distance_km) AS distance_km,
        uniqExact(t.span) AS active_days
 FROM {rows} WHERE {here} GROUP BY driver_id
 ORDER BY {order} DESC, toString(driver_id) LIMIT {{limit:UInt32}}
@@ -32,7 +34,8 @@ SELECT count() AS drivers, sum(earned) AS earnings, arraySort(groupArray(earned)
        arrayMap(share -> sorted[least(2 + intDiv(share * (drivers - 1), 100), drivers)], {shares}) AS high
 FROM
 (
-    SELECT t.driver_id AS driver_id, sumIf(t.earnings, t.currency = {{currency:String}}) AS earned
+    SELECT t.driver_id AS driver_id,
+           sumIf(toDecimal128(t.earnings, 2), t.currency = {{currency:String}}) AS earned
     FROM {rows} WHERE {here} GROUP BY driver_id
 )
 """
@@ -40,19 +43,20 @@ FROM
 
 async def drivers(store: ClickHouse, question: Question, limit: int, sort: DriverOrder) -> dict[str, Any]:
     """The first `limit` drivers who completed trips; how what all of them earned is distributed."""
-    source = await states(store, DRIVER_EARNINGS, question)
+    source = await rows_of(store, TRIPS, _COLUMNS, question)
     rows = question.with_routes(store.database, source.sql)
     params: dict[str, Param] = {**source.params, **question.params(), "limit": limit}
+    here = f"{TRIPS_COMPLETED.meant} AND ({question.here()})"
     first, (all_of_them,) = await asyncio.gather(
-        store.select(_DRIVERS_SQL.format(rows=rows, here=question.here(), order=sort), params),
-        store.select(_DISTRIBUTION_SQL.format(rows=rows, here=question.here(), shares=list(_SHARES)), params),
+        store.select(_DRIVERS_SQL.format(rows=rows, here=here, order=sort), params),
+        store.select(_DISTRIBUTION_SQL.format(rows=rows, here=here, shares=list(_SHARES)), params),
     )
     answer: dict[str, Any] = {
         "drivers": [_driver(row) for row in first],
         "distribution": _distribution(all_of_them),
     }
     if question.granularity:
-        answer["time_series"] = await distinct_series(store, (DRIVER_EARNINGS,), "trips", question)
+        answer["time_series"] = await distinct_series(store, TRIPS_COMPLETED, question)
     return answer
 
 

@@ -8,15 +8,19 @@ from openride_stream.api.choices import GeographicMetric
 from openride_stream.clickhouse.client import ClickHouse, Param, Row
 from openride_stream.clickhouse.days import DayState
 from openride_stream.clickhouse.distinct import agreed_booking_routes, booking_routes
-from openride_stream.clickhouse.preaggregations import (
-    ACTIVE_USERS,
-    GEOGRAPHIC_BOOKINGS,
-    GEOGRAPHIC_PAYMENTS,
-    PreAggregation,
-)
+from openride_stream.clickhouse.preaggregations import ACTIVE_USERS, PreAggregation
+from openride_stream.clickhouse.queries.distinct_ids import BOOKINGS_CREATED, PAYMENTS_SUCCEEDED
 from openride_stream.clickhouse.queries.question import CITY_SQL, STATE_SQL, Question, routed
 from openride_stream.clickhouse.queries.rounding import money
-from openride_stream.clickhouse.queries.source import DAYS, Source, states_of_range, touched
+from openride_stream.clickhouse.queries.source import (
+    DAYS,
+    Source,
+    asked,
+    place_of,
+    rows_of_range,
+    touched,
+    with_booking_route,
+)
 
 _Days = Mapping[str, Sequence[DayState]]
 _RoutesOf = Callable[[str, str], str]
@@ -32,24 +36,19 @@ class _Figure:
     some: str
 
 
+_PAID: Final = f"{PAYMENTS_SUCCEEDED.meant} AND t.currency = {{currency:String}}"
+
 _FIGURES: Final[dict[GeographicMetric, _Figure]] = {
-    "bookings": _Figure((GEOGRAPHIC_BOOKINGS,), ("bookings",), "uniqExactMerge(t.bookings)", "value > 0"),
+    "bookings": _Figure(
+        BOOKINGS_CREATED.sources, BOOKINGS_CREATED.columns, BOOKINGS_CREATED.count(), "value > 0"
+    ),
     "revenue": _Figure(
-        (GEOGRAPHIC_PAYMENTS,),
-        ("currency", "payments", "revenue"),
-        "sumIf(t.revenue, t.currency = {currency:String})",
-        "uniqExactMergeIf(t.payments, t.currency = {currency:String}) > 0",
+        PAYMENTS_SUCCEEDED.sources,
+        ("kind", "currency", "amount"),
+        f"sumIf(toDecimal128(t.amount, 2), {_PAID})",
+        f"countIf({_PAID}) > 0",
     ),
-    "users": _Figure(
-        (
-            GEOGRAPHIC_BOOKINGS,
-            GEOGRAPHIC_PAYMENTS,
-            *(active for active in ACTIVE_USERS if active.source not in {"booking_events", "payment_events"}),
-        ),
-        ("users",),
-        "uniqExactMerge(t.users)",
-        "value > 0",
-    ),
+    "users": _Figure(ACTIVE_USERS, ("user_id",), "uniqExact(t.user_id)", "value > 0"),
 }
 
 # Largest first, then by name; what has none comes last. A place that is unsure stays, wherever it is.
@@ -102,26 +101,19 @@ def _sure_booking_routes(database: str, condition: str) -> str:
 
 
 def _rows(database: str, question: Question, figure: _Figure, days: _Days, routes_of: _RoutesOf) -> Source:
-    """The states of all sources with the route that tells their place where they have no city."""
+    """The rows of all sources with the route that tells their place where they have no city."""
     parts: list[str] = []
     params: dict[str, Param] = {}
     for number, kept in enumerate(figure.sources):
-        variant = kept.only(("city", "state", "route_id", "booking_id", *figure.columns))
-        source = states_of_range(database, variant, days[kept.name], question, DAYS, prefix=f"p{number}_")
+        columns = (*place_of(kept), *figure.columns)
+        source = rows_of_range(
+            database, kept, days[kept.name], question, columns=columns, spans=DAYS, prefix=f"p{number}_"
+        )
         params |= source.params
-        parts.append(_with_route(database, source.sql, kept, figure.columns, routes_of))
+        selected = ("city", "state", *figure.columns)
+        if kept.route_of_booking:
+            routes = routes_of(database, asked(source.sql))
+            parts.append(with_booking_route(source.sql, selected, routes, "unsure"))
+        else:
+            parts.append(f"SELECT {', '.join((*selected, 'route_id'))}, 0 AS unsure FROM ({source.sql})")
     return Source(" UNION ALL ".join(parts), params)
-
-
-def _with_route(
-    database: str, rows: str, kept: PreAggregation, columns: tuple[str, ...], routes_of: _RoutesOf
-) -> str:
-    selected = ", ".join(f"s.{column} AS {column}" for column in ("city", "state", *columns))
-    if kept is not GEOGRAPHIC_PAYMENTS:
-        return f"SELECT {selected}, s.route_id AS route_id, 0 AS unsure FROM ({rows}) AS s"
-    # Of the bookings only those that are asked for: there are many more.
-    asked = f"booking_id IN (SELECT booking_id FROM ({rows}) WHERE city = '')"
-    return (
-        f"SELECT {selected}, b.route_id AS route_id, b.unsure AS unsure FROM ({rows}) AS s "
-        f"LEFT JOIN {routes_of(database, asked)} AS b ON s.booking_id = b.booking_id"
-    )

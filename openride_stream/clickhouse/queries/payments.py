@@ -1,57 +1,68 @@
 """`GET /v1/metrics/payments`."""
 
+import asyncio
 from decimal import Decimal
 from typing import Any, Final
 
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.preaggregations import PAYMENTS
+from openride_stream.clickhouse.queries.distinct_ids import (
+    PAYMENTS_FAILED,
+    PAYMENTS_INITIATED,
+    PAYMENTS_REFUNDED,
+    PAYMENTS_SUCCEEDED,
+    in_both,
+)
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.rounding import average, money, percentage, two_places
 from openride_stream.clickhouse.queries.series import distinct_series
-from openride_stream.clickhouse.queries.source import states
+from openride_stream.clickhouse.queries.source import rows_of
+
+_COLUMNS: Final = ("kind", "payment_id", "payment_method", "currency", "amount", "processing_time_ms")
 
 # success_rate: of the payments that succeeded or failed *here*, those that succeeded anywhere.
-_SQL: Final = """
-SELECT
-    finalizeAggregation(initiated_here) AS initiated,
-    finalizeAggregation(succeeded_here) AS succeeded,
-    finalizeAggregation(failed_here) AS failed,
-    finalizeAggregation(refunded_here) AS refunded,
-    finalizeAggregation(succeeded_here + failed_here) + finalizeAggregation(succeeded_any)
-        - finalizeAggregation(succeeded_here + failed_here + succeeded_any) AS ended_well,
-    revenue, refunds, processing_sum, processing_count, if(processing_count = 0, 0., p95) AS p95_ms
+_ENDED_HERE: Final = f"here AND ({PAYMENTS_SUCCEEDED.meant} OR {PAYMENTS_FAILED.meant})"
+ENDED_WELL: Final = in_both("t.payment_id", _ENDED_HERE, PAYMENTS_SUCCEEDED.meant)
+"""SQL over rows `t` with `here`; the same as those that succeeded where no place is asked for."""
+
+_SQL: Final = f"""
+SELECT {PAYMENTS_INITIATED.count("here")} AS initiated,
+       {PAYMENTS_SUCCEEDED.count("here")} AS succeeded,
+       {PAYMENTS_FAILED.count("here")} AS failed,
+       {PAYMENTS_REFUNDED.count("here")} AS refunded,
+       {{ended_well}} AS ended_well,
+       sumIf(toDecimal128(t.amount, 2), paid AND t.currency = {{{{currency:String}}}}) AS revenue,
+       sumIf(toDecimal128(t.amount, 2), paid_back AND t.currency = {{{{currency:String}}}}) AS refunds,
+       sumIf(toUInt64(took_ms), timed) AS processing_sum, countIf(timed) AS processing_count,
+       if(processing_count = 0, 0., quantileExactInclusiveIf(0.95)(took_ms, timed)) AS p95_ms
 FROM
 (
-    SELECT
-        uniqExactMergeStateIf(t.initiated, here) AS initiated_here,
-        uniqExactMergeStateIf(t.succeeded, here) AS succeeded_here,
-        uniqExactMergeStateIf(t.failed, here) AS failed_here,
-        uniqExactMergeStateIf(t.refunded, here) AS refunded_here,
-        uniqExactMergeState(t.succeeded) AS succeeded_any,
-        sumIf(t.revenue, here AND t.currency = {{currency:String}}) AS revenue,
-        sumIf(t.refunds, here AND t.currency = {{currency:String}}) AS refunds,
-        sumIf(t.processing_sum_ms, here) AS processing_sum,
-        sumIf(t.processing_count, here) AS processing_count,
-        quantileExactInclusiveMergeIf(0.95)(t.processing_times, here) AS p95
-    FROM (SELECT t.*, {here} AS here FROM {rows}) AS t
-)
+    SELECT t.*, {{here}} AS here, here AND {PAYMENTS_SUCCEEDED.meant} AS paid,
+           here AND {PAYMENTS_REFUNDED.meant} AS paid_back,
+           paid AND t.processing_time_ms IS NOT NULL AS timed, ifNull(t.processing_time_ms, 0) AS took_ms
+    FROM {{rows}}
+) AS t
 """
 
-_METHODS_SQL: Final = """
-SELECT t.payment_method AS payment_method, uniqExactMerge(t.succeeded) AS succeeded,
-       sumIf(t.revenue, t.currency = {{currency:String}}) AS revenue
-FROM {rows} WHERE {here} GROUP BY payment_method HAVING succeeded > 0
+_METHODS_SQL: Final = f"""
+SELECT t.payment_method AS payment_method, uniqExact(t.payment_id) AS succeeded,
+       sumIf(toDecimal128(t.amount, 2), t.currency = {{{{currency:String}}}}) AS revenue
+FROM {{rows}} WHERE {PAYMENTS_SUCCEEDED.meant} AND ({{here}}) GROUP BY payment_method
 ORDER BY revenue DESC, payment_method
 """
 
 
 async def payments(store: ClickHouse, question: Question) -> dict[str, Any]:
     """Distinct payments by outcome, money in one currency, processing times in milliseconds."""
-    source = await states(store, PAYMENTS, question)
+    source = await rows_of(store, PAYMENTS, _COLUMNS, question)
     rows = question.with_routes(store.database, source.sql)
     params = {**source.params, **question.params()}
-    row = (await store.select(_SQL.format(here=question.here(), rows=rows), params))[0]
-    methods = await store.select(_METHODS_SQL.format(here=question.here(), rows=rows), params)
+    ended_well = ENDED_WELL if question.placed else "succeeded"
+    sql = _SQL.format(here=question.here(), rows=rows, ended_well=ended_well)
+    (row,), methods = await asyncio.gather(
+        store.select(sql, params),
+        store.select(_METHODS_SQL.format(here=question.here(), rows=rows), params),
+    )
     revenue, refunds = Decimal(row["revenue"]), Decimal(row["refunds"])
     answer: dict[str, Any] = {
         "payments_initiated": row["initiated"],
@@ -74,5 +85,5 @@ async def payments(store: ClickHouse, question: Question) -> dict[str, Any]:
         ],
     }
     if question.granularity:
-        answer["time_series"] = await distinct_series(store, (PAYMENTS,), "initiated", question)
+        answer["time_series"] = await distinct_series(store, PAYMENTS_INITIATED, question)
     return answer

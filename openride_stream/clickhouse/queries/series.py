@@ -7,8 +7,9 @@ from typing import Final
 from openride_stream.api.choices import Granularity
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.preaggregations import ACTIVE_USERS, USER_DAYS, PreAggregation
+from openride_stream.clickhouse.queries.distinct_ids import Ids
 from openride_stream.clickhouse.queries.question import Question
-from openride_stream.clickhouse.queries.source import DAYS, HOURS, Source, all_states, touched
+from openride_stream.clickhouse.queries.source import DAYS, HOURS, Source, all_rows, touched
 from openride_stream.clock import utc_from_ms
 
 # `span` is a Date, or a DateTime for hourly series.
@@ -25,14 +26,12 @@ def bucket_seconds_sql(granularity: Granularity) -> str:
     return f"toUnixTimestamp(toDateTime({BUCKET_SQL[granularity]}, 'UTC'))"
 
 
-async def distinct_series(
-    store: ClickHouse, preaggregations: Sequence[PreAggregation], column: str, question: Question
-) -> list[dict[str, object]]:
-    """The distinct ids of a state column by bucket of the question's granularity, zero-filled."""
-    bucket, rows = await rows_by_bucket(store, preaggregations, (column,), question)
+async def distinct_series(store: ClickHouse, ids: Ids, question: Question) -> list[dict[str, object]]:
+    """How many of the ids there are by bucket of the question's granularity, zero-filled."""
+    bucket, rows = await rows_by_bucket(store, ids.sources, ids.columns, question)
     sql = (
-        f"SELECT {bucket} AS bucket, uniqExactMerge(t.{column}) AS value "
-        f"FROM {rows.sql} WHERE {question.here()} GROUP BY bucket"
+        f"SELECT {bucket} AS bucket, uniqExact(t.{ids.column}) AS value "
+        f"FROM {rows.sql} WHERE {ids.meant} AND ({question.here()}) GROUP BY bucket"
     )
     counted = await store.select(sql, rows.params)
     return filled(question, {row["bucket"]: row["value"] for row in counted})
@@ -40,13 +39,12 @@ async def distinct_series(
 
 async def active_series(store: ClickHouse, question: Question) -> list[dict[str, object]]:
     """The distinct active users by bucket of the question's granularity, zero-filled."""
-    if question.placed or question.granularity == "hourly":
-        return await distinct_series(store, ACTIVE_USERS, "users", question)
-    # By whole days and anywhere there is a row a user: quicker than to merge the sets of every place.
-    bucket, rows = await rows_by_bucket(store, USER_DAYS, ("user_id",), question)
-    sql = f"SELECT {bucket} AS bucket, uniqExact(t.user_id) AS value FROM {rows.sql} GROUP BY bucket"
-    counted = await store.select(sql, rows.params)
-    return filled(question, {row["bucket"]: row["value"] for row in counted})
+    return await distinct_series(store, Ids(active(question), "user_id"), question)
+
+
+def active(question: Question) -> tuple[PreAggregation, ...]:
+    """Where the question's active users are: anywhere, there are fewer rows without their places."""
+    return ACTIVE_USERS if question.placed else USER_DAYS
 
 
 async def rows_by_bucket(
@@ -55,11 +53,11 @@ async def rows_by_bucket(
     columns: Sequence[str],
     question: Question,
 ) -> tuple[str, Source]:
-    """SQL of the bucket of a row `t`, and rows of the states in `columns`, with routes where need be."""
+    """SQL of the bucket of a row `t`, and `columns` of rows, with routes where need be."""
     assert question.granularity is not None
     days = await touched(store, preaggregations, question)
     spans = HOURS if question.granularity == "hourly" else DAYS
-    source = all_states(store.database, preaggregations, days, question, columns=columns, spans=spans)
+    source = all_rows(store.database, preaggregations, days, question, columns=columns, spans=spans)
     rows = question.with_routes(store.database, source.sql)
     return bucket_seconds_sql(question.granularity), Source(rows, {**source.params, **question.params()})
 

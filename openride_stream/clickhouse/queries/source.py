@@ -1,4 +1,4 @@
-"""Where an answer's states come from: built days and events, as one subquery."""
+"""Where an answer's rows come from: built days and events, as one subquery."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,15 +6,16 @@ from typing import Final
 
 from openride_stream.clickhouse.client import ClickHouse, Param
 from openride_stream.clickhouse.days import DAY_MS, DayState, Plan, day_states, plan
+from openride_stream.clickhouse.distinct import booking_routes
 from openride_stream.clickhouse.preaggregations import PreAggregation
 from openride_stream.clickhouse.queries.question import Question
 
-_PLACE: Final = ("city", "state", "route_id")
+_PLACE: Final = ("city", "state")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A subquery of states (span, keys, states) and the parameters that it binds."""
+    """A subquery of rows (span, columns) and the parameters that it binds."""
 
     sql: str
     params: dict[str, Param]
@@ -22,7 +23,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """What the states of an answer are told apart by: SQL over an event, and over a built day.
+    """What the rows of an answer are told apart by: SQL over an event, and over a built day.
 
     `of_day` is None where a built day is too coarse, and no span begins within one but at `edges_ms`.
     """
@@ -49,16 +50,22 @@ def windows(starts_ms: Sequence[int]) -> Spans:
     return Spans(of_event, of_day, tuple(starts_ms))
 
 
-async def states(
-    store: ClickHouse, preaggregation: PreAggregation, question: Question, *, prefix: str = "p"
+async def rows_of(
+    store: ClickHouse,
+    preaggregation: PreAggregation,
+    columns: Sequence[str],
+    question: Question,
+    *,
+    prefix: str = "p",
 ) -> Source:
-    """The states of one pre-aggregation for the question's range by day, all of its columns.
+    """The rows of one pre-aggregation for the question's range by day: see `all_rows`.
 
     `prefix` begins the names of the parameters, which must differ in one statement.
     """
-    found = await touched(store, (preaggregation,), question)
-    variant = preaggregation.placed() if question.placed else preaggregation
-    return states_of_range(store.database, variant, found[preaggregation.name], question, DAYS, prefix=prefix)
+    days = await touched(store, (preaggregation,), question)
+    return all_rows(
+        store.database, (preaggregation,), days, question, columns=columns, spans=DAYS, prefix=prefix
+    )
 
 
 async def touched(
@@ -70,7 +77,7 @@ async def touched(
     )
 
 
-def all_states(
+def all_rows(
     database: str,
     preaggregations: Sequence[PreAggregation],
     days: Mapping[str, Sequence[DayState]],
@@ -78,48 +85,103 @@ def all_states(
     *,
     columns: Sequence[str],
     spans: Spans,
+    prefix: str = "p",
 ) -> Source:
-    """The states of several pre-aggregations, one after the other: their span and `columns`.
+    """The rows of several pre-aggregations, one after the other: their span and `columns`.
 
-    Their place comes along where the question is for one. `days` may hold more than the range.
+    Their place (city, state, route_id) comes along where the question is for one. `days` may hold more than
+    the range.
     """
-    wanted = (*_PLACE, *columns) if question.placed else columns
-    sources = [
-        states_of_range(
+    parts: list[str] = []
+    params: dict[str, Param] = {}
+    for number, preaggregation in enumerate(preaggregations):
+        source = rows_of_range(
             database,
-            (preaggregation.placed() if question.placed else preaggregation).only(wanted),
+            preaggregation,
             days[preaggregation.name],
             question,
-            spans,
-            prefix=f"p{number}_",
+            columns=(*columns, *place_of(preaggregation)) if question.placed else columns,
+            spans=spans,
+            prefix=f"{prefix}{number}_",
         )
-        for number, preaggregation in enumerate(preaggregations)
-    ]
-    params = {name: value for source in sources for name, value in source.params.items()}
-    return Source(" UNION ALL ".join(source.sql for source in sources), params)
-
-
-def states_of_range(
-    database: str,
-    variant: PreAggregation,
-    days: Sequence[DayState],
-    question: Question,
-    spans: Spans,
-    *,
-    prefix: str,
-) -> Source:
-    """The states of one variant for the question's range: `days` that are built, the rest from events."""
-    unbuilt = spans.of_day is None or variant.by_booking
-    chosen = plan(days, question.start_ms, question.end_ms, events_only=unbuilt, edges_ms=spans.edges_ms)
-    condition, params = chosen.condition(prefix)
-    parts = [_built(database, variant, chosen, spans)] if chosen.builds else []
-    if chosen.pieces or not parts:
-        events = variant.states_of(database, condition, bucket=spans.of_event)
-        parts.append(f"SELECT {', '.join(('day AS span', *variant.columns()))} FROM ({events})")
+        params |= source.params
+        selected = ("span", *columns)
+        if not question.placed:
+            parts.append(f"SELECT {', '.join(selected)} FROM ({source.sql})")
+        elif preaggregation.route_of_booking:
+            routes = booking_routes(database, asked(source.sql))
+            parts.append(with_booking_route(source.sql, (*selected, *_PLACE), routes))
+        else:
+            parts.append(f"SELECT {', '.join((*selected, *_PLACE, 'route_id'))} FROM ({source.sql})")
     return Source(" UNION ALL ".join(parts), params)
 
 
-def _built(database: str, variant: PreAggregation, chosen: Plan, spans: Spans) -> str:
-    of_source = f" AND source = '{variant.source}'" if "/" in variant.name else ""
-    columns = ", ".join((f"{spans.of_day} AS span", *variant.columns()))
-    return f"SELECT {columns} FROM {database}.{variant.table} WHERE {chosen.built()}{of_source}"
+def place_of(preaggregation: PreAggregation) -> tuple[str, ...]:
+    """The columns that tell the place of its rows."""
+    return (*_PLACE, "booking_id" if preaggregation.route_of_booking else "route_id")
+
+
+def asked(rows: str) -> str:
+    """SQL condition: bookings whose route tells the place of some of `rows` (a subquery).
+
+    Of all bookings there are many more.
+    """
+    return f"booking_id IN (SELECT booking_id FROM ({rows}) WHERE city = '')"
+
+
+def with_booking_route(rows: str, columns: Sequence[str], routes: str, *more: str) -> str:
+    """SELECT of `columns` of `rows`, and of their booking's route as `routes` has it, with `more` of that."""
+    selected = ", ".join([f"s.{column} AS {column}" for column in columns])
+    found = "".join(f", b.{column} AS {column}" for column in ("route_id", *more))
+    return (
+        f"SELECT {selected}{found} FROM ({rows}) AS s LEFT JOIN {routes} AS b ON s.booking_id = b.booking_id"
+    )
+
+
+def rows_of_range(
+    database: str,
+    preaggregation: PreAggregation,
+    days: Sequence[DayState],
+    question: Question,
+    *,
+    columns: Sequence[str],
+    spans: Spans,
+    prefix: str,
+) -> Source:
+    """Span and `columns` of one pre-aggregation for the range: of built days, and of events elsewhere."""
+    variant = preaggregation.only(columns)
+    whole = not preaggregation.timed
+    chosen = plan(
+        days,
+        question.start_ms,
+        question.end_ms,
+        events_only=whole and spans.of_day is None,
+        edges_ms=spans.edges_ms,
+        whole=whole,
+    )
+    condition, params = chosen.condition(prefix)
+    selected = ", ".join(("span", *variant.columns()))
+    parts = []
+    if chosen.builds:
+        built = _built(database, preaggregation, chosen, spans, question)
+        parts.append(f"SELECT {selected} FROM ({built})")
+    if chosen.pieces or not parts:
+        events = variant.rows_of(database, condition, bucket=spans.of_event)
+        parts.append(f"SELECT day AS {selected} FROM ({events})")
+    return Source(" UNION ALL ".join(parts), params)
+
+
+def _built(database: str, kept: PreAggregation, chosen: Plan, spans: Spans, question: Question) -> str:
+    by_day = spans.of_day is not None and not (kept.timed and spans.edges_ms)
+    within = f" AND {_within(question)}" if kept.timed and chosen.cut else ""
+    return (
+        f"SELECT *, {spans.of_day if by_day else spans.of_event} AS span FROM {database}.{kept.table} "
+        f"WHERE {chosen.built()} AND {kept.of_source}{within}"
+    )
+
+
+def _within(question: Question) -> str:
+    return (
+        f"event_timestamp >= fromUnixTimestamp64Milli({question.start_ms}, 'UTC') "
+        f"AND event_timestamp < fromUnixTimestamp64Milli({question.end_ms}, 'UTC')"
+    )

@@ -6,7 +6,17 @@ from typing import Any, Final
 
 from openride_stream.api.choices import TrendMetric
 from openride_stream.clickhouse.client import ClickHouse, Row
-from openride_stream.clickhouse.preaggregations import BOOKINGS, PAYMENTS, TRIPS, PreAggregation
+from openride_stream.clickhouse.preaggregations import PAYMENTS, TRIPS, PreAggregation
+from openride_stream.clickhouse.queries.distinct_ids import (
+    BOOKINGS_CONFIRMED,
+    BOOKINGS_CREATED,
+    PAYMENTS_FAILED,
+    PAYMENTS_SUCCEEDED,
+    TRIP_DRIVERS,
+    TRIPS_COMPLETED,
+    Ids,
+)
+from openride_stream.clickhouse.queries.payments import ENDED_WELL
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.registrations import bounds, registered
 from openride_stream.clickhouse.queries.rounding import average, money, percentage
@@ -21,7 +31,7 @@ from openride_stream.clickhouse.queries.series import (
 
 @dataclass(frozen=True, slots=True)
 class _Figure:
-    """What is made of all states of a bucket: SQL over them (`t`), and the value of its columns `shown`.
+    """What is made of all rows of a bucket: SQL over them (`t`), and the value of its columns `shown`.
 
     `nothing` is the value of a bucket without any.
     """
@@ -34,39 +44,36 @@ class _Figure:
     nothing: float | str = 0
 
 
-# Distinct ids: where they are kept, and in which column.
-_DISTINCT: Final[dict[TrendMetric, tuple[tuple[PreAggregation, ...], str]]] = {
-    "bookings_created": ((BOOKINGS,), "created"),
-    "bookings_confirmed": ((BOOKINGS,), "confirmed"),
-    "trips_completed": ((TRIPS,), "completed"),
-    "active_drivers": ((TRIPS,), "drivers"),
+_DISTINCT: Final[dict[TrendMetric, Ids]] = {
+    "bookings_created": BOOKINGS_CREATED,
+    "bookings_confirmed": BOOKINGS_CONFIRMED,
+    "trips_completed": TRIPS_COMPLETED,
+    "active_drivers": TRIP_DRIVERS,
 }
 
 _FIGURES: Final[dict[TrendMetric, _Figure]] = {
     "revenue": _Figure(
         PAYMENTS,
-        ("currency", "revenue"),
-        "sumIf(t.revenue, here AND t.currency = {currency:String}) AS revenue",
+        ("kind", "currency", "amount"),
+        f"sumIf(toDecimal128(t.amount, 2), here AND {PAYMENTS_SUCCEEDED.meant} "
+        "AND t.currency = {currency:String}) AS revenue",
         "revenue",
         lambda row: money(row["revenue"]),
         nothing="0.00",
     ),
-    # Of the payments that succeeded or failed *here*, those that succeeded anywhere: |A and B| as ever.
     "payment_success_rate": _Figure(
         PAYMENTS,
-        ("succeeded", "failed"),
-        "uniqExactMergeStateIf(t.succeeded, here) AS succeeded_here, "
-        "uniqExactMergeStateIf(t.failed, here) AS failed_here, uniqExactMergeState(t.succeeded) AS anywhere, "
-        "finalizeAggregation(succeeded_here) + finalizeAggregation(failed_here) AS ended, "
-        "finalizeAggregation(succeeded_here + failed_here) + finalizeAggregation(anywhere) "
-        "- finalizeAggregation(succeeded_here + failed_here + anywhere) AS ended_well",
+        ("kind", "payment_id"),
+        f"{PAYMENTS_SUCCEEDED.count('here')} + {PAYMENTS_FAILED.count('here')} AS ended, "
+        f"{ENDED_WELL} AS ended_well",
         "ended, ended_well",
         lambda row: percentage(row["ended_well"], row["ended"]),
     ),
     "avg_trip_duration": _Figure(
         TRIPS,
-        ("completions", "duration_minutes"),
-        "sumIf(t.completions, here) AS completions, sumKahanMergeIf(t.duration_minutes, here) AS minutes",
+        ("kind", "duration_minutes"),
+        f"countIf(here AND {TRIPS_COMPLETED.meant}) AS completions, "
+        f"sumKahanIf(t.duration_minutes, here AND {TRIPS_COMPLETED.meant}) AS minutes",
         "completions, minutes",
         lambda row: average(row["minutes"] or 0.0, row["completions"]),
     ),
@@ -76,8 +83,7 @@ _FIGURES: Final[dict[TrendMetric, _Figure]] = {
 async def trends(store: ClickHouse, question: Question, metric: TrendMetric) -> dict[str, Any]:
     """The figure by bucket of the question's granularity, as the metrics endpoints have it for the bucket."""
     if metric in _DISTINCT:
-        preaggregations, column = _DISTINCT[metric]
-        points = await distinct_series(store, preaggregations, column, question)
+        points = await distinct_series(store, _DISTINCT[metric], question)
     elif metric == "active_users":
         points = await active_series(store, question)
     elif metric == "registrations":

@@ -4,51 +4,56 @@ from typing import Any, Final
 
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.preaggregations import TRIPS
+from openride_stream.clickhouse.queries.distinct_ids import (
+    TRIP_DRIVERS,
+    TRIPS_CANCELLED,
+    TRIPS_COMPLETED,
+    TRIPS_STARTED,
+    in_both,
+)
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.rounding import average, money, percentage
 from openride_stream.clickhouse.queries.series import distinct_series
-from openride_stream.clickhouse.queries.source import states
+from openride_stream.clickhouse.queries.source import rows_of
+
+_COLUMNS: Final = (
+    *("kind", "trip_id", "driver_id", "duration_minutes", "distance_km", "on_time"),
+    *("currency", "earnings", "commission"),
+)
+
+_SQL: Final = f"""
+SELECT {TRIPS_STARTED.count("here")} AS started,
+       {TRIPS_COMPLETED.count("here")} AS completed,
+       {TRIPS_CANCELLED.count("here")} AS cancelled,
+       {{finished}} AS finished,
+       {TRIP_DRIVERS.count("here")} AS drivers,
+       countIf(ended) AS completions,
+       sumKahanIf(t.duration_minutes, ended) AS duration_minutes,
+       sumKahanIf(t.distance_km, ended) AS distance_km,
+       countIf(ended AND t.on_time) AS on_time,
+       sumIf(toDecimal128(t.earnings, 2), ended AND t.currency = {{{{currency:String}}}}) AS earnings,
+       sumIf(toDecimal128(t.commission, 2), ended AND t.currency = {{{{currency:String}}}}) AS commission
+FROM (SELECT t.*, {{here}} AS here, here AND {TRIPS_COMPLETED.meant} AS ended FROM {{rows}}) AS t
+"""
 
 # completion_rate: of the trips started *here*, those that were completed anywhere.
-_SQL: Final = """
-SELECT
-    finalizeAggregation(started_here) AS started,
-    finalizeAggregation(completed_here) AS completed,
-    finalizeAggregation(cancelled_here) AS cancelled,
-    started + finalizeAggregation(completed_any)
-        - finalizeAggregation(started_here + completed_any) AS finished,
-    finalizeAggregation(drivers_here) AS drivers,
-    completions, duration_minutes, distance_km, on_time, earnings, commission
-FROM
-(
-    SELECT
-        uniqExactMergeStateIf(t.started, here) AS started_here,
-        uniqExactMergeStateIf(t.completed, here) AS completed_here,
-        uniqExactMergeStateIf(t.cancelled, here) AS cancelled_here,
-        uniqExactMergeState(t.completed) AS completed_any,
-        uniqExactMergeStateIf(t.drivers, here) AS drivers_here,
-        sumIf(t.completions, here) AS completions,
-        sumKahanMergeIf(t.duration_minutes, here) AS duration_minutes,
-        sumKahanMergeIf(t.distance_km, here) AS distance_km,
-        sumIf(t.on_time, here) AS on_time,
-        sumIf(t.earnings, here AND t.currency = {{currency:String}}) AS earnings,
-        sumIf(t.commission, here AND t.currency = {{currency:String}}) AS commission
-    FROM (SELECT t.*, {here} AS here FROM {rows}) AS t
-)
-"""
+_FINISHED: Final = in_both("t.trip_id", f"here AND {TRIPS_STARTED.meant}", TRIPS_COMPLETED.meant)
 
 
 async def trips(store: ClickHouse, question: Question) -> dict[str, Any]:
     """Distinct trips by status; averages over completions in minutes and kilometres."""
-    source = await states(store, TRIPS, question)
-    sql = _SQL.format(here=question.here(), rows=question.with_routes(store.database, source.sql))
+    source = await rows_of(store, TRIPS, _COLUMNS, question)
+    sql = _SQL.format(
+        finished=_FINISHED if question.placed else "completed",
+        here=question.here(),
+        rows=question.with_routes(store.database, source.sql),
+    )
     row = (await store.select(sql, {**source.params, **question.params()}))[0]
-    finished = row["finished"] if question.placed else row["completed"]
     answer: dict[str, Any] = {
         "trips_started": row["started"],
         "trips_completed": row["completed"],
         "trips_cancelled": row["cancelled"],
-        "completion_rate": percentage(finished, row["started"]),
+        "completion_rate": percentage(row["finished"], row["started"]),
         "avg_duration_minutes": average(row["duration_minutes"] or 0.0, row["completions"]),
         "avg_distance_km": average(row["distance_km"] or 0.0, row["completions"]),
         "on_time_performance": percentage(row["on_time"], row["completions"]),
@@ -57,5 +62,5 @@ async def trips(store: ClickHouse, question: Question) -> dict[str, Any]:
         "active_drivers": row["drivers"],
     }
     if question.granularity:
-        answer["time_series"] = await distinct_series(store, (TRIPS,), "started", question)
+        answer["time_series"] = await distinct_series(store, TRIPS_STARTED, question)
     return answer

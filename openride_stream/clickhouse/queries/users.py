@@ -7,12 +7,11 @@ from typing import Any, Final
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import DAY_MS
 from openride_stream.clickhouse.distinct import counted
-from openride_stream.clickhouse.preaggregations import ACTIVE_USERS, USER_DAYS
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.registrations import bounds, first_facts, here
 from openride_stream.clickhouse.queries.rounding import percentage
-from openride_stream.clickhouse.queries.series import active_series
-from openride_stream.clickhouse.queries.source import all_states, touched, windows
+from openride_stream.clickhouse.queries.series import active, active_series
+from openride_stream.clickhouse.queries.source import all_rows, touched, windows
 
 _IN_RANGE: Final = "at >= fromUnixTimestamp64Milli({registered_from:Int64}, 'UTC')"
 
@@ -44,11 +43,11 @@ WHERE {in_range} AND {here}
 
 async def users(store: ClickHouse, question: Question) -> dict[str, Any]:
     """Distinct active users before the end, registrations in the range, rates in per cent."""
-    active, people = await asyncio.gather(_active(store, question), _people(store, question))
+    users, people = await asyncio.gather(_active(store, question), _people(store, question))
     answer: dict[str, Any] = {
-        "dau": active["dau"],
-        "wau": active["wau"],
-        "mau": active["mau"],
+        "dau": users["dau"],
+        "wau": users["wau"],
+        "mau": users["mau"],
         "new_registrations": people["new_registrations"],
         "total_users": people["total_users"],
         "kyc_completion_rate": percentage(people["kyc_completed"], people["new_registrations"]),
@@ -63,15 +62,14 @@ async def _active(store: ClickHouse, question: Question) -> dict[str, Any]:
     # In one pass over the month: the week and the day before the end are parts of it.
     day_ms, week_ms, month_ms = (question.end_ms - days * DAY_MS for days in (1, 7, 30))
     month, spans = replace(question, start_ms=month_ms), windows((day_ms, week_ms))
-    # A place needs the sets of each place; anywhere, a row a user and day is quicker to read than sets.
-    kept, column = (ACTIVE_USERS, "users") if question.placed else (USER_DAYS, "user_id")
-    distinct = "uniqExactMerge" if question.placed else "uniqExact"
+    kept = active(month)
     days = await touched(store, kept, month)
-    source = all_states(store.database, kept, days, month, columns=(column,), spans=spans)
+    source = all_rows(store.database, kept, days, month, columns=("user_id",), spans=spans)
+    # One row a user: in which window they were seen last.
     sql = (
-        f"SELECT {distinct}If(t.{column}, t.span = 0) AS dau, {distinct}If(t.{column}, t.span <= 1) AS wau, "
-        f"{distinct}(t.{column}) AS mau FROM {month.with_routes(store.database, source.sql)} "
-        f"WHERE {month.here()}"
+        "SELECT countIf(seen = 0) AS dau, countIf(seen <= 1) AS wau, count() AS mau FROM "
+        f"(SELECT min(t.span) AS seen FROM {month.with_routes(store.database, source.sql)} "
+        f"WHERE {month.here()} GROUP BY t.user_id)"
     )
     return (await store.select(sql, {**source.params, **month.params()}))[0]
 

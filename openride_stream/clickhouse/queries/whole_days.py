@@ -7,7 +7,7 @@ from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import DAY_MS
 from openride_stream.clickhouse.preaggregations import PreAggregation
 from openride_stream.clickhouse.queries.question import Question
-from openride_stream.clickhouse.queries.source import DAYS, Source, all_states, touched
+from openride_stream.clickhouse.queries.source import DAYS, Source, all_rows, touched
 
 
 async def whole_days(
@@ -32,4 +32,4 @@ async def whole_days(
         state=None,
     )
     states = await touched(store, sources, whole)
-    return all_states(store.database, sources, states, whole, columns=columns, spans=DAYS)
+    return all_rows(store.database, sources, states, whole, columns=columns, spans=DAYS)
