@@ -10,13 +10,14 @@ from aiokafka import TopicPartition
 from faust.types import TP
 
 from openride_stream.clickhouse.client import ClickHouse
-from openride_stream.clock import Clock
+from openride_stream.clock import Clock, SystemClock
 from openride_stream.delivery import Live as LiveTables
 from openride_stream.events.topics import TOPICS
 from openride_stream.faust_options import faust_options
 from openride_stream.holdings import Place
 from openride_stream.kafka.end_offsets import true_end_offsets
 from openride_stream.kafka.lag import PartitionLag, group_lag
+from openride_stream.membership import Membership
 from openride_stream.memory import reuse_blocks, trimming
 from openride_stream.metrics import Metrics
 from openride_stream.presence import Presence
@@ -71,6 +72,7 @@ class OpenRideApp(faust.App):
         self.runtime: Runtime | None = None
         self.live: Live | None = None
         self.true_end_offsets: EndOffsets | None = None
+        self.membership = Membership(SystemClock())
         super().__init__(settings.consumer_group, **(faust_options(settings) | options))
 
     def _new_transport(self) -> Transport:
@@ -116,10 +118,16 @@ class OpenRideApp(faust.App):
         """Why this worker is out of its consumer group for good; None while it is not."""
         return self._reader.loss()
 
+    def on_rebalance_start(self) -> None:
+        """Partitions are about to be reassigned."""
+        super().on_rebalance_start()
+        self.membership.unsettled()
+
     def on_rebalance_end(self) -> None:
         """A recovery has ended, and with it the rebalance, unless another one has begun since."""
         if not self._reader.rejoins():
             super().on_rebalance_end()
+            self.membership.settled()
 
     @property
     def _reader(self) -> Consumer:

@@ -8,7 +8,8 @@ fields by name, and whatever looks like an e-mail address or an E.164 number in 
 import logging
 import logging.config
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import orjson
@@ -32,6 +33,18 @@ _MASKED_TEXT: Final = (
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), MASK),
 )
 _STANDARD_ATTRIBUTES: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+@contextmanager
+def quiet_kafka() -> Iterator[None]:
+    """For commands that log nothing: what aiokafka says of a broker that is away, their own errors say."""
+    logger = logging.getLogger("aiokafka")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def masked_text(text: str) -> str:

@@ -106,6 +106,10 @@ class GroupMember(Protocol):
         """Why the worker has no settled partitions now; None when it has."""
         ...
 
+    def unready(self) -> str | None:
+        """Why it should be sent no requests: `trouble` that is more than a short rebalance."""
+        ...
+
     def progress(self) -> Progress:
         """Lag and commit age of the partitions that it owns."""
         ...

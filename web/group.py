@@ -23,6 +23,16 @@ class FaustGroup:
             return "partitions are being reassigned"
         return None
 
+    def unready(self) -> str | None:
+        """Why it should be sent no requests: it has no settled partitions, and not just for a moment.
+
+        A rebalance stops every worker of the group, each time that one comes or goes; none of them answers
+        the worse for it.
+        """
+        trouble = self.trouble()
+        passing = self.app.membership.is_passing(self.app.settings.broker_session_timeout_s)
+        return None if passing else trouble
+
     def progress(self) -> Progress:
         """Lag and commit age, from the consumer's last fetch and commit."""
         if self.trouble():

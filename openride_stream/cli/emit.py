@@ -33,6 +33,10 @@ class NotAccepted(Rejected):
     """The worker would make a dead letter of the event; the message says why."""
 
 
+class NothingToSend(Rejected):
+    """No event was given."""
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A record to emit; it also serves as the record that the local check decodes."""
@@ -65,6 +69,9 @@ def command(
     """
     (settings, _), now_ms = settings_here(), SystemClock().now_ms()
     drafts = [_draft(body, topic, now_ms) for body in _bodies(event_type, fields, text)]
+    if not drafts:
+        message = "nothing was sent: standard input held no event (one JSON object a line)"
+        raise NothingToSend(message)
     if not no_check:
         for draft in drafts:
             check(draft, settings, now_ms)

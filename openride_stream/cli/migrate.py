@@ -8,6 +8,7 @@ from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.migrate import migrate
 from openride_stream.embedded.here import settings_here
 from openride_stream.kafka.topics import create_topics
+from openride_stream.logs import quiet_kafka
 from openride_stream.metadata.migrate import upgrade
 from openride_stream.settings import Settings
 
@@ -19,7 +20,8 @@ def command() -> None:
     Where no address is set, the embedded stack that runs in OPENRIDE_DATA_DIR is meant.
     """
     settings, _ = settings_here()
-    asyncio.run(_migrate(settings))
+    with quiet_kafka():
+        asyncio.run(_migrate(settings))
 
 
 async def _migrate(settings: Settings) -> None:

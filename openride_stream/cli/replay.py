@@ -4,6 +4,7 @@ import asyncio
 import re
 import signal
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from openride_stream.cli.moments import Moment
 from openride_stream.clock import Clock, SystemClock, utc_from_ms
 from openride_stream.embedded.here import settings_here
 from openride_stream.events.topics import BY_NAME
-from openride_stream.logs import configure
+from openride_stream.logs import configure, quiet_kafka
 from openride_stream.replay.clockwork import AtOnce, Pace, TimesRealTime
 from openride_stream.replay.demo import Demo
 from openride_stream.replay.dressing import Roughness
@@ -111,7 +112,10 @@ def command(
     _refuse(
         shifted and order.holds_events(), "a file of events is sent as it is: --loop and --end are for trips"
     )
-    sys.exit(asyncio.run(_main(order, RecordLog(json_out), dry_run=dry_run, demo=demo)))
+    # The demo keeps a log.
+    with nullcontext() if demo else quiet_kafka():
+        code = asyncio.run(_main(order, RecordLog(json_out), dry_run=dry_run, demo=demo))
+    sys.exit(code)
 
 
 def _refuse(wrong: bool, message: str) -> None:

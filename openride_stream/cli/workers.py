@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ from rich.table import Table
 from sqlalchemy import make_url
 
 from openride_stream.clock import SystemClock
-from openride_stream.embedded.here import hint_when_away, settings_here
+from openride_stream.embedded.here import nothing_here, settings_here
 from openride_stream.errors import BrokerUnavailable, ConfigurationError
 from openride_stream.fleet import Fleet, lag_of, rate_of
 from openride_stream.kafka.end_offsets import broker_misreports_end
@@ -56,22 +56,35 @@ async def _once(settings: Settings, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(look.as_json(), indent=2))
     else:
-        Console(highlight=False, soft_wrap=True).print(look.as_table())
+        _print(look)
     if look.is_down:
-        message = f"Kafka at {settings.kafka_bootstrap_servers} does not answer{hint_when_away()}"
+        message = f"no worker lives, and Kafka at {settings.kafka_bootstrap_servers} cannot be reached"
         raise BrokerUnavailable(message)
 
 
 async def _watch(settings: Settings, as_json: bool) -> None:
     async with _open(settings) as metadata:
-        with contextlib.nullcontext() if as_json else Live(auto_refresh=False) as live:
+        with _shown(as_json) as show:
             while True:
-                look = await _Look.at(metadata, settings)
-                if live is None:
-                    click.echo(json.dumps(look.as_json()))
-                else:
-                    live.update(look.as_table(), refresh=True)
+                show(await _Look.at(metadata, settings))
                 await asyncio.sleep(_WATCH_INTERVAL_S)
+
+
+@contextlib.contextmanager
+def _shown(as_json: bool) -> Iterator[Callable[["_Look"], None]]:
+    """What shows a look: in the place of the last one on a terminal, after it in a file or a pipe."""
+    if as_json:
+        yield lambda look: click.echo(json.dumps(look.as_json()))
+    elif Console().is_terminal:
+        with Live(auto_refresh=False) as live:
+            yield lambda look: live.update(look.as_table(), refresh=True)
+    else:
+        yield lambda look: _print(look, "")
+
+
+def _print(look: "_Look", *more: str) -> None:
+    # Rich flushes after every print: whoever reads the pipe has the table at once.
+    Console(highlight=False, soft_wrap=True).print(look.as_table(), *more, sep="\n")
 
 
 @contextlib.asynccontextmanager
@@ -81,7 +94,7 @@ async def _open(settings: Settings) -> AsyncIterator[Metadata]:
     Raises:
         ConfigurationError: there is none yet, or it is an older one.
     """
-    _require_file(settings.metadata_url)
+    _require_file(settings)
     if await current(settings.metadata_url) != head():
         message = "the metadata store has not been migrated to this version: run `openride migrate`"
         raise ConfigurationError(message)
@@ -92,12 +105,12 @@ async def _open(settings: Settings) -> AsyncIterator[Metadata]:
         await metadata.close()
 
 
-def _require_file(metadata_url: str) -> None:
+def _require_file(settings: Settings) -> None:
     """To ask SQLite for a file that is not there would make it."""
-    parsed = make_url(metadata_url)
+    parsed = make_url(settings.metadata_url)
     if parsed.drivername.startswith("sqlite") and not Path(parsed.database or "").exists():
-        message = f"no metadata store at {parsed.database}: run `openride migrate`, or give --data-dir"
-        raise ConfigurationError(message)
+        usual = f"no metadata store at {parsed.database}: run `openride migrate`, or give --data-dir"
+        raise ConfigurationError(nothing_here(settings) or usual)
 
 
 class _Look:

@@ -17,6 +17,9 @@ LOG_LIMIT_BYTES: Final = 20 * 1024 * 1024
 _TAIL_BYTES: Final = 8192
 _REASON_LINES: Final = 3
 _REASON_LINE_CHARS: Final = 300
+_OF_EVERY_DAY: Final = frozenset({"DEBUG", "INFO", "WARNING"})
+# Sent from outside: the child did not see them coming, so what it said last is about something else.
+_FROM_OUTSIDE: Final = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 _ANSI_COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -46,24 +49,35 @@ class ChildLog:
             os.truncate(self.path, 0)
             self._run_begins_at = 0
 
+    def skip(self) -> None:
+        """What was said up to now is of a start that went well: it explains no end."""
+        if self.path.exists():
+            self._run_begins_at = self.path.stat().st_size
+
     def last_lines(self) -> list[str]:
-        """The last lines of the present run that are not empty, without colours, cut to a readable length."""
+        """The last lines of the present run that may say why it ended, cut to a readable length.
+
+        They are without colours; empty lines and log lines below ERROR are left out.
+        """
         with self.path.open("rb") as log:
             size = log.seek(0, os.SEEK_END)
             log.seek(max(self._run_begins_at, size - _TAIL_BYTES))
             text = log.read().decode(errors="replace")
         lines = [line.strip() for line in _ANSI_COLOURS.sub("", text).splitlines()]
-        return [_plain(line)[:_REASON_LINE_CHARS] for line in lines if line][-_REASON_LINES:]
+        said = [_plain(line)[:_REASON_LINE_CHARS] for line in lines]
+        return [line for line in said if line][-_REASON_LINES:]
 
 
 def _plain(line: str) -> str:
-    """What a line of JSON says to a person; any other line as it is."""
+    """What a line of JSON says to a person, "" for one below ERROR; any other line as it is."""
     try:
         fields = json.loads(line)
     except ValueError:
         return line
     if not isinstance(fields, dict):
         return line
+    if fields.get("level") in _OF_EVERY_DAY:
+        return ""
     said = [str(fields[name]) for name in ("message", "event", "reason") if fields.get(name)]
     return ": ".join(said) or line
 
@@ -114,6 +128,8 @@ class Child:
 
 
 def exit_reason(exit_code: int, last_lines: Sequence[str]) -> str:
-    """Why a child ended, in one line: its exit code or signal and the last it had to say."""
+    """Why a child ended, in one line: its exit code or signal and the last it had to say about it."""
+    if -exit_code in _FROM_OUTSIDE:
+        last_lines = ()
     how = f"exit code {exit_code}" if exit_code >= 0 else f"signal {signal.Signals(-exit_code).name}"
     return f"{how}: {' | '.join(last_lines)}" if last_lines else how

@@ -8,6 +8,10 @@ from openride_stream.settings import Settings
 
 # Whoever sets one of these means services of their own.
 ADDRESSES: Final = frozenset({"kafka_bootstrap_servers", "clickhouse_url", "metadata_url"})
+_WHAT_TO_DO: Final = (
+    "start one with `make up`, or set OPENRIDE_KAFKA_BOOTSTRAP_SERVERS, OPENRIDE_CLICKHOUSE_URL and "
+    "OPENRIDE_METADATA_URL to your own services"
+)
 
 
 def settings_here(data_dir: Path | None = None) -> tuple[Settings, StackRecord | None]:
@@ -31,15 +35,21 @@ def names_services(settings: Settings) -> bool:
     return bool(ADDRESSES & settings.model_fields_set)
 
 
+def nothing_here(settings: Settings) -> str | None:
+    """What to do where no address is set and no stack runs; None where there may be services."""
+    if names_services(settings) or read_stack(settings.data_dir) is not None:
+        return None
+    return f"no stack runs in {settings.data_dir}: {_WHAT_TO_DO}"
+
+
 def hint_when_away() -> str:
     """What someone whose broker or store does not answer may not know, as the end of an error's line."""
     settings = Settings()
     stack = read_stack(settings.data_dir)
     if stack is not None and names_services(settings):
         return f"; the stack in {settings.data_dir} has Kafka at {stack.kafka}: to use it, set no address"
-    if stack is None and not names_services(settings):
-        return f"; no address is set and no stack runs in {settings.data_dir}: `openride up` starts one"
-    return ""
+    nothing = nothing_here(settings)
+    return "" if nothing is None else f"; {nothing}"
 
 
 def _pointed_at(stack: StackRecord, settings: Settings) -> Settings:

@@ -191,6 +191,7 @@ class Keeper:
             return  # whoever waits for it has to wait for its next run
         self.ready.set()
         self._was_ready = True
+        self._log.skip()
         pid = self._child.pid if self._child is not None and what == "ready" else 0
         self._tell(News(self.spec.name, what, self._clock.monotonic_s() - self._started_s, pid))
 

@@ -47,5 +47,8 @@ def require_free(port: int, option: str) -> None:
         ConfigurationError: the port is taken.
     """
     if not is_free(port):
-        message = f"port {port} on {LOOPBACK} is taken by another program; choose another one with {option}"
+        message = (
+            f"port {port} on {LOOPBACK} is taken by another program; choose another one with {option} N "
+            f'(`make up ARGS="{option} N"`)'
+        )
         raise ConfigurationError(message)

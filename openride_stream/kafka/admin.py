@@ -7,7 +7,7 @@ from typing import Final
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from openride_stream.errors import BrokerUnavailable
+from openride_stream.kafka.away import broker_away
 from openride_stream.settings import Settings
 
 REQUEST_TIMEOUT_MS: Final = 15_000
@@ -25,8 +25,7 @@ async def open_admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.start()
         yield admin
     except (KafkaError, TimeoutError, OSError) as error:
-        message = f"Kafka at {bootstrap}: {error or type(error).__name__}"
-        raise BrokerUnavailable(message) from error
+        raise broker_away(bootstrap, error) from error
     finally:
         await admin.close()
 

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
 from openride_stream.errors import BrokerUnavailable
+from openride_stream.kafka.away import broker_away
 from openride_stream.metrics import Metrics
 from openride_stream.settings import Settings
 
@@ -88,12 +89,8 @@ class BrokerContact:
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 await self._first_answer(await self._connected())
-        except TimeoutError as error:
-            message = f"Kafka at {servers} does not answer"
-            raise BrokerUnavailable(message) from error
-        except (KafkaError, OSError) as error:
-            message = f"Kafka at {servers}: {error or type(error).__name__}"
-            raise BrokerUnavailable(message) from error
+        except (KafkaError, TimeoutError, OSError) as error:
+            raise broker_away(servers, error) from error
 
     async def _connected(self) -> AIOKafkaClient:
         if self._client is None:

@@ -19,6 +19,7 @@ from aiokafka.protocol.fetch import FetchRequest
 
 from openride_stream.errors import BrokerUnavailable
 from openride_stream.kafka.admin import REQUEST_TIMEOUT_MS, open_admin, partition_counts
+from openride_stream.kafka.away import broker_away
 
 PROBE_TOPIC: Final = "openride.internal.end-offset-probe"
 _PROBE_RECORDS: Final = 5
@@ -76,8 +77,7 @@ async def broker_misreports_end(bootstrap: str, replication: int = 1) -> bool:
         ) as consumer:
             return await _compare(consumer)
     except (KafkaError, TimeoutError, OSError) as error:
-        message = f"Kafka at {bootstrap}: {error or type(error).__name__}"
-        raise BrokerUnavailable(message) from error
+        raise broker_away(bootstrap, error) from error
 
 
 async def _compare(consumer: AIOKafkaConsumer) -> bool:

@@ -8,8 +8,8 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from openride_stream.errors import BrokerUnavailable
 from openride_stream.kafka.admin import REQUEST_TIMEOUT_MS, open_admin, partition_counts
+from openride_stream.kafka.away import broker_away
 from openride_stream.kafka.end_offsets import true_end_offsets
 from openride_stream.settings import Settings
 
@@ -47,8 +47,7 @@ async def group_lag(settings: Settings, topics: Sequence[str], mend_ends: bool =
         async with asyncio.timeout(_DEADLINE_S):
             return await _group_lag(settings, topics, mend_ends)
     except (KafkaError, TimeoutError, OSError) as error:
-        message = f"Kafka at {settings.kafka_bootstrap_servers}: {error or type(error).__name__}"
-        raise BrokerUnavailable(message) from error
+        raise broker_away(settings.kafka_bootstrap_servers, error) from error
 
 
 async def _group_lag(settings: Settings, topics: Sequence[str], mend_ends: bool) -> list[PartitionLag]:

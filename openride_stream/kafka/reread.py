@@ -10,8 +10,8 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from openride_stream.errors import BrokerUnavailable
 from openride_stream.kafka.admin import REQUEST_TIMEOUT_MS
+from openride_stream.kafka.away import broker_away
 from openride_stream.offsets import Offsets
 from openride_stream.settings import Settings
 
@@ -56,8 +56,7 @@ async def open_reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
         await asyncio.sleep(0)  # stopping cancels a task of aiokafka's, which must have begun by then
         yield reader
     except (KafkaError, TimeoutError, OSError) as error:
-        message = f"Kafka at {settings.kafka_bootstrap_servers}: {error or type(error).__name__}"
-        raise BrokerUnavailable(message) from error
+        raise broker_away(settings.kafka_bootstrap_servers, error) from error
     finally:
         await reader.stop()
 

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from aiokafka.partitioner import murmur2
 
 from openride_stream.errors import BrokerUnavailable
+from openride_stream.kafka.away import broker_away
 from openride_stream.replay.parcels import Parcel
 
 BATCH_BYTES: Final = 256 * 1024
@@ -61,8 +62,7 @@ class Sender:
             await producer.client.set_topics([])
         except (KafkaError, OSError) as error:
             await producer.stop()
-            message = f"Kafka at {self._bootstrap_servers} does not answer: {error}"
-            raise BrokerUnavailable(message) from error
+            raise broker_away(self._bootstrap_servers, error) from error
         self._producer = producer
         await self._find(topics)
 

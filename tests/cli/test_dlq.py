@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import orjson
 import pytest
+from aiokafka import AIOKafkaProducer
 from click.testing import CliRunner, Result
 
 from openride_stream.cli.main import cli
@@ -40,7 +41,7 @@ def bootstrap(fresh_kafka: str) -> str:
         settings = Settings(_env_file=None, kafka_bootstrap_servers=fresh_kafka, topic_partitions=2)
         await create_topics(settings)
         letters = await DeadLetters.open(settings, "worker-1", Metrics(), SystemClock())
-        for offset, value in enumerate([HOSTILE, PHONE.encode()]):
+        for offset, value in enumerate([HOSTILE, PHONE.encode()], start=1_234):
             record = FakeRecord(value, offset, SystemClock().now_ms(), PHONE.encode())
             await letters.publish(TOPIC, 1, [Reject(record, "InvalidField", "trip_id: \x1b[31mwrong")])
         await letters.close()
@@ -70,6 +71,7 @@ def test_a_list_for_people_is_masked_tame_and_there_without_clickhouse(bootstrap
     assert "trip.started" in second
     assert why.startswith("    ")
     shown = dlq(bootstrap, "show", TOPIC, "1", "0")
+    assert " 1234\n" in shown.output, "an offset is not written as a count is"
     for text in (listed.output, shown.output, dlq(bootstrap, "stats").output):
         assert PHONE not in text
         assert not {"\x1b", "\x9b"} & set(text)
@@ -105,6 +107,35 @@ async def test_letters_of_a_broker_that_is_no_more_are_told_of(
     elsewhere = await asyncio.to_thread(stats, "--topic", "openride.events.user", **known)
     assert elsewhere.stdout == "no dead letters\n"
     assert json.loads((await asyncio.to_thread(stats, "--json")).stdout)["gone"] is None
+
+
+def test_to_accept_where_nothing_waits_does_nothing_and_says_so(bootstrap: str) -> None:
+    accepted = dlq(bootstrap, "accept", TOPIC)
+    assert accepted.stdout == f"nothing was done: no record of {TOPIC} waits, so nothing is paused\n"
+    assert json.loads(dlq(bootstrap, "accept", TOPIC, "--json").stdout)["partitions"] == []
+
+    async def send_one() -> None:
+        async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+            await producer.send_and_wait(TOPIC, b"{", partition=1)
+
+    asyncio.run(send_one())
+    first, second = dlq(bootstrap, "accept", TOPIC).stdout.splitlines()
+    assert first == f"{TOPIC}[1]: bad records that wait before offset 1 become dead letters"
+    assert "paused goes on within seconds" in second
+
+
+async def test_a_purge_that_the_broker_cannot_do_is_not_promised(
+    bootstrap: str, store: ClickHouse, settings: Settings
+) -> None:
+    known = {
+        "OPENRIDE_CLICKHOUSE_URL": settings.clickhouse_url,
+        "OPENRIDE_CLICKHOUSE_DATABASE": store.database,
+    }
+    for arguments in (("--dry-run",), ()):
+        outcome = await asyncio.to_thread(dlq, bootstrap, "purge", "--all", *arguments, **known)
+        assert "2 dead letters before offset 2, 2 of them never redriven" in outcome.stdout
+        assert "this broker cannot delete records" in str(outcome.exception)
+        assert "Delete them?" not in outcome.output
 
 
 def test_nothing_is_redriven_while_the_ledger_is_away(bootstrap: str) -> None:

@@ -55,6 +55,13 @@ def test_lines_of_standard_input_are_sent_one_by_one(kafka_with_topics: str) -> 
     assert (outcome.exit_code, len(outcome.output.splitlines())) == (0, 2)
 
 
+@pytest.mark.parametrize("stdin", ["", "\n \n"])
+def test_no_event_at_all_is_said_and_no_success(stdin: str) -> None:
+    outcome = emit("127.0.0.1:1", stdin=stdin)
+    assert outcome.exit_code != 0
+    assert "nothing was sent" in str(outcome.exception)
+
+
 def test_what_the_worker_would_refuse_is_not_sent_unless_asked_for(kafka_with_topics: str) -> None:
     wrong = ("user.activity", "user_id=17", "activity_type=login")
     refused = emit(kafka_with_topics, *wrong)

@@ -25,7 +25,8 @@ def test_a_taken_port_is_one_line_and_exit_code_2_before_anything_starts(tmp_pat
         result = up(tmp_path / "data", "--port", str(port))
     assert result.returncode == 2
     assert result.stderr == (
-        f"openride: port {port} on 127.0.0.1 is taken by another program; choose another one with --port\n"
+        f"openride: port {port} on 127.0.0.1 is taken by another program; choose another one with --port N "
+        '(`make up ARGS="--port N"`)\n'
     )
     assert result.stdout == ""
     assert not (tmp_path / "data").exists(), "a refusal leaves nothing behind"

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,12 +17,13 @@ from openride_stream.events.topics import TOPICS
 from openride_stream.metadata.engine import Metadata
 from openride_stream.metadata.migrate import upgrade
 from openride_stream.metadata.workers import Holding, Seat, Workers
+from tests.embedded.processes import wait_until
 
 GROUP = "cli-workers"
 
 
-def run(tmp_path: Path, *arguments: str, code: int = 0) -> str:
-    env = os.environ | {
+def environment(tmp_path: Path) -> dict[str, str]:
+    return os.environ | {
         "OPENRIDE_METADATA_URL": url(tmp_path),
         "OPENRIDE_CONSUMER_GROUP": GROUP,
         "OPENRIDE_TOPIC_PARTITIONS": "2",
@@ -30,8 +32,13 @@ def run(tmp_path: Path, *arguments: str, code: int = 0) -> str:
         "OPENRIDE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
         "COLUMNS": "200",
     }
+
+
+def run(tmp_path: Path, *arguments: str, code: int = 0) -> str:
     command = [sys.executable, "-m", "openride_stream", "workers", *arguments]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        command, env=environment(tmp_path), capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == code, done.stderr
     return done.stderr if code else done.stdout
 
@@ -69,6 +76,28 @@ def test_it_shows_who_holds_what_and_what_nobody_holds(tmp_path: Path) -> None:
 def test_without_a_metadata_store_it_says_so_and_makes_none(tmp_path: Path) -> None:
     assert "no metadata store" in run(tmp_path, code=2)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_into_a_pipe_it_prints_one_table_after_the_other(tmp_path: Path) -> None:
+    asyncio.run(seat_one(tmp_path))
+    command = [sys.executable, "-m", "openride_stream", "workers", "--watch"]
+    with subprocess.Popen(command, env=environment(tmp_path), stdout=subprocess.PIPE) as watching:
+        assert watching.stdout is not None
+        os.set_blocking(watching.stdout.fileno(), False)
+        said: list[str] = []
+
+        def two_tables() -> bool:
+            said.append((watching.stdout.read() or b"").decode())  # type: ignore[union-attr]
+            return "".join(said).count("1 worker in group") == 2
+
+        try:
+            wait_until(two_tables, "a second table", within_s=120)
+        finally:
+            watching.send_signal(signal.SIGINT)
+    first, second = "".join(said).strip().split("\n\nworker ")
+    assert first.startswith("worker ")
+    assert "\x1b" not in first + second
+    assert watching.returncode == 0
 
 
 @pytest.mark.parametrize(

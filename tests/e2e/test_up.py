@@ -129,7 +129,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 
 
 def test_a_stack_comes_up_survives_its_broker_and_stops_with_nothing_lost_or_left(stack: Stack) -> None:
-    # A worker that joins takes partitions from the others, which are not ready meanwhile.
+    # The second joins while the first reads: both are asked.
     stack.wait_for(stack.ready, "ready workers")
     pids = dict(stack.record.pids)
     assert set(pids) == {"supervisor", "broker", "clickhouse", "worker-1", "worker-2"}

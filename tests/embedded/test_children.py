@@ -31,14 +31,31 @@ def test_a_reason_is_what_lines_of_json_say(tmp_path: Path) -> None:
     log = ChildLog(tmp_path / "worker.log")
     log.path.write_text(
         '{"ts": "2026-01-01", "level": "ERROR", "message": "no [broker]"}\n'
+        '{"ts": "2026-01-01", "level": "INFO", "message": "a timer woke up too late"}\n'
+        '{"ts": "2026-01-01", "level": "WARNING", "message": "a timer woke up much too late"}\n'
         '{"at": "2026-01-01", "event": "cannot start", "reason": "folder in use"}\n{"a": 1}\n7\n'
     )
     assert log.last_lines() == ["cannot start: folder in use", '{"a": 1}', "7"]
 
 
+def test_what_was_said_by_a_start_that_went_well_explains_no_end(tmp_path: Path) -> None:
+    log = ChildLog(tmp_path / "broker.log")
+    log.path.write_text("listening\nready in 0 ms\n")
+    log.skip()
+    assert log.last_lines() == []
+    with log.path.open("a") as more:
+        more.write("panicked\n")
+    assert log.last_lines() == ["panicked"]
+
+
 @pytest.mark.parametrize(
     ("code", "lines", "reason"),
-    [(2, ["a", "b"], "exit code 2: a | b"), (-9, [], "signal SIGKILL"), (0, ["x"], "exit code 0: x")],
+    [
+        (2, ["a", "b"], "exit code 2: a | b"),
+        (-9, ["something else"], "signal SIGKILL"),
+        (-6, ["out of memory"], "signal SIGABRT: out of memory"),
+        (0, ["x"], "exit code 0: x"),
+    ],
 )
 def test_a_reason_names_the_exit_code_or_signal(code: int, lines: list[str], reason: str) -> None:
     assert exit_reason(code, lines) == reason

@@ -1,5 +1,6 @@
 """A command finds the stack that runs in the data folder, unless it was told of other services."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import pytest
 
 from openride_stream.embedded.folder import StackRecord, locked_folder, pii_key, write_stack
 from openride_stream.embedded.here import ADDRESSES, settings_here
+from openride_stream.metadata.migrate import upgrade
+from openride_stream.settings import Settings
 
 KAFKA, CLICKHOUSE = "127.0.0.1:21001", "http://127.0.0.1:21002"
 
@@ -60,8 +63,13 @@ def test_a_stack_that_was_killed_is_no_stack(folder: Path) -> None:
 
 
 def emit(*, env: dict[str, str]) -> str:
-    command = [sys.executable, "-m", "openride_stream", "emit", "user.activity"]
-    command += ["user_id=9b2f1f2e-1111-4222-8333-444455556666", "activity_type=login"]
+    event = ["user.activity", "user_id=9b2f1f2e-1111-4222-8333-444455556666", "activity_type=login"]
+    return refusal("emit", *event, env=env)
+
+
+def refusal(*arguments: str, env: dict[str, str]) -> str:
+    """The one line on standard error of a command that finds no services."""
+    command = [sys.executable, "-m", "openride_stream", *arguments]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1, done.stderr
@@ -78,9 +86,32 @@ def env(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 def test_a_broker_that_is_away_is_one_line_that_says_what_else_there_is(
     env: dict[str, str], tmp_path: Path
 ) -> None:
-    assert "no stack runs in .openride: `openride up` starts one" in emit(env=env)
+    assert emit(env=env) == (
+        "openride: Kafka at 127.0.0.1:9092 cannot be reached; no stack runs in .openride: start one with "
+        "`make up`, or set OPENRIDE_KAFKA_BOOTSTRAP_SERVERS, OPENRIDE_CLICKHOUSE_URL and "
+        "OPENRIDE_METADATA_URL to your own services\n"
+    )
     data_dir = tmp_path / ".openride"
     with locked_folder(data_dir):
         write_stack(data_dir, StackRecord(KAFKA, CLICKHOUSE, (), {}, ""))
         away = {**env, "OPENRIDE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
         assert f"the stack in .openride has Kafka at {KAFKA}" in emit(env=away)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("workers",), ("dlq", "list"), ("replay", "--limit", "1"), ("migrate",)]
+)
+def test_where_nothing_runs_one_line_says_what_to_do(arguments: tuple[str, ...], env: dict[str, str]) -> None:
+    said = refusal(*arguments, env=env)
+    assert said.count("no stack runs in .openride: start one with `make up`, or set OPENRIDE_KAFKA_BOOT") == 1
+    assert list(Path().iterdir()) == [], "a command that finds nothing leaves nothing"
+
+
+def test_workers_of_a_stack_that_was_stopped_are_not_there_and_that_is_said_once(env: dict[str, str]) -> None:
+    Path(".openride").mkdir()
+    asyncio.run(upgrade(Settings(_env_file=None).metadata_url))
+    said = refusal("workers", env=env)
+    assert said.startswith(
+        "openride: no worker lives, and Kafka at 127.0.0.1:9092 cannot be reached; no stack"
+    )
+    assert said.count("no stack runs") == 1

@@ -96,5 +96,5 @@ async def test_a_lost_broker_is_an_error_that_counts_what_is_missing(
 
 
 async def test_nobody_answering_is_one_clear_error() -> None:
-    with pytest.raises(BrokerUnavailable, match=r"127\.0\.0\.1:1 does not answer"):
+    with pytest.raises(BrokerUnavailable, match=r"127\.0\.0\.1:1 cannot be reached"):
         await Sender("127.0.0.1:1").start([TOPIC])

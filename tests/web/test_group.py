@@ -7,8 +7,10 @@ import pytest
 from faust.types import TP
 
 from openride_stream.app import OpenRideApp, create_app
+from openride_stream.membership import Membership
 from openride_stream.settings import Settings
 from tables.live import LiveTables
+from tests.fixtures.clock import ManualClock
 from web.context import Progress
 from web.group import FaustGroup
 
@@ -45,6 +47,25 @@ async def test_a_rebalance_unsettles_until_it_is_over(app: OpenRideApp) -> None:
     assert "reassigned" in str(group.trouble())
     settle(app)
     assert group.trouble() is None
+
+
+async def test_a_short_rebalance_of_a_worker_that_was_settled_leaves_it_ready(
+    app: OpenRideApp, clock: ManualClock
+) -> None:
+    app.membership = Membership(clock)
+    group = FaustGroup(app, LiveTables(app.settings))
+    assert "not joined" in str(group.unready())
+    app.rebalancing_count, app.rebalancing = 1, True
+    app.membership.unsettled()
+    assert "reassigned" in str(group.unready()), "its first partitions are still to come"
+    settle(app)
+    app.membership.settled()
+    assert group.unready() is None
+    app.rebalancing = True
+    app.membership.unsettled()
+    assert (group.unready(), group.trouble()) == (None, "partitions are being reassigned")
+    clock.advance(app.settings.broker_session_timeout_s)
+    assert "reassigned" in str(group.unready())
 
 
 async def test_lag_is_log_end_less_committed_of_what_is_ours(

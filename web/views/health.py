@@ -35,7 +35,7 @@ class Readiness:
         return {
             "worker": None,
             "broker": runtime.contact.trouble,
-            "partitions": context.group.trouble(),
+            "partitions": context.group.unready(),
             "ingest": _ingest_trouble(runtime) or context.live.unwritten,
             "circuit": "; ".join(runtime.paused) or None,
             "store": await self._store(runtime),

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
-from openride_stream.cli.moments import Moment
-from openride_stream.embedded.here import hint_when_away
+from openride_stream.cli.moments import EXAMPLES, Moment
+from openride_stream.embedded.here import hint_when_away, nothing_here
 from openride_stream.errors import ConfigurationError
 from openride_stream.events.topics import BY_NAME
 from openride_stream.kafka.dlq.selection import Selection
@@ -54,6 +54,9 @@ def masking_key(settings: Settings) -> bytes:
     """
     key = settings.pii_key.get_secret_value().encode()
     if not key:
+        if (nothing := nothing_here(settings)) is not None:
+            message = f"{nothing}, and OPENRIDE_PII_KEY to their workers' key"
+            raise ConfigurationError(message)
         message = (
             "OPENRIDE_PII_KEY is not set: dead letters are shown masked, and that needs the workers' key"
             + hint_when_away()
@@ -68,7 +71,7 @@ def filters(function: Command) -> Command:
         click.option("--topic", "topics", type=TOPIC, multiple=True, metavar="TOPIC", help="Source topic."),
         click.option("--error", "errors", multiple=True, metavar="CLASS", help="Error class: InvalidField …"),
         click.option("--type", "event_types", multiple=True, metavar="TYPE", help="Event type."),
-        click.option("--since", "since_ms", type=Moment(), help="Dead-lettered then or later (ISO 8601)."),
+        click.option("--since", "since_ms", type=Moment(), help=f"Dead-lettered then or later: {EXAMPLES}."),
         click.option("--until", "until_ms", type=Moment(), help="Dead-lettered before then."),
     )
 

@@ -25,14 +25,16 @@ def as_table(columns: Sequence[str], rows: Iterable[Sequence[object]], right: Se
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left")
     for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
+        table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else printable(cell)) for cell in row))
     print_table(table)
 
 
 def printable(cell: object) -> str:
-    """Text that moves no cursor and changes no colour, whatever a producer wrote."""
-    text = f"{cell:,}" if isinstance(cell, int) else str(cell)
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    """Text that moves no cursor and changes no colour, whatever a producer wrote.
+
+    Numbers are plain: a place that was printed may be pasted into the next command.
+    """
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(cell))
 
 
 class Meter:

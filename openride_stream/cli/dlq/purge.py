@@ -8,15 +8,15 @@ import click
 from openride_stream.cli.dlq.options import AS_JSON, DRY_RUN, TOPIC
 from openride_stream.cli.dlq.output import Meter, as_json
 from openride_stream.cli.dlq.states import open_ledger
-from openride_stream.cli.moments import Moment
-from openride_stream.kafka.dlq.purging import Cut, cuts_before, purge
+from openride_stream.cli.moments import EXAMPLES, Moment
+from openride_stream.kafka.dlq.purging import Cut, cuts_before, purge, require_deletion
 from openride_stream.kafka.dlq.reading import open_reader
 from openride_stream.settings import Settings
 
 
 @click.command(name="purge")
 @click.option("--topic", "topics", type=TOPIC, multiple=True, metavar="TOPIC", help="Source topic.")
-@click.option("--before", "before_ms", type=Moment(), help="What was dead-lettered before then (ISO 8601).")
+@click.option("--before", "before_ms", type=Moment(), help=f"What was dead-lettered before then: {EXAMPLES}.")
 @click.option("--all", "everything", is_flag=True, help="Everything that is there now.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @DRY_RUN
@@ -43,13 +43,14 @@ def command(
     cuts = asyncio.run(_cuts(settings, topics, before_ms))
     if not json_:
         _say(cuts)
+    asyncio.run(require_deletion(settings, cuts))
     if cuts and not dry_run:
         if not yes:
             click.confirm("Delete them?", abort=True, err=True)
         asyncio.run(purge(settings, cuts))
     if json_:
         as_json({"dry_run": dry_run, "partitions": [_row(cut) for cut in cuts]})
-    elif not dry_run:
+    elif not cuts or not dry_run:
         click.echo("deleted" if cuts else "nothing to delete")
 
 
@@ -63,7 +64,7 @@ def _say(cuts: Sequence[Cut]) -> None:
     for cut in cuts:
         click.echo(
             f"{cut.extent.topic}.dlq[{cut.extent.partition}]: {cut.letters:,} dead letters before offset "
-            f"{cut.until:,}, {cut.open:,} of them never redriven"
+            f"{cut.until}, {cut.open:,} of them never redriven"
         )
 
 

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from openride_stream.errors import BrokerUnavailable
 from openride_stream.kafka.admin import REQUEST_TIMEOUT_MS, open_admin, partition_counts
+from openride_stream.kafka.away import broker_away
 from openride_stream.kafka.end_offsets import true_end_offsets
 from openride_stream.settings import Settings
 
@@ -80,5 +80,4 @@ async def _member(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
         ) as consumer:
             yield consumer
     except (KafkaError, TimeoutError, OSError) as error:
-        message = f"Kafka at {settings.kafka_bootstrap_servers}: {error or type(error).__name__}"
-        raise BrokerUnavailable(message) from error
+        raise broker_away(settings.kafka_bootstrap_servers, error) from error

@@ -72,7 +72,23 @@ async def purge(settings: Settings, cuts: Sequence[Cut]) -> Mapping[TopicPartiti
         PurgeRefused: the broker has no DeleteRecords, or the topic's policy forbids it.
         BrokerUnavailable: no broker answered.
     """
-    targets = {cut.extent.place: RecordsToDelete(cut.until) for cut in cuts}
+    return await _delete(settings, {cut.extent.place: cut.until for cut in cuts})
+
+
+async def require_deletion(settings: Settings, cuts: Sequence[Cut]) -> None:
+    """Check that `purge` could, without deleting anything: it asks to delete what is gone already.
+
+    What a broker says of itself is not enough: the embedded one claims to have DeleteRecords.
+
+    Raises:
+        PurgeRefused: the broker has no DeleteRecords, or the topic's policy forbids it.
+        BrokerUnavailable: no broker answered.
+    """
+    await _delete(settings, {cut.extent.place: cut.extent.start for cut in cuts})
+
+
+async def _delete(settings: Settings, before: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
+    targets = {place: RecordsToDelete(offset) for place, offset in before.items()}
     if not targets:
         return {}
     async with open_admin(settings.kafka_bootstrap_servers) as admin:

@@ -13,6 +13,7 @@ from openride_stream.errors import BrokerUnavailable
 from openride_stream.events.letters import Letter
 from openride_stream.events.topics import BY_NAME
 from openride_stream.kafka.admin import REQUEST_TIMEOUT_MS, open_admin, partition_counts
+from openride_stream.kafka.away import broker_away
 from openride_stream.kafka.dead_letters import MAX_DEAD_LETTER_BYTES
 from openride_stream.kafka.end_offsets import true_end_offsets
 from openride_stream.settings import Settings
@@ -125,8 +126,7 @@ async def open_reader(settings: Settings, topics: Sequence[str] = ()) -> AsyncIt
         await consumer.start()
         yield Reader(consumer, await _extents(consumer, counts, topics or tuple(BY_NAME)))
     except (KafkaError, TimeoutError, OSError) as error:
-        message = f"Kafka at {settings.kafka_bootstrap_servers}: {error or type(error).__name__}"
-        raise BrokerUnavailable(message) from error
+        raise broker_away(settings.kafka_bootstrap_servers, error) from error
     finally:
         await consumer.stop()
 

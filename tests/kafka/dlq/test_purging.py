@@ -11,7 +11,7 @@ from openride_stream.events import topics
 from openride_stream.events.topics import SourceTopic
 from openride_stream.kafka.admin import open_admin
 from openride_stream.kafka.dead_letters import DeadLetters
-from openride_stream.kafka.dlq.purging import PurgeRefused, cuts_before, purge
+from openride_stream.kafka.dlq.purging import PurgeRefused, cuts_before, purge, require_deletion
 from openride_stream.kafka.dlq.reading import open_reader
 from openride_stream.kafka.topics import create_topics
 from openride_stream.metrics import Metrics
@@ -37,8 +37,9 @@ async def test_a_broker_that_cannot_delete_says_so_and_nothing_is_lost(
     async with open_reader(settings, [TOPIC]) as reader:
         cuts = await cuts_before(reader, None, Memory())
     assert [(cut.until, cut.letters, cut.open) for cut in cuts] == [(2, 2, 2)]
-    with pytest.raises(PurgeRefused, match="cannot delete records"):
-        await purge(settings, cuts)
+    for attempt in (require_deletion, purge):
+        with pytest.raises(PurgeRefused, match="cannot delete records"):
+            await attempt(settings, cuts)
 
 
 async def test_a_time_keeps_all_that_is_behind_it(settings: Settings, clock: ManualClock) -> None:
@@ -76,6 +77,9 @@ async def test_kafka_deletes_the_oldest(own_topic: SourceTopic, clock: ManualClo
         await publish(settings, clock, own_topic.name, b"4")
         async with open_reader(settings, [own_topic.name]) as reader:
             cuts = await cuts_before(reader, before_ms, Memory())
+        await require_deletion(settings, cuts)
+        async with open_reader(settings, [own_topic.name]) as reader:
+            assert [(extent.start, extent.end) for extent in reader.extents] == [(0, 4)], "it only asked"
         assert list((await purge(settings, cuts)).values()) == [3]
         async with open_reader(settings, [own_topic.name]) as reader:
             assert [letter.value async for run in reader.runs() for letter in run] == [b"4"]
