@@ -8,9 +8,11 @@ Not counted is what is bad for a reason of its own: events that come too late (a
 mistake) and records that were redriven (an operator sent them, and they were bad before).
 """
 
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Final
 
 from openride_stream.events.records import RecordBatch
@@ -20,6 +22,7 @@ from openride_stream.settings import Settings
 Partition = tuple[str, int]
 
 _ATTEMPTS_HEADER: Final = "dlq.attempts"
+_OFFSET: Final = attrgetter("offset")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,16 @@ class _Counts:
     next_offset: int = 0
 
 
+@dataclass(slots=True)
+class _Runs:
+    """What counts of a batch; `in_a_row` are bad at its end, `longest` anywhere."""
+
+    records: int
+    bad: int
+    in_a_row: int
+    longest: int
+
+
 class Circuit:
     """Counts bad records by partition. No I/O, no clock."""
 
@@ -92,9 +105,10 @@ class Circuit:
                 those that were counted are not counted twice.
             rejects: those of them that are bad.
         """
-        if batch.first_offset == 0:  # the log begins: what was said of another one of that name is void
-            self._counts.pop((batch.topic, batch.partition), None)
         counts = self._of(batch.topic, batch.partition)
+        if batch.first_offset == 0 and counts.next_offset > 0:
+            # The log begins, once more: what was said of another one of that name is void.
+            counts = self._counts[batch.topic, batch.partition] = _Counts()
         again = batch.first_offset < counts.next_offset
         if rejects or again:
             trip = self._count(counts, batch, rejects)
@@ -108,17 +122,19 @@ class Circuit:
 
     def _count(self, counts: _Counts, batch: RecordBatch, rejects: Sequence[Reject]) -> Trip | None:
         uncounted = max(counts.accepted_until, counts.next_offset)
-        verdicts = list(_verdicts(batch, rejects, uncounted))
-        in_a_row, longest = _runs(verdicts, counts.in_a_row)
-        bad = sum(verdicts)
+        found = _runs(batch, rejects, uncounted, counts.in_a_row)
         why = _last_of(rejects)
-        if 0 < self._policy.consecutive <= longest:
-            return Trip(f"{longest:,} bad records in a row{why}")
-        records, all_bad = counts.records + len(verdicts), counts.bad + bad
-        if bad and 0 < self._policy.window_records <= records and all_bad >= self._policy.ratio * records:
+        if 0 < self._policy.consecutive <= found.longest:
+            return Trip(f"{found.longest:,} bad records in a row{why}")
+        records, all_bad = counts.records + found.records, counts.bad + found.bad
+        if (
+            found.bad
+            and 0 < self._policy.window_records <= records
+            and all_bad >= self._policy.ratio * records
+        ):
             return Trip(f"{all_bad:,} of the last {records:,} records are bad{why}")
-        counts.in_a_row = in_a_row
-        self._slide(counts, len(verdicts), bad)
+        counts.in_a_row = found.in_a_row
+        self._slide(counts, found.records, found.bad)
         return None
 
     def _slide(self, counts: _Counts, records: int, bad: int) -> None:
@@ -144,29 +160,38 @@ def _last_of(rejects: Sequence[Reject]) -> str:
     return f"; last: {last.error} ({last.message}) at offset {last.record.offset}"
 
 
-def _verdicts(batch: RecordBatch, rejects: Sequence[Reject], uncounted: int) -> Iterator[bool]:
-    """Whether each record that counts is bad, in order, from the offset `uncounted` on."""
-    rejected = {reject.record.offset: reject for reject in rejects}
-    for record in batch.records:
-        if record.offset < uncounted:
-            continue
-        reject = rejected.get(record.offset)
-        if reject is None:
-            yield False
-        elif _counts(reject):
-            yield True
-
-
 def _counts(reject: Reject) -> bool:
     if reject.error == RejectClass.TOO_LATE:
         return False
     return all(name != _ATTEMPTS_HEADER for name, _ in reject.record.headers)
 
 
-def _runs(verdicts: Sequence[bool], before: int) -> tuple[int, int]:
-    """How many are bad in a row at the end, and at most anywhere; `before` were so already."""
-    run = longest = before
-    for bad in verdicts:
-        run = run + 1 if bad else 0
-        longest = max(longest, run)
-    return run, longest
+def _runs(batch: RecordBatch, rejects: Sequence[Reject], uncounted: int, before: int) -> _Runs:
+    """Count from the offset `uncounted` on; `before` were bad in a row already.
+
+    A record is made when it is looked at: only the bad ones are, and what comes where they were expected.
+    """
+    following = bisect_left(batch.records, uncounted, key=_OFFSET)
+    found = _Runs(len(batch) - following, 0, before, before)
+    for reject in rejects:
+        offset = reject.record.offset
+        if offset < uncounted:
+            continue
+        place = bisect_left(batch.records, offset, following, _bound(batch, following, offset), key=_OFFSET)
+        if place > following:
+            found.in_a_row = 0
+        following = place + 1
+        if _counts(reject):
+            found.bad += 1
+            found.in_a_row += 1
+            found.longest = max(found.longest, found.in_a_row)
+        else:
+            found.records -= 1
+    if following < len(batch):
+        found.in_a_row = 0
+    return found
+
+
+def _bound(batch: RecordBatch, following: int, offset: int) -> int:
+    """No record lies further behind another than their offsets say."""
+    return min(len(batch), following + 1 + offset - batch.records[following].offset)

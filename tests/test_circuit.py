@@ -1,5 +1,8 @@
 """The circuit: an accident is a dead letter, a mistake is a pause."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 from openride_stream.circuit import Circuit, CircuitPolicy, Trip
@@ -105,6 +108,34 @@ def test_accepted_records_do_not_count_and_those_behind_them_do() -> None:
     assert fed.feed("x" * 9) is None
     assert fed.feed("xxxx") is None
     assert fed.feed("x") is not None
+
+
+def test_few_bad_records_cost_no_look_at_all_the_others() -> None:
+    """A record is made when it is looked at."""
+
+    class Looks(list[FakeRecord]):
+        count = 0
+
+        def __getitem__(self, place: Any) -> Any:
+            self.count += 1
+            return super().__getitem__(place)
+
+        def __iter__(self) -> Iterator[FakeRecord]:
+            self.count += len(self)
+            return super().__iter__()
+
+    records = Looks(FakeRecord(b"{}", 7 + 2 * place, 0) for place in range(5_000))
+    bad = [records[place] for place in (0, 1, 2, 2_000, 4_998, 4_999)]
+    records.count = 0
+    circuit = Circuit(CircuitPolicy(4, 0.5, 0))
+    rejects = [Reject(record, RejectClass.INVALID_FIELD.value, "") for record in bad]
+    assert circuit.judge(RecordBatch(TOPIC, 0, records), rejects) is None
+    assert records.count < 200
+    following = [FakeRecord(b"{}", 20_000 + place, 0) for place in range(2)]
+    rejects = [Reject(record, RejectClass.INVALID_FIELD.value, "") for record in following]
+    trip = circuit.judge(RecordBatch(TOPIC, 0, following), rejects)
+    assert trip is not None
+    assert trip.reason.startswith("4 bad records in a row")
 
 
 def test_half_of_many_records_opens_it_and_half_of_few_does_not() -> None:
