@@ -5,6 +5,11 @@
 `Fatal`: this process cannot go on, so it exits unacked and is restarted.
 """
 
+from typing import Literal
+
+Limit = Literal["memory", "time", "rows"]
+"""What a query took too much of."""
+
 
 class OpenRideError(Exception):
     """Root of every error that this project raises on purpose."""
@@ -28,6 +33,18 @@ class ConfigurationError(Fatal):
 
 class StoreUnavailable(Transient):
     """ClickHouse did not answer, timed out, or said that it is overloaded."""
+
+
+class StoreLimit(StoreUnavailable):
+    """ClickHouse gave a query up at a limit of that query: it is not away, and a smaller one would do.
+
+    `limit` says of what. Our own upkeep tries again, as with any trouble of the store; who asks over HTTP is
+    told to ask for less.
+    """
+
+    def __init__(self, message: str, limit: Limit) -> None:
+        super().__init__(message)
+        self.limit = limit
 
 
 class StoreRefused(Rejected):

@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     clickhouse_query_memory_bytes: int = Field(
         2 * 1024**3,
         ge=1024**2,
-        description="Most memory of one query of the API in ClickHouse; what needs more is answered by 503.",
+        description="Most memory of one query of the API in ClickHouse; what needs more is answered by 422.",
     )
     clickhouse_insert_timeout_s: float = Field(
         60.0, gt=0, description="Longest time of one insert before it is retried."

@@ -8,6 +8,7 @@ pytest_plugins: list[str] = [
     "tests.fixtures.cache",
     "tests.fixtures.clickhouse",
     "tests.fixtures.clock",
+    "tests.fixtures.databases",
     "tests.fixtures.metadata",
     "tests.fixtures.store",
     "tests.fixtures.web",

@@ -28,10 +28,11 @@ _FAILURES: Final = {
     401: "No token, or one that is not known.",
     403: "The token's role is too low; without tokens, a page of another origin asks.",
     421: "No tokens are configured and the request names this machine as somebody else would.",
-    422: "A value is out of range or not one of the choices.",
+    422: "A value is out of range or not one of the choices, or the question is too large for the store.",
     429: "The token was used too often; ask again after `Retry-After` seconds.",
     500: "Our fault; the worker's log has the reason.",
-    503: "A store is away or the worker is starting; ask again after `Retry-After` seconds.",
+    503: "A store is away, the question took too long, or the worker is starting; ask again after "
+    "`Retry-After` seconds.",
 }
 _PROBLEM: Final[Document] = {
     "type": "object",

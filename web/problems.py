@@ -2,7 +2,8 @@
 
 400 = the request cannot be read (an unknown or repeated parameter, a malformed value).
 422 = every value can be read and one of them is not acceptable (out of range, or not one of the choices).
-503 = a store is away; `Retry-After` says when to ask again.
+422 is also what a question gets that is too large for the store's limits: asked again, it would be so again.
+503 = a store is away, or the question took too long; `Retry-After` says when to ask again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,10 +14,19 @@ from typing import Final
 import orjson
 from aiohttp import web
 
+from openride_stream.errors import Limit
+
 CONTENT_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = 5
 
 _TYPE_PREFIX: Final = "urn:openride:problem:"
+_TOO_MUCH: Final[dict[Limit, str]] = {
+    "memory": "the question needs more of the store's memory than one may take "
+    "(OPENRIDE_CLICKHOUSE_QUERY_MEMORY_BYTES): ask for a shorter range",
+    "rows": "the question needs more of the store's rows than one may read or give: ask for a shorter range",
+    "time": "the question took longer than one may (OPENRIDE_CLICKHOUSE_QUERY_TIMEOUT_S): "
+    "ask for a shorter range, or again when the store is less busy",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +94,16 @@ def invalid_parameters(status: int, faults: Sequence[Fault]) -> Problem:
 def unavailable(detail: str) -> Problem:
     """503: the same request may succeed in a moment."""
     return Problem(503, detail, kind="unavailable", headers={"Retry-After": str(RETRY_AFTER_S)})
+
+
+def beyond(limit: Limit) -> Problem:
+    """What a question gets that reached a limit of the store.
+
+    422 of memory and rows, which the same question would need again. 503 of time: how long it takes also
+    hangs on what else the store has to do.
+    """
+    if limit == "time":
+        return Problem(
+            503, _TOO_MUCH[limit], kind="question-too-slow", headers={"Retry-After": str(RETRY_AFTER_S)}
+        )
+    return Problem(422, _TOO_MUCH[limit], kind="question-too-large")

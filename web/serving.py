@@ -9,14 +9,14 @@ import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from openride_stream.errors import Transient
+from openride_stream.errors import StoreLimit, Transient
 from openride_stream.metrics import Metrics
 from web.asked import ASKED, Asked
 from web.auth import Gate
 from web.context import Context
 from web.endpoint import Endpoint, Reply
 from web.parameters import parse
-from web.problems import Problem, unavailable
+from web.problems import Problem, beyond, unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -67,9 +67,14 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         if error.status < HTTPStatus.BAD_REQUEST:
             raise
         return _framework_problem(error).response(request.path)
+    except StoreLimit as error:
+        logger.warning("Question too large", extra={"path": request.path, "error": str(error)})
+        return beyond(error.limit).response(request.path)
     except Transient as error:
         logger.warning("Request put off", extra={"path": request.path, "error": str(error)})
-        return unavailable("a store is away: nothing is lost, ask again in a moment").response(request.path)
+        return unavailable("a store is away or overloaded: nothing is lost, ask again in a moment").response(
+            request.path
+        )
     except Exception:
         logger.exception("Request failed", extra={"method": request.method, "path": request.path})
         return Problem(500, "the request failed; the worker's log says why").response(request.path)

@@ -2,12 +2,14 @@
 
 ClickHouse numbers its errors (`Code: N.`). For inserts only a fault of the rows themselves is final:
 everything else is retried in place, because giving up would lose events. For queries it is the other
-way round: only a store that is busy or away is worth another try.
+way round: only a store that is busy or away is worth another try. A limit of the query
+itself is a case of its own: the store is well, and who asks should ask for less.
 """
 
 import re
+from typing import Final
 
-from openride_stream.errors import OpenRideError, StoreRefused, StoreUnavailable
+from openride_stream.errors import Limit, OpenRideError, StoreLimit, StoreRefused, StoreUnavailable
 
 _CODE = re.compile(r"Code: (\d+)")
 # The last such words are ClickHouse's own; those before may be quoted from a row.
@@ -26,6 +28,20 @@ BUSY = frozenset(
     | {49, 74, 75, 76, 173, 1000, 1001, 1002}
 )
 
+# Limits of one query. Of rows: those that a profile may set on what is read, kept or given.
+_LIMITS: Final[dict[int, Limit]] = {
+    159: "time",
+    160: "time",
+    241: "memory",
+    158: "rows",
+    191: "rows",
+    307: "rows",
+    396: "rows",
+}
+# 241 also says that the whole server, or all queries of a user together, have no memory left. The second
+# wording is that of older servers.
+_OF_THE_QUERY: Final = re.compile(r"query memory limit exceeded|memory limit \(for query\)", re.IGNORECASE)
+
 # A view behind the table failed, not the rows: they are in the table already, and mending the view lets the
 # retry through.
 _BEHIND = "while pushing to view"
@@ -40,6 +56,8 @@ def error_code(text: str) -> int:
 def query_failure(text: str) -> OpenRideError:
     """The error to raise for a failed query, from the answer's text."""
     code = error_code(text)
+    if code in _LIMITS and (_LIMITS[code] != "memory" or _OF_THE_QUERY.search(text)):
+        return StoreLimit(_first_line(text), _LIMITS[code])
     if code in BUSY or code == 0:
         return StoreUnavailable(_first_line(text))
     return StoreRefused(_first_line(text), code)

@@ -58,7 +58,10 @@ class ApiError(ClientError):
 
 
 class InvalidParameter(ApiError):
-    """400: a parameter cannot be read. 422: it can, and is out of range or not one of the choices."""
+    """400: a parameter cannot be read. 422: it can, and is out of range or not one of the choices.
+
+    422 without `faults` is a question that is too large for the store's limits: ask for a shorter range.
+    """
 
 
 class Unauthorized(ApiError):
@@ -78,4 +81,7 @@ class TooManyRequests(ApiError, Transient):
 
 
 class Unavailable(ApiError, Transient):
-    """503: a store is away or the worker is starting; `retry_after_s` says when to ask again."""
+    """503: a store is away, a question took too long, or the worker is starting.
+
+    `retry_after_s` says when to ask again.
+    """

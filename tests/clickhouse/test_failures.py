@@ -3,7 +3,7 @@
 import pytest
 
 from openride_stream.clickhouse.failures import insert_failure, query_failure
-from openride_stream.errors import StoreRefused, StoreUnavailable
+from openride_stream.errors import Limit, StoreLimit, StoreRefused, StoreUnavailable
 
 VIEW = (
     "Code: 6. DB::Exception: Cannot parse string 'abc' as UInt8: while executing 'FUNCTION toUInt8(x :: 1)': "
@@ -30,6 +30,30 @@ def test_a_server_in_trouble_may_answer_later(code: int) -> None:
     text = f"Code: {code}. DB::Exception: trouble"
     assert isinstance(query_failure(text), StoreUnavailable)
     assert isinstance(insert_failure(text), StoreUnavailable)
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        ("Code: 241. DB::Exception: Query memory limit exceeded: would use 67.22 MiB", "memory"),
+        ("Code: 241. DB::Exception: Memory limit (for query) exceeded: would use 67.22 MiB", "memory"),
+        ("Code: 159. DB::Exception: Timeout exceeded: elapsed 30.1 seconds, maximum: 30", "time"),
+        ("Code: 160. DB::Exception: Estimated query execution time (99 seconds) is too long", "time"),
+        ("Code: 158. DB::Exception: Limit for rows to read exceeded", "rows"),
+        ("Code: 396. DB::Exception: Limit for result exceeded, max rows: 1.00 million", "rows"),
+    ],
+)
+def test_a_limit_of_a_query_is_told_from_a_store_in_trouble(text: str, limit: Limit) -> None:
+    failure = query_failure(text)
+    assert isinstance(failure, StoreLimit)
+    assert failure.limit == limit
+    assert not isinstance(insert_failure(text), StoreLimit)
+
+
+@pytest.mark.parametrize("whose", ["(total) memory limit", "User memory limit", "Memory limit (total)"])
+def test_memory_that_all_queries_share_is_no_limit_of_one(whose: str) -> None:
+    failure = query_failure(f"Code: 241. DB::Exception: {whose} exceeded: would use 3.00 GiB")
+    assert type(failure) is StoreUnavailable
 
 
 @pytest.mark.parametrize("code", [47, 60, 62, 497])

@@ -9,6 +9,7 @@ from aiohttp import web
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.migrate import migrate
 from openride_stream.errors import MetadataUnavailable
+from openride_stream.settings import Settings
 from tests.fixtures.store import settings_for
 from tests.fixtures.web import Site, StartSite
 from web.context import Context
@@ -147,6 +148,35 @@ async def test_any_store_that_is_away_means_ask_again(start_site: StartSite, bar
     async with site.client.get("/away") as response:
         assert response.status == 503
         assert int(response.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "named"),
+    [
+        ({"clickhouse_query_memory_bytes": 1024**2}, 422, "OPENRIDE_CLICKHOUSE_QUERY_MEMORY_BYTES"),
+        ({"clickhouse_query_timeout_s": 0.0001}, 503, "OPENRIDE_CLICKHOUSE_QUERY_TIMEOUT_S"),
+    ],
+)
+async def test_a_question_beyond_a_limit_is_told_to_be_smaller(
+    start_site: StartSite,
+    store: ClickHouse,
+    settings: Settings,
+    given: dict[str, Any],
+    status: int,
+    named: str,
+) -> None:
+    """The store is well: what it says is not that it is away."""
+    limited = ClickHouse.open(settings.model_copy(update=given))
+    site = await start_site(limited)
+    async with site.client.get("/v1/analytics/cohort", params={"start_date": "2026-01-01"}) as response:
+        document = await response.json(content_type=None)
+        assert (response.status, "Retry-After" in response.headers) == (status, status == 503)
+    assert is_problem(document, status, "/v1/analytics/cohort")
+    assert document["type"].startswith("urn:openride:problem:question-too-")
+    assert named in document["detail"]
+    assert "shorter range" in document["detail"]
+    assert "away" not in document["detail"]
+    await limited.close()
 
 
 async def test_clickhouse_away_means_ask_again_and_then_it_answers(
