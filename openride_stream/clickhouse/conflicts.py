@@ -22,10 +22,13 @@ class Conflicts:
 
     def __init__(self, store: ClickHouse) -> None:
         self._store = store
+        self.since_s = 0
+        """From when on the last round looked, in seconds since the epoch: for others that look as it did."""
 
     async def find(self) -> int:
         """Look at what came in since the last call; returns how many contents were found to have lost."""
         since_s, now_s, count, rounds = await self._recent()
+        self.since_s = since_s
         slices = max(1, -(-count // _SLICE_IDS))
         found = 0
         for number in range(slices):

@@ -36,17 +36,6 @@ def routes(database: str) -> str:
     )
 
 
-def agreed_booking_routes(database: str, condition: str = "1") -> str:
-    """As `booking_routes`, and `unsure`: the booking's events do not agree on its route.
-
-    Of the others it need not be found out which event came first: that is a third of the cost.
-    """
-    return (
-        "(SELECT booking_id, min(f.route_id) AS route_id, min(f.route_id) != max(f.route_id) AS unsure "
-        f"FROM {database}.booking_facts AS f WHERE ({condition}) AND {counted(database)} GROUP BY booking_id)"
-    )
-
-
 def booking_routes(database: str, condition: str = "1") -> str:
     """A subquery of the route of every booking that meets `condition`, as its earliest event has it."""
     return (

@@ -16,6 +16,11 @@ __all__ = ["ALL", "RIDER_STEPS", "USER_DAYS", "PreAggregation"]
 _PLACE: Final = (("city", "e.city"), ("state", "e.state"))
 _EVENT: Final = (("kind", "e.event_type"), (TIME, f"e.{TIME}"), *_PLACE, ("currency", "e.currency"))
 
+# Only an event without a city of its own has its route's place: with one, no row need be told apart by its
+# route. A booking is kept while its route is not known: it may still be told of.
+_ROUTE: Final = f"if(e.city = '', e.route_id, {NO_ROUTE})"
+_BOOKING: Final = f"if(e.city = '' AND e.route_id = {NO_ROUTE}, e.booking_id, {NO_ROUTE})"
+
 BOOKINGS: Final = PreAggregation(
     name="daily_bookings.booking_events",
     table="daily_bookings",
@@ -37,7 +42,8 @@ PAYMENTS: Final = PreAggregation(
     source="payment_events",
     keys=(
         *_EVENT,
-        ("booking_id", "e.booking_id"),
+        ("route_id", _ROUTE),
+        ("booking_id", _BOOKING),
         ("payment_id", "e.payment_id"),
         ("payment_method", "e.payment_method"),
         ("amount", "if(e.event_type = 'payment.refunded', e.refund_amount, e.amount)"),
@@ -66,7 +72,7 @@ TRIPS: Final = PreAggregation(
 )
 
 
-def _active(source: str, *ids: str, route: str = NO_ROUTE, booking: str = NO_ROUTE) -> PreAggregation:
+def _active(source: str, *ids: str, route: str = NO_ROUTE, of_booking: bool = False) -> PreAggregation:
     several = len(ids) > 1
     return PreAggregation(
         name=f"daily_users.{source}",
@@ -76,24 +82,20 @@ def _active(source: str, *ids: str, route: str = NO_ROUTE, booking: str = NO_ROU
             ("source", f"'{source}'"),
             *_PLACE,
             ("route_id", route),
-            ("booking_id", booking),
+            ("booking_id", _BOOKING if of_booking else NO_ROUTE),
             ("user_id", "e.person" if several else f"e.{ids[0]}"),
         ),
         people=f"[{', '.join(ids)}]" if several else "",
         repeatable=True,
-        route_of_booking=booking != NO_ROUTE,
+        route_of_booking=of_booking,
     )
 
-
-# Only an event without a city of its own has its route's: with one, no row need be told apart by its route.
-_ROUTE: Final = f"if(e.city = '', e.route_id, {NO_ROUTE})"
-_BOOKING: Final = f"if(e.city = '', e.booking_id, {NO_ROUTE})"
 
 # One for each source: sources expire at different ages, and a day is recomputed only from its own.
 ACTIVE_USERS: Final = (
     _active("user_events", "user_id"),
     _active("booking_events", "rider_id", "driver_id", route=_ROUTE),
-    _active("payment_events", "rider_id", booking=_BOOKING),
+    _active("payment_events", "rider_id", route=_ROUTE, of_booking=True),
     _active("trip_events", "rider_id", "driver_id", route=_ROUTE),
     _active("route_events", "driver_id", route=_ROUTE),
     _active("location_events", "driver_id"),

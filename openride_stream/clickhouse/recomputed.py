@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from openride_stream.clickhouse.distinct import distinct_events
+from openride_stream.clickhouse.distinct import booking_routes, distinct_events
 
 TIME = "event_timestamp"
 
@@ -17,8 +17,8 @@ class PreAggregation:
     both as (name, SQL). `events` is SQL that keeps the events that have a part in it, of columns of the
     source's sort key. `people` is SQL of an array of ids: each event comes once for each of them, as
     `person`. `repeatable` rows are the same when an event comes twice: what was redelivered need not be
-    collapsed first. Not `grouped` each event has a row of its own, and no counts. `route_of_booking`: rows
-    without a city have the place of their booking's route, which may be told of after the day was built.
+    collapsed first. Not `grouped` each event has a row of its own, and no counts. `route_of_booking`: the
+    route of an event is its booking's, the nil id while nobody has told of that.
     """
 
     name: str
@@ -62,4 +62,13 @@ class PreAggregation:
     def _events(self, database: str, condition: str) -> str:
         kept = f"({condition}) AND {self.events}"
         events = distinct_events(database, self.source, kept, collapsed=not self.repeatable)
-        return f"(SELECT *, arrayJoin({self.people}) AS person FROM {events})" if self.people else events
+        if self.people:
+            return f"(SELECT *, arrayJoin({self.people}) AS person FROM {events})"
+        if self.route_of_booking and "route_id" in self.columns():
+            asked = f"SELECT booking_id FROM {database}.{self.source} WHERE ({kept}) AND city = ''"
+            routes = booking_routes(database, f"booking_id IN ({asked})")
+            return (
+                f"(SELECT p.*, b.route_id AS route_id FROM {events} AS p "
+                f"LEFT JOIN {routes} AS b ON p.booking_id = b.booking_id)"
+            )
+        return events

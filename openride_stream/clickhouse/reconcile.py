@@ -22,6 +22,7 @@ from openride_stream.clickhouse.days import (
     merged_pieces,
 )
 from openride_stream.clickhouse.preaggregations import ALL, PreAggregation
+from openride_stream.clickhouse.rerouted import mark_rerouted
 from openride_stream.clickhouse.retention import retention_days
 from openride_stream.clock import Clock
 from openride_stream.metrics import Metrics
@@ -51,6 +52,7 @@ class Reconciler:
     async def run(self) -> int:
         """One round; returns how many days were recomputed."""
         await self._conflicts.find()
+        await mark_rerouted(self._store, self._conflicts.since_s, self._oldest_day("payment_events"))
         rebuilt = 0
         for preaggregation in ALL:
             started_s = self._clock.monotonic_s()
@@ -91,13 +93,15 @@ class Reconciler:
         await self._store.insert(f"{self._store.database}.day_builds", orjson.dumps(builds)[1:-1])
 
     async def _dirty(self, preaggregation: PreAggregation) -> list[DayState]:
-        # A day whose rows may have expired is sealed: its last build stands.
-        today = self._clock.now_ms() // DAY_MS
-        oldest = today - self._retention_days[preaggregation.source] - 1
+        oldest = self._oldest_day(preaggregation.source)
         states = await day_states(self._store, [preaggregation], oldest, _LAST_DAY)
         dirty = [state for state in states[preaggregation.name] if not state.clean]
         self._metrics.dirty_days.set(len(dirty))
         return dirty
+
+    def _oldest_day(self, source: str) -> int:
+        """A day whose rows may have expired is sealed: its last build stands."""
+        return max(self._clock.now_ms() // DAY_MS - self._retention_days[source] - 1, 0)
 
     async def _sweep(self) -> None:
         """Delete generations that no reader uses any more."""

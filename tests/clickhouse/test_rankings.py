@@ -8,7 +8,6 @@ import pytest
 
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import DAY_MS
-from openride_stream.clickhouse.distinct import agreed_booking_routes, booking_routes
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clock import rfc3339
 from openride_stream.events.example import example
@@ -136,17 +135,6 @@ async def assert_view(store: ClickHouse, reference: Reference) -> None:
     ]
 
 
-async def unsure_routes(store: ClickHouse) -> int:
-    """How many bookings have no sure route at a glance; those that have are as they are at a long look."""
-    sure = await store.select(
-        f"SELECT booking_id, route_id FROM {agreed_booking_routes(store.database)} "
-        "WHERE NOT unsure ORDER BY booking_id"
-    )
-    every = await store.select(f"SELECT * FROM {booking_routes(store.database)} ORDER BY booking_id")
-    assert [row for row in every if row in sure] == sure
-    return len(every) - len(sure)
-
-
 @pytest.mark.parametrize("rerouted", [True, False])
 async def test_whatever_is_odd_the_figures_are_the_true_ones(
     store: ClickHouse, settings: Settings, rerouted: bool
@@ -160,7 +148,6 @@ async def test_whatever_is_odd_the_figures_are_the_true_ones(
     rounds = reconciler(store, settings)
     await rounds._conflicts.find()
     await assert_equal(store, reference)  # nothing is built yet
-    assert (await unsure_routes(store) > 20) == rerouted
     await rounds.run()
     await assert_equal(store, reference)
     await assert_view(store, reference)
@@ -170,3 +157,48 @@ async def test_whatever_is_odd_the_figures_are_the_true_ones(
     await assert_answers(store, reference, QUESTIONS[1], ASKED)
     await rounds.run()
     await assert_view(store, reference)
+
+
+async def test_a_payment_is_where_its_booking_turns_out_to_be(store: ClickHouse, settings: Settings) -> None:
+    """Its booking comes in late; and then an earlier event of it, which names another route."""
+    told = Teller(1)
+    told.dice.random = lambda: 1.0  # type: ignore[method-assign]  # each of them once
+    nowhere = {"city": None, "state": None}
+    one, other = uid(1, 1), uid(1, 2)
+    for route, city in ((one, "Ikeja"), (other, "Nsukka")):
+        told.tell("route.created", FIRST_MS, route_id=route, origin_city=city, origin_state=city)
+    paid = {"booking_id": uid(2, 1), "payment_id": uid(4, 1), "amount": "5.00", "currency": "NGN", **nowhere}
+    told.tell("payment.success", FIRST_MS + 5_000, **paid)
+    reference = Reference("NGN")
+    rounds = reconciler(store, settings)
+    asked = [
+        ("payments", {}),
+        ("geographic", {"metric": "revenue"}),
+        ("geographic", {"metric": "users"}),
+    ]
+
+    async def come_in() -> None:
+        for topic, values in told.records.items():
+            for value in values:
+                reference.add(topic, value)
+        await ingest(store, settings, told.records)
+        told.records.clear()
+
+    async def assert_places() -> None:
+        for city in (None, "Ikeja", "Nsukka"):
+            question = Question(FIRST_MS, FIRST_MS + DAY_MS, "NGN", city=city)
+            await assert_answers(store, reference, question, asked)
+
+    await come_in()
+    await rounds.run()
+    await assert_places()
+    told.tell("booking.confirmed", FIRST_MS + 4_000, booking_id=uid(2, 1), route_id=one)
+    await come_in()
+    await assert_places()  # the payment's day is as it was built
+    await rounds.run()
+    await rounds.run()
+    await assert_places()
+    told.tell("booking.created", FIRST_MS + 3_000, booking_id=uid(2, 1), route_id=other)
+    await come_in()
+    await rounds.run()
+    await assert_places()

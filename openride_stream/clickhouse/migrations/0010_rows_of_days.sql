@@ -37,7 +37,8 @@ CREATE TABLE ${database}.daily_payments ${on_cluster}
     city LowCardinality(String),
     state LowCardinality(String),
     currency LowCardinality(String),
-    booking_id UUID CODEC(NONE),
+    route_id UUID CODEC(ZSTD(1)),
+    booking_id UUID CODEC(ZSTD(1)),
     payment_id UUID CODEC(NONE),
     payment_method LowCardinality(String),
     amount Decimal(18, 2) CODEC(ZSTD(1)),
@@ -69,8 +70,9 @@ ENGINE = ${replicated}MergeTree
 PARTITION BY toYYYYMM(day)
 ORDER BY (day, generation, kind, event_timestamp);
 
--- Whoever an event of the day names, by place: `route_id` (of a payment: `booking_id`) tells the place of an
--- event without a city of its own, and is the nil id for one that has a city.
+-- Whoever an event of the day names, by place: `route_id` tells the place of an event without a city of its own,
+-- and is the nil id for one that has a city. `booking_id`, here and above: of a payment whose booking was not
+-- known when the day was built, so that its route can still be found.
 CREATE TABLE ${database}.daily_users ${on_cluster}
 (
     day Date,
@@ -125,3 +127,7 @@ WHERE kind = 'payment.success' AND (day, generation) IN
     SELECT day, argMax(generation, (marks_seen, generation)) FROM ${database}.day_builds
     WHERE preaggregation = 'daily_payments.payment_events' GROUP BY day
 );
+
+-- A round looks at the bookings that came in since the last one: see rerouted.py.
+ALTER TABLE ${database}.booking_events ${on_cluster}
+    ADD INDEX IF NOT EXISTS came_in ingested_at TYPE minmax GRANULARITY 1;

@@ -1,13 +1,12 @@
 """`GET /v1/analytics/geographic`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from openride_stream.api.choices import GeographicMetric
-from openride_stream.clickhouse.client import ClickHouse, Param, Row
+from openride_stream.clickhouse.client import ClickHouse, Param
 from openride_stream.clickhouse.days import DayState
-from openride_stream.clickhouse.distinct import agreed_booking_routes, booking_routes
 from openride_stream.clickhouse.preaggregations import ACTIVE_USERS, PreAggregation
 from openride_stream.clickhouse.queries.distinct_ids import BOOKINGS_CREATED, PAYMENTS_SUCCEEDED
 from openride_stream.clickhouse.queries.question import CITY_SQL, STATE_SQL, Question, routed
@@ -15,15 +14,13 @@ from openride_stream.clickhouse.queries.rounding import money
 from openride_stream.clickhouse.queries.source import (
     DAYS,
     Source,
-    asked,
     place_of,
+    placed,
     rows_of_range,
     touched,
-    with_booking_route,
 )
 
 _Days = Mapping[str, Sequence[DayState]]
-_RoutesOf = Callable[[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +48,11 @@ _FIGURES: Final[dict[GeographicMetric, _Figure]] = {
     "users": _Figure(ACTIVE_USERS, ("user_id",), "uniqExact(t.user_id)", "value > 0"),
 }
 
-# Largest first, then by name; what has none comes last. A place that is unsure stays, wherever it is.
-# Plain hash joins: from the second time on ClickHouse would swap sides, and the states are the larger one.
+# Largest first, then by name; what has none comes last.
 _SQL: Final = """
-SELECT {city} AS place_city, {state} AS place_state, {value} AS value, max(t.unsure) AS unsure
-FROM {rows} WHERE ({here}) OR t.unsure GROUP BY place_city, place_state HAVING {some} OR unsure
+SELECT {city} AS place_city, {state} AS place_state, {value} AS value
+FROM {rows} WHERE {here} GROUP BY place_city, place_state HAVING {some}
 ORDER BY value DESC, place_state = '', place_state, place_city = '', place_city
-SETTINGS join_algorithm = 'hash'
 """
 
 
@@ -65,10 +60,16 @@ async def geographic(store: ClickHouse, question: Question, metric: GeographicMe
     """The figure by place; null and null is what has no place."""
     figure = _FIGURES[metric]
     days = await touched(store, figure.sources, question)
-    # Bookings whose events name several routes are rare: only then is it worked out which of them counts.
-    rows = await _places(store, question, figure, days, agreed_booking_routes)
-    if any(row["unsure"] for row in rows):
-        rows = await _places(store, question, figure, days, _sure_booking_routes)
+    source = _rows(store.database, question, figure, days)
+    sql = _SQL.format(
+        city=CITY_SQL,
+        state=STATE_SQL,
+        value=figure.value,
+        some=figure.some,
+        rows=routed(store.database, source.sql),
+        here=question.here(),
+    )
+    rows = await store.select(sql, {**source.params, **question.params()})
     return {
         "data_points": [
             {
@@ -81,26 +82,7 @@ async def geographic(store: ClickHouse, question: Question, metric: GeographicMe
     }
 
 
-async def _places(
-    store: ClickHouse, question: Question, figure: _Figure, days: _Days, routes_of: _RoutesOf
-) -> list[Row]:
-    source = _rows(store.database, question, figure, days, routes_of)
-    sql = _SQL.format(
-        city=CITY_SQL,
-        state=STATE_SQL,
-        value=figure.value,
-        some=figure.some,
-        rows=routed(store.database, source.sql),
-        here=question.here(),
-    )
-    return await store.select(sql, {**source.params, **question.params()})
-
-
-def _sure_booking_routes(database: str, condition: str) -> str:
-    return f"(SELECT *, 0 AS unsure FROM {booking_routes(database, condition)})"
-
-
-def _rows(database: str, question: Question, figure: _Figure, days: _Days, routes_of: _RoutesOf) -> Source:
+def _rows(database: str, question: Question, figure: _Figure, days: _Days) -> Source:
     """The rows of all sources with the route that tells their place where they have no city."""
     parts: list[str] = []
     params: dict[str, Param] = {}
@@ -110,10 +92,5 @@ def _rows(database: str, question: Question, figure: _Figure, days: _Days, route
             database, kept, days[kept.name], question, columns=columns, spans=DAYS, prefix=f"p{number}_"
         )
         params |= source.params
-        selected = ("city", "state", *figure.columns)
-        if kept.route_of_booking:
-            routes = routes_of(database, asked(source.sql))
-            parts.append(with_booking_route(source.sql, selected, routes, "unsure"))
-        else:
-            parts.append(f"SELECT {', '.join((*selected, 'route_id'))}, 0 AS unsure FROM ({source.sql})")
+        parts.append(placed(database, kept, source.sql, ("city", "state", *figure.columns)))
     return Source(" UNION ALL ".join(parts), params)

@@ -6,7 +6,7 @@ from typing import Final
 
 from openride_stream.clickhouse.client import ClickHouse, Param
 from openride_stream.clickhouse.days import DAY_MS, DayState, Plan, day_states, plan
-from openride_stream.clickhouse.distinct import booking_routes
+from openride_stream.clickhouse.distinct import NO_ROUTE, booking_routes
 from openride_stream.clickhouse.preaggregations import PreAggregation
 from openride_stream.clickhouse.queries.question import Question
 
@@ -105,36 +105,29 @@ def all_rows(
             prefix=f"{prefix}{number}_",
         )
         params |= source.params
-        selected = ("span", *columns)
-        if not question.placed:
-            parts.append(f"SELECT {', '.join(selected)} FROM ({source.sql})")
-        elif preaggregation.route_of_booking:
-            routes = booking_routes(database, asked(source.sql))
-            parts.append(with_booking_route(source.sql, (*selected, *_PLACE), routes))
-        else:
-            parts.append(f"SELECT {', '.join((*selected, *_PLACE, 'route_id'))} FROM ({source.sql})")
+        selected = ("span", *columns, *_PLACE) if question.placed else ("span", *columns)
+        parts.append(placed(database, preaggregation, source.sql, selected, with_route=question.placed))
     return Source(" UNION ALL ".join(parts), params)
 
 
 def place_of(preaggregation: PreAggregation) -> tuple[str, ...]:
     """The columns that tell the place of its rows."""
-    return (*_PLACE, "booking_id" if preaggregation.route_of_booking else "route_id")
+    return (*_PLACE, "route_id", "booking_id") if preaggregation.route_of_booking else (*_PLACE, "route_id")
 
 
-def asked(rows: str) -> str:
-    """SQL condition: bookings whose route tells the place of some of `rows` (a subquery).
-
-    Of all bookings there are many more.
-    """
-    return f"booking_id IN (SELECT booking_id FROM ({rows}) WHERE city = '')"
-
-
-def with_booking_route(rows: str, columns: Sequence[str], routes: str, *more: str) -> str:
-    """SELECT of `columns` of `rows`, and of their booking's route as `routes` has it, with `more` of that."""
+def placed(
+    database: str, kept: PreAggregation, rows: str, columns: Sequence[str], *, with_route: bool = True
+) -> str:
+    """SELECT of `columns` of `rows` (a subquery), and of the route that tells their place."""
+    if not with_route or not kept.route_of_booking:
+        return f"SELECT {', '.join((*columns, 'route_id') if with_route else columns)} FROM ({rows})"
+    # Few have to be looked up: those whose booking was not known when their day was built.
+    unknown = f"SELECT booking_id FROM ({rows}) WHERE booking_id != {NO_ROUTE}"
+    routes = booking_routes(database, f"booking_id IN ({unknown})")
     selected = ", ".join([f"s.{column} AS {column}" for column in columns])
-    found = "".join(f", b.{column} AS {column}" for column in ("route_id", *more))
     return (
-        f"SELECT {selected}{found} FROM ({rows}) AS s LEFT JOIN {routes} AS b ON s.booking_id = b.booking_id"
+        f"SELECT {selected}, if(s.booking_id = {NO_ROUTE}, s.route_id, b.route_id) AS route_id "
+        f"FROM ({rows}) AS s LEFT JOIN {routes} AS b ON s.booking_id = b.booking_id"
     )
 
 
