@@ -92,9 +92,10 @@ class Circuit:
                 those that were counted are not counted twice.
             rejects: those of them that are bad.
         """
-        if batch.first_offset == 0:  # the log begins: what was said of another one of that name is void
-            self._counts.pop((batch.topic, batch.partition), None)
         counts = self._of(batch.topic, batch.partition)
+        # The log begins, and something was counted: what was said of another one of that name is void.
+        if batch.first_offset == 0 and counts.next_offset > 0:
+            counts = self._counts[batch.topic, batch.partition] = _Counts()
         again = batch.first_offset < counts.next_offset
         if rejects or again:
             trip = self._count(counts, batch, rejects)
