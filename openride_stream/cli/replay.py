@@ -168,7 +168,7 @@ async def _replay(order: Order, source: Source, clock: Clock, outlet: Outlet) ->
     faults = (
         f": {totals.bad:,} bad, {totals.duplicates:,} duplicates" if totals.bad + totals.duplicates else ""
     )
-    click.echo(f"{totals.records:,} records {said}{faults}", err=True)
+    click.echo(f"{totals.records:,} record{'' if totals.records == 1 else 's'} {said}{faults}", err=True)
     return 130 if outlet.stop.is_set() and not order.loop else 0
 
 

@@ -55,7 +55,7 @@ async def _once(settings: Settings, as_json: bool) -> None:
         look = await _Look.at(metadata, settings)
     if as_json:
         click.echo(json.dumps(look.as_json(), indent=2))
-    else:
+    elif not look.is_down:  # a table of nobody and question marks says less than the error
         _print(look)
     if look.is_down:
         message = f"no worker lives, and Kafka at {settings.kafka_bootstrap_servers} cannot be reached"

@@ -72,7 +72,7 @@ def refusal(*arguments: str, env: dict[str, str]) -> str:
     command = [sys.executable, "-m", "openride_stream", *arguments]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert done.stderr.count("\n") == 1, done.stderr
+    assert (done.stdout, done.stderr.count("\n")) == ("", 1), done.stderr
     return done.stderr
 
 

@@ -37,6 +37,11 @@ def printable(cell: object) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(cell))
 
 
+def counted(number: int, what: str) -> str:
+    """A count and its noun: "1 dead letter", "2,000 dead letters"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 class Meter:
     """A bar over the offsets that are read, on standard error and only on a terminal."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import click
 
 from openride_stream.cli.dlq.options import AS_JSON, DRY_RUN, TOPIC
-from openride_stream.cli.dlq.output import Meter, as_json
+from openride_stream.cli.dlq.output import Meter, as_json, counted
 from openride_stream.cli.dlq.states import open_ledger
 from openride_stream.cli.moments import EXAMPLES, Moment
 from openride_stream.kafka.dlq.purging import Cut, cuts_before, purge, require_deletion
@@ -62,10 +62,9 @@ async def _cuts(settings: Settings, topics: Sequence[str], before_ms: int | None
 
 def _say(cuts: Sequence[Cut]) -> None:
     for cut in cuts:
-        click.echo(
-            f"{cut.extent.topic}.dlq[{cut.extent.partition}]: {cut.letters:,} dead letters before offset "
-            f"{cut.until}, {cut.open:,} of them never redriven"
-        )
+        place = f"{cut.extent.topic}.dlq[{cut.extent.partition}]"
+        letters = counted(cut.letters, "dead letter")
+        click.echo(f"{place}: {letters} before offset {cut.until}, {cut.open:,} of them never redriven")
 
 
 def _row(cut: Cut) -> dict[str, object]:
