@@ -331,7 +331,8 @@ async def test_too_many_bad_records_pause_their_partition_and_no_other(
 
     word.until[TOPIC, 3] = 19
     await acks.until(4)
-    assert acks.done == [0, 100, 7, 19]
+    # Dead letters and rows are in two inserts: the ledger commits the prefix that is acked.
+    assert sorted(acks.done) == [0, 7, 19, 100]
     assert len(letters.published) == 18
     assert ingest.parking.reasons() == []
     assert word.paused == set()
@@ -362,6 +363,8 @@ async def test_a_topic_whose_table_is_held_is_paused_until_it_is_not(
     first, second, third = (batch_of(*[location()] * 20, first=20 * n) for n in range(3))
     await ingest.accept(first, acks.of(first))
     await _held(ingest)
+    assert ingest.waits(TOPIC, 7), "nothing of it can be stored: it is not stalled"
+    assert not ingest.waits("openride.events.user", 3)
     for batch in (second, third):
         await asyncio.wait_for(ingest.accept(batch, acks.of(batch)), DEADLINE_S)
     assert word.paused == {(TOPIC, 3)}
