@@ -140,7 +140,12 @@ class Writer:
             left = [delivery for delivery in chunk if not await self._takes(table, [delivery])]
         if len(left) == len(chunk):
             await self._until_no_mistake(table, left)
-        return sum([await self._bisect(delivery, delivery.again()) for delivery in left])
+        refused = sum([await self._bisect(delivery, delivery.again()) for delivery in left])
+        if refused < sum(delivery.rows for delivery in chunk):
+            self._refusals.taken(
+                table
+            )  # wherever in the chunk it was: those that came last count for nothing
+        return refused
 
     async def _until_no_mistake(self, table: str, left: Sequence[Delivery]) -> None:
         """Hold the table while none of the rows that are tried is taken; others are tried each time."""

@@ -343,7 +343,9 @@ async def test_bad_rows_of_one_batch_hold_up_no_other(
         good = await written(sink, [location()])
         for outcome in (*bad, good):
             await durable(outcome)
-        assert sink.available
+        one_more = await written(sink, [location(**BAD)])
+        assert await sink.drain(30)
+        assert (one_more.durable.is_set(), sink.available) == (True, True), "the table has taken a row since"
     assert [len(outcome.refused) for outcome in bad] == [rows] * batches
     assert len(await ids(store)) == 1
 
