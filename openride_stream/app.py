@@ -86,9 +86,11 @@ class OpenRideApp(faust.App):
     async def drain(self) -> None:
         """Make what is in flight durable, for as long as a stop or a rebalance can wait."""
         if self.runtime is not None:
-            self.runtime.ingest.parking.recall()
+            parking = self.runtime.ingest.parking
+            parking.recall()
             drains = [open_part.drain(self.settings.drain_timeout_s) for open_part in self._parts_in_flight()]
             await asyncio.gather(*drains)
+            parking.recall()  # an agent may have had a batch in its hands
 
     def _parts_in_flight(self) -> list[Any]:
         return [part for part in (self.running().sink, self.live) if part is not None]
@@ -106,7 +108,9 @@ class OpenRideApp(faust.App):
         """Why no commit can be expected now, for the stall watch; None when it can."""
         if self._unsettled():
             return "partitions are being assigned or recovered"
-        if not self.running().sink.available:
+        sink = self.running().sink
+        # Without dead letters any partition may wait; whose own table is held owes nothing.
+        if sink.away or sink.held("dead_letters"):
             return "ClickHouse is away"
         return self.running().contact.trouble or (self.live.unwritten if self.live else None)
 
@@ -144,15 +148,14 @@ class OpenRideApp(faust.App):
         ours = {tp for tp in consumer.assignment() if tp.topic in self.batch_topics}
         topics = sorted({tp.topic for tp in ours})
         lags = await group_lag(self.settings, topics, self.true_end_offsets is not None)
-        parking = self.runtime.ingest.parking if self.runtime else None
-        # A partition that waits for an operator owes nothing; a restart would not help it.
+        # A partition that waits for an operator or its table owes nothing; a restart would not help it.
         return {
             (lag.topic, lag.partition): Standing(
                 lag.committed, lag.lag > 0 and (consumer.owes(tp, lag.end) or _commit_gone(consumer, lag))
             )
             for lag in lags
             if (tp := TP(lag.topic, lag.partition)) in ours
-            and not (parking and parking.holds(lag.topic, lag.partition))
+            and not (self.runtime and self.runtime.ingest.waits(lag.topic, lag.partition))
         }
 
     def places(self) -> Mapping[Partition, Place] | None:

@@ -54,14 +54,15 @@ class Trip:
     Attributes:
         reason: for an operator; holds no value of a record.
         acceptable: whether an operator may let bad records become dead letters, and that ends it.
-        over: says whether the cause is gone; None when only an operator can say so.
-        let: called when an operator accepts, for a cause that is not the circuit's.
+        still: why it is to wait still, None when the cause is gone; no such question when only an operator
+            can say so.
+        let: called with the offset up to which an operator accepts, for a cause that is not the circuit's.
     """
 
     reason: str
     acceptable: bool = True
-    over: Callable[[], bool] | None = None
-    let: Callable[[], None] | None = None
+    still: "Callable[[], Trip | None] | None" = None
+    let: Callable[[int], None] | None = None
 
 
 @dataclass(slots=True)

@@ -11,12 +11,13 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import orjson
 
 from openride_stream.circuit import Trip
 from openride_stream.clickhouse.deliveries import Delivery, Format
+from openride_stream.clickhouse.refusals import Place
 from openride_stream.clickhouse.sink import Sink
 from openride_stream.clock import Clock
 from openride_stream.errors import StoreRefused
@@ -30,6 +31,8 @@ from openride_stream.metrics import Metrics
 from openride_stream.parking import Parking
 
 logger = logging.getLogger(__name__)
+
+_LETTERS: Final = "dead_letters"
 
 Rows = Sequence[dict[str, Any]]
 Watcher = Callable[[RecordBatch, Accepted], None]
@@ -102,11 +105,14 @@ class Ingest:
 
     async def take(self, batch: RecordBatch, ack: Callable[[], object]) -> Trip | None:
         """Deliver one batch; or nothing of it, when too much is bad or its table is held, and say so."""
-        if (trip := self._held(BY_NAME[batch.topic].table)) is not None:
+        place = batch.topic, batch.partition
+        if (trip := self._held(BY_NAME[batch.topic].table, place)) is not None:
             return trip
         started_s = self.clock.monotonic_s()
         now_ms = self.clock.now_ms()
         accepted = self._accept(batch, now_ms)
+        if accepted.rejects and (trip := self._held(_LETTERS, place)) is not None:
+            return trip
         if (trip := self.parking.circuit.judge(batch, accepted.rejects)) is not None:
             return trip
         self.metrics.decode_seconds.observe(self.clock.monotonic_s() - started_s)
@@ -126,12 +132,16 @@ class Ingest:
         handed_over()
         return None
 
-    def _held(self, table: str) -> Trip | None:
+    def waits(self, topic: str, partition: int) -> bool:
+        """Whether the partition is paused, or will be with its next batch, as its table is held."""
+        return self.parking.holds(topic, partition) or self.sink.held(BY_NAME[topic].table) is not None
+
+    def _held(self, table: str, place: Place) -> Trip | None:
         held = self.sink.held(table)
         if held is None:
             return None
-        let = partial(self.sink.let_refused, table)
-        return Trip(held.reason, held.refused, lambda: self.sink.held(table) is None, let)
+        still = partial(self._held, table, place)
+        return Trip(held.reason, held.refused, still, partial(self.sink.let_refused, table, place))
 
     def _accept(self, batch: RecordBatch, now_ms: int) -> Accepted:
         try:
@@ -192,9 +202,7 @@ class Ingest:
         rows = [letter_row(letter, self.policy.pii_key, self.policy.max_record_bytes) for letter in letters]
         body = orjson.dumps(rows)[1:-1]
         await self.sink.write(
-            Delivery(
-                "dead_letters", Format.JSON, body, len(rows), frozenset(), durable, _not_kept, lambda: rows
-            )
+            Delivery(_LETTERS, Format.JSON, body, len(rows), frozenset(), durable, _not_kept, lambda: rows)
         )
 
 

@@ -108,7 +108,7 @@ SPECS: Final[tuple[MetricSpec, ...]] = (
         "paused_partitions",
         "gauge",
         "partitions",
-        "Partitions that this worker has paused because too many of their records are bad.",
+        "Partitions that this worker has paused: too many records are bad, or their table takes no rows.",
     ),
     MetricSpec(
         "rows_inserted_total",

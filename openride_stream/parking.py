@@ -109,7 +109,11 @@ class Parking:
     async def look(self, take: Take) -> None:
         """Deliver what an operator has accepted, and what has no cause to wait any more."""
         for place, lot in list(self._lots.items()):
-            if lot.trip.over is not None and lot.trip.over() and self._lots.get(place) is lot:
+            if lot.trip.still is None or self._lots.get(place) is not lot:
+                continue
+            if (trip := lot.trip.still()) is not None:
+                lot.trip = trip
+            else:
                 await self._release(place, lot, take)
         if self._lots:
             await self._look_for_a_word(take)
@@ -124,9 +128,9 @@ class Parking:
             lot = self._lots.get(place)
             if lot is not None and until > lot.waiting[0][0].first_offset:
                 self.circuit.accept(*place, until)
-                if lot.trip.let is not None:
-                    lot.trip.let()
-                if lot.trip.over is None:
+                if lot.trip.let is not None and lot.trip.acceptable:
+                    lot.trip.let(until)
+                if lot.trip.still is None:
                     await self._release(place, lot, take)
 
     async def _release(self, place: Partition, lot: _Lot, take: Take) -> None:

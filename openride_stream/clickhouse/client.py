@@ -47,6 +47,8 @@ _PIECE_BYTES = 256 * 1024
 _PROFILE_TIMEOUT_S = 5.0
 _MAY_NOT_READ = (60, 497)
 """UNKNOWN_TABLE, which is what a user sees of a table that it has no right to, and ACCESS_DENIED."""
+_MAY_NOT_SET = (164, 452)
+"""READONLY, SETTING_CONSTRAINT_VIOLATION."""
 
 
 class _Query(ChClient):  # type: ignore[misc]  # aiochclient ships no types
@@ -113,7 +115,12 @@ class ClickHouse:
         deadline_s = timeout_s or self._settings.clickhouse_query_timeout_s
         memory_bytes = self._settings.clickhouse_query_memory_bytes if bounded else None
         limited = limits(await self._profile_of_user(), deadline_s, memory_bytes)
-        return await self._fetch(sql, params or {}, limited, deadline_s)
+        try:
+            return await self._fetch(sql, params or {}, limited, deadline_s)
+        except StoreRefused as error:
+            if error.code in _MAY_NOT_SET:
+                self._profile = None  # it was changed meanwhile: the next question asks for it anew
+            raise
 
     async def _fetch(
         self, sql: str, params: Mapping[str, Param], limited: Mapping[str, str], deadline_s: float

@@ -14,6 +14,7 @@ from typing import Final
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.deliveries import Delivery
 from openride_stream.clickhouse.native import Layout
+from openride_stream.clickhouse.refusals import Place
 from openride_stream.clickhouse.writing import Held, Writer
 from openride_stream.clock import Clock
 from openride_stream.metrics import Metrics
@@ -23,6 +24,9 @@ _FLUSHES_AT_ONCE: Final = 2
 """The largest table of a flush takes its time while the others are done: the next flush uses that."""
 
 _LEFT_BEHIND_AFTER_S: Final = 2.0
+
+_WITH_THE_HELD: Final = 3
+"""So many times its limits all that is in flight may take, with the rows of tables that are held."""
 
 
 class Sink:
@@ -59,12 +63,17 @@ class Sink:
         """Why rows of `table` wait although the store takes others; None when they need not wait."""
         return self._writer.held(table)
 
-    def let_refused(self, table: str) -> None:
-        """Whatever the store refuses of `table` may be dead-lettered, until a row of it is taken."""
-        self._writer.let_refused(table)
+    def let_refused(self, table: str, place: Place, until: int) -> None:
+        """Let what the store refuses of `table` be dead-lettered, read from `place` before `until`."""
+        self._writer.let_refused(table, place, until)
 
-    async def layout(self, table: str) -> Layout:
-        """How rows of `table` are written; asked of the store once, for as long as it takes."""
+    @property
+    def away(self) -> bool:
+        """Whether rows wait of a table that is not held: that the store takes none, as far as was tried."""
+        return self._writer.away
+
+    async def layout(self, table: str) -> Layout | None:
+        """How rows of `table` are written; asked for as long as it takes, None when the table is held."""
         return await self._writer.layout(table)
 
     async def write(self, delivery: Delivery) -> None:
@@ -141,10 +150,13 @@ class Sink:
 
     def _has_room(self) -> bool:
         # One delivery is always let through, however large it is.
-        rows = self._moving(self._unacked_rows)
-        return rows == 0 or (
-            rows < self._settings.unacked_rows_limit
-            and self._moving(self._unacked_bytes) < self._settings.unacked_bytes_limit
+        limits = (
+            (self._unacked_rows, self._settings.unacked_rows_limit),
+            (self._unacked_bytes, self._settings.unacked_bytes_limit),
+        )
+        return not self._moving(self._unacked_rows) or all(
+            self._moving(unacked) < limit and unacked.total() < _WITH_THE_HELD * limit
+            for unacked, limit in limits
         )
 
     def _without_the_held(self) -> None:
@@ -166,6 +178,8 @@ class Sink:
 
     async def _flush(self) -> None:
         taken = self._take()
+        if not taken:  # the last table that was ready has been left behind meanwhile
+            return
         writing = {
             self._tasks.create_task(self._writer.write(table, deliveries)): table
             for table, deliveries in taken.items()

@@ -7,7 +7,6 @@ dead letter; when none of a delivery can, the table was changed, and a dead lett
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -20,6 +19,7 @@ from openride_stream.clickhouse.client import ClickHouse, Row
 from openride_stream.clickhouse.days import iso_day
 from openride_stream.clickhouse.deliveries import Delivery, Format, chunks, joined
 from openride_stream.clickhouse.native import Layout, layout_of
+from openride_stream.clickhouse.refusals import Place, Refusals
 from openride_stream.clock import Clock
 from openride_stream.errors import StoreRefused, Transient
 from openride_stream.metrics import Metrics
@@ -27,9 +27,8 @@ from openride_stream.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+_MARKS: Final = "day_marks"
 _HELD_AFTER_S: Final = 5.0
-_MISTAKE_ROWS: Final = 16
-"""So many rows in a row that are refused, and none that is taken, are no accident."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +64,35 @@ class Writer:
         self._layouts: dict[str, Layout] = {}
         self._troubles: dict[str, _Trouble] = {}
         self._held: dict[str, Held] = {}
-        self._let: set[str] = set()
-        self._refused_in_a_row: Counter[str] = Counter()
+        self._refusals = Refusals()
         self._taken_s = float("-inf")
 
     @property
     def last_error(self) -> str:
-        """What was last said of the table that is longest in trouble; empty when none is."""
-        return next((trouble.error for trouble in self._troubles.values()), "")
+        """What was last said of the table that is longest in trouble; first of those that are not held."""
+        for table in sorted(self._troubles, key=lambda table: table in self._held):
+            only = f" ({table} only, the others go on)" if table in self._held else ""
+            return f"{self._troubles[table].error}{only}"
+        return ""
+
+    @property
+    def away(self) -> bool:
+        """Whether the store takes no rows of a table that is not held."""
+        return not self._troubles.keys() <= self._held.keys()
 
     def held(self, table: str) -> Held | None:
         """Why rows of `table` are to wait; None when they need not."""
         return self._held.get(table)
 
-    def let_refused(self, table: str) -> None:
-        """Whatever is refused of `table` may become a dead letter, until one of its rows is taken."""
-        self._let.add(table)
+    def let_refused(self, table: str, place: Place, until: int) -> None:
+        """What is refused of `table`, read from `place` before `until`, may become dead letters."""
+        if self._refusals.let(table, place, until):
+            self._release(table)
 
-    async def layout(self, table: str) -> Layout:
-        """How rows of `table` are written; asked of the store once, for as long as it takes."""
+    async def layout(self, table: str) -> Layout | None:
+        """How rows of `table` are written, asked for as long as it takes; None when the table is held."""
         for pause_s in self._backoff.pauses_s():
-            if table in self._layouts:
+            if table in self._layouts or table in self._held:
                 break
             try:
                 self._layouts[table] = await layout_of(self._store, table)
@@ -93,19 +100,14 @@ class Writer:
                 await self._away(table, error, "layout", pause_s)
             else:
                 self._well(table)
-        return self._layouts[table]
+        return self._layouts.get(table)
 
     async def write(self, table: str, deliveries: Sequence[Delivery]) -> None:
         """Insert `deliveries`, all of them for `table`; each row is stored, or handed to `refused`."""
-        for form, alike in groupby(sorted(deliveries, key=_form), key=_form):
+        for _, alike in groupby(sorted(deliveries, key=_form), key=_form):
             for chunk in chunks(list(alike)):
                 started_s = self._clock.monotonic_s()
-                try:
-                    await self._until_done(table, joined(chunk), Format(form))
-                except StoreRefused:
-                    refused = sum([await self._apart(delivery) for delivery in chunk])
-                else:
-                    refused = 0
+                refused = 0 if await self._takes(table, chunk) else await self._apart(table, chunk)
                 rows = sum(delivery.rows for delivery in chunk)
                 took_s = self._clock.monotonic_s() - started_s
                 self._metrics.flush_duration_seconds.labels(table).observe(took_s)
@@ -115,14 +117,40 @@ class Writer:
     async def mark(self, touched: Iterable[tuple[str, int]]) -> None:
         """Note which days (since the epoch) of which tables have new rows."""
         marks = [{"source": table, "day": iso_day(day), "marks": 1} for table, day in sorted(touched)]
-        if marks:
-            await self._until_done("day_marks", orjson.dumps(marks)[1:-1])
+        for pause_s in self._backoff.pauses_s() if marks else ():
+            try:
+                await self._until_done(_MARKS, orjson.dumps(marks)[1:-1])
+                break
+            except StoreRefused as error:  # a mark is never wrong: its table was changed
+                await self._away(_MARKS, str(error), "insert", pause_s)
 
-    async def _apart(self, delivery: Delivery) -> int:
-        """Store what can be stored of a delivery, once any can be; says how many rows were refused."""
-        table, rows = delivery.table, delivery.again()
+    async def _takes(self, table: str, deliveries: Sequence[Delivery]) -> bool:
+        """Insert deliveries of one format; False when the store refuses them, for one row or for all."""
+        try:
+            await self._until_done(table, joined(deliveries), deliveries[0].format)
+        except StoreRefused:
+            return False
+        return True
+
+    async def _apart(self, table: str, chunk: Sequence[Delivery]) -> int:
+        """Store what can be stored of a refused chunk, once any can be; says how many rows were refused."""
+        left = chunk
+        self._layouts.pop(table, None)  # what it was made for may have been altered
+        if len(chunk) > 1:
+            left = [delivery for delivery in chunk if not await self._takes(table, [delivery])]
+        if len(left) == len(chunk):
+            await self._until_no_mistake(table, left)
+        refused = sum([await self._bisect(delivery, delivery.again()) for delivery in left])
+        if refused < sum(delivery.rows for delivery in chunk):
+            self._refusals.taken(
+                table
+            )  # wherever in the chunk it was: those that came last count for nothing
+        return refused
+
+    async def _until_no_mistake(self, table: str, left: Sequence[Delivery]) -> None:
+        """Hold the table while none of the rows that are tried is taken; others are tried each time."""
         for pause_s in self._backoff.pauses_s():
-            error = await self._mistake(table, rows)
+            error = await self._mistake(table, left)
             if error is None:
                 break
             # ClickHouse quotes values in its message: the column and the code have to do.
@@ -130,15 +158,12 @@ class Writer:
             why = f"ClickHouse refuses every row of {table} ({where}code {error.code})"
             self._hold(table, Held(why, refused=True))
             await self._away(table, why, "insert", pause_s)
-        return await self._bisect(delivery, rows)
+        self._release(table)
 
-    async def _mistake(self, table: str, rows: Sequence[Row]) -> StoreRefused | None:
-        """The error that rows from all over `rows` meet with, when none is taken and they are too many."""
-        step = max(1, len(rows) // _MISTAKE_ROWS)
-        sample = rows[::step][:_MISTAKE_ROWS]
-        if table in self._let or self._refused_in_a_row[table] + len(sample) < _MISTAKE_ROWS:
-            return None
-        for row in sample:
+    async def _mistake(self, table: str, left: Sequence[Delivery]) -> StoreRefused | None:
+        """The error that rows of refused deliveries meet with, when none is taken; None when one is."""
+        found = None
+        for row in self._refusals.suspects(table, left):
             try:
                 await self._until_done(table, orjson.dumps(row))
             except StoreRefused as error:
@@ -153,7 +178,7 @@ class Writer:
             await self._until_done(delivery.table, orjson.dumps(rows)[1:-1])
         except StoreRefused as error:
             if len(rows) == 1:
-                self._refused_in_a_row[delivery.table] += 1
+                self._refusals.refused(delivery.table)
                 await delivery.refused(rows[0], error)
                 return 1
             middle = len(rows) // 2
@@ -169,10 +194,17 @@ class Writer:
                 await self._away(table, error, "insert", pause_s)
             else:
                 self._taken_s = self._clock.monotonic_s()
-                self._refused_in_a_row.pop(table, None)
-                self._let.discard(table)
+                self._refusals.taken(table)
                 self._well(table)
                 return
+
+    def _release(self, table: str) -> None:
+        """Hold it no more, although none of its rows was taken.
+
+        Nobody would send any: all that is read of it waits while it is held.
+        """
+        self._troubles.pop(table, None)
+        self._held.pop(table, None)
 
     def _well(self, table: str) -> None:
         if self._troubles.pop(table, None) is not None:
@@ -191,17 +223,20 @@ class Writer:
                 extra={"table": table, "error": str(error)},
             )
         trouble.error = str(error)
-        # While it takes no table's rows there is nothing to tell apart: everybody waits.
-        if trouble.since_s < self._taken_s and now_s - trouble.since_s >= _HELD_AFTER_S:
+        # While it takes no table's rows there is nothing to tell apart: everybody waits, as for the marks.
+        apart = isinstance(error, Transient) and table != _MARKS and trouble.since_s < self._taken_s
+        if apart and now_s - trouble.since_s >= _HELD_AFTER_S:
             self._hold(table, Held(f"ClickHouse takes no rows of {table}: {error}", refused=False))
         self._metrics.store_available.set(0)
         self._metrics.store_retries_total.labels(operation).inc()
         await asyncio.sleep(pause_s)
 
     def _hold(self, table: str, held: Held) -> None:
-        if table not in self._held:
+        before = self._held.get(table)
+        if before is None or before.refused != held.refused:
             logger.error("Table held: the others go on", extra={"table": table, "reason": held.reason})
-            self._held[table] = held
+        self._held[table] = held
+        if before is None:
             self._on_held()
 
 

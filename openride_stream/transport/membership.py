@@ -16,6 +16,8 @@ def loss(consumer: AIOKafkaConsumer) -> str | None:
     thinks, and never commit nor join again.
     """
     coordinator = consumer._coordinator
+    if coordinator is None:  # it is still connecting, and has not joined yet
+        return None
     task = coordinator._coordination_task
     error = coordinator._pending_exception
     if task.done() and not task.cancelled():

@@ -1,13 +1,15 @@
 """A query ends with who asked it, and takes no more of the store than it may."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
 from openride_stream.clickhouse import client
 from openride_stream.clickhouse.client import ClickHouse
-from openride_stream.clickhouse.limits import MAX_ROWS, limits
-from openride_stream.errors import StoreLimit, StoreRefused
+from openride_stream.clickhouse.limits import MAX_ROWS, PROFILE_SQL, limits
+from openride_stream.errors import StoreLimit, StoreRefused, StoreUnavailable
 from openride_stream.settings import Settings
 from tests.fixtures.store import settings_for, until_running
 
@@ -98,3 +100,29 @@ async def test_a_user_who_may_not_read_the_profile_asks_all_the_same(
     store = ClickHouse.open(settings)
     assert await store.select("SELECT 1 AS one") == [{"one": 1}]
     await store.close()
+
+
+async def test_a_profile_that_was_tightened_is_asked_for_anew(settings: Settings) -> None:
+    class Tightened(ClickHouse):
+        """Its user may set nothing any more, from the second question on."""
+
+        asked = 0
+
+        async def _fetch(
+            self, sql: str, params: object, limited: Mapping[str, str], deadline_s: float
+        ) -> Any:
+            if sql == PROFILE_SQL:
+                self.asked += 1
+                return [{"name": "readonly", "value": "0", "highest": "", "forbidden": self.asked > 1}]
+            if self.asked == 1 and limited:
+                message = "Code: 452. Setting readonly should not be changed"
+                raise StoreRefused(message, 452)
+            return [{"n": 1}]
+
+    opened = Tightened.open(settings)
+    with pytest.raises(StoreRefused):
+        await opened.select("SELECT 1 AS n")
+    assert await opened.select("SELECT 1 AS n") == [{"n": 1}]
+    assert await opened.select("SELECT 1 AS n") == [{"n": 1}]
+    assert opened.asked == 2
+    await opened.close()

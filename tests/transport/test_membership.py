@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from openride_stream.settings import Settings
+from openride_stream.transport import membership
 from tests.transport.reading import ReaderApp, Taken, running, send, settled, until, until_committed
 
 Call = Callable[[], Any]
@@ -21,6 +23,13 @@ def inner(app: ReaderApp) -> Any:
 
 def in_its_thread(app: ReaderApp, call: Call) -> None:
     app.reader._thread.thread_loop.call_soon_threadsafe(call)
+
+
+async def test_a_consumer_that_is_still_connecting_is_not_lost() -> None:
+    """The stall watch may look that early, where a broker takes its time."""
+    connecting = AIOKafkaConsumer(bootstrap_servers="127.0.0.1:1", group_id="group")
+    assert membership.loss(connecting) is None
+    await connecting.stop()
 
 
 @asynccontextmanager
