@@ -13,6 +13,10 @@ UV := $(shell command -v uv 2>/dev/null || ls $(BIN)/uv 2>/dev/null)
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v "$$p"; break; }; done)
 
+# Tests start a hundred processes of their own: each would compile all that it imports, where an environment
+# (many container images) forbids to keep what was compiled.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup up test faults check lint format types layers fmt bench lock revision clean
 

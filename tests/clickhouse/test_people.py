@@ -30,7 +30,7 @@ from tests.clickhouse.storing import NOW_MS, assert_answers, ingest, reconciler
 from tests.fixtures.store import settings_for
 from tests.reference.figures import Reference
 
-STORIES, PLACES = 160, 4
+STORIES, PLACES = 80, 4
 WINDOW_DAYS = 3
 HOUR_MS = 3_600_000
 TODAY = NOW_MS // DAY_MS

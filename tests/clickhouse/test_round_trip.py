@@ -30,7 +30,7 @@ from tests.events.strategies import Event, as_bytes, executions, mutated, topic_
 from tests.fixtures.store import settings_for
 
 Row = dict[str, Any]
-EXAMPLES = 400
+EXAMPLES = 200
 _SCHEDULES = [topic for topic in TOPICS if topic.tier]
 
 

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 AT_ONCE = 4
 ENDPOINTS = ("users", "bookings", "payments", "trips", "drivers", "routes")
-TRIPS = os.environ.get("OPENRIDE_TEST_TRIPS", "600")
+TRIPS = os.environ.get("OPENRIDE_TEST_TRIPS", "300")
 KILLS = int(os.environ.get("OPENRIDE_TEST_KILLS", "4"))
 END = utc_from_ms(int(time.time() * 1000) // DAY_MS * DAY_MS - 3_600_000).isoformat()
 

@@ -164,7 +164,7 @@ def test_every_valid_record_is_accepted_and_its_row_serialises(record):
     assert None not in decoded.rows[0].values()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(wild_batches())
 def test_a_batch_decodes_to_what_its_records_decode_to_alone(batch):
     topic, values = batch

@@ -118,7 +118,7 @@ async def opened(settings: Settings, runner: asyncio.Runner) -> Any:
 @pytest.fixture(scope="module")
 def stage(clickhouse_url: str) -> Iterator[Stage]:
     """Events are years old, which no retention may reach."""
-    days = {f"retention_{kind}_days": 20_000 for kind in ("events", "location")}
+    days = {f"retention_{kind}_days": 20_000 for kind in ("events", "location", "schedule")}
     settings = settings_for(clickhouse_url, **days)
     with asyncio.Runner() as runner:
         opening = opened(settings, runner)

@@ -1,4 +1,4 @@
-"""The examples of docs/metrics.md, and what the reference of people might get wrong."""
+"""Small stories of funnel, cohort and retention, and what the reference of people might get wrong."""
 
 from tests.reference.figures import Reference
 from tests.reference.moments import DAY_MS, to_ms

@@ -96,14 +96,14 @@ def taken(
     return records, partition.next_fetch_offset
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(fetches(), st.none() | st.integers(1, 3))
 def test_what_aiokafka_reads(fetch: tuple[bytes, int], most: int | None) -> None:
     records, next_offset = by_aiokafka(*fetch)
     assert taken(*fetch, most) == ([*map(plain, records)], next_offset)
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(fetches(), st.data())
 def test_damaged_bytes_are_left_to_aiokafka_or_read_as_it_does(
     fetch: tuple[bytes, int], data: st.DataObject
@@ -117,7 +117,7 @@ def test_damaged_bytes_are_left_to_aiokafka_or_read_as_it_does(
     agree(cut, fetch_offset)
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(st.lists(batches(), min_size=1, max_size=2), st.integers(0, 9))
 def test_records_that_no_client_sends_are_left_to_aiokafka_or_read_as_it_does(
     built: list[bytes], fetch_offset: int

@@ -1,13 +1,19 @@
 """The page: what a browser is sent, and that it asks only for what exists."""
 
+import os
 import re
+import uuid
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from openride_stream.api.figures import Bookings, Payments, Trips, Users
+from openride_stream.clock import SystemClock, rfc3339
+from openride_stream.events.example import example
 from openride_stream.metrics import SPECS
-from tests.fixtures.web import Site
+from tests.fixtures.browser import Page
+from tests.fixtures.web import Site, fill
 
 STATIC = files("web").joinpath("static")
 INDEX, SCRIPT, STYLE = (STATIC.joinpath(name).read_text() for name in ("index.html", "page.js", "page.css"))
@@ -86,3 +92,27 @@ def test_every_prometheus_metric_that_the_page_reads_exists() -> None:
 def test_every_element_that_the_script_looks_up_is_on_the_page() -> None:
     for name in re.findall(r'\$\("([\w-]+)"\)', SCRIPT):
         assert f'id="{name}"' in INDEX
+
+
+@pytest.mark.browser
+async def test_notes_stand_beside_their_cards_and_are_spoken_once(site: Site, page: Page) -> None:
+    """Also while they are asked for again; and they go with the question that they were about."""
+    now = {"event_timestamp": rfc3339(SystemClock().now_ms())}
+    named = [{"event_id": str(uuid.uuid4())} | now for _ in range(2)]
+    await fill(site, [example("route.created") | named[0], example("trip.started") | named[1]])
+    address = str(site.client.make_url("/"))
+    await page.open(f"{address}#range=day&city=Lagoz")
+    trips = "document.querySelector('.trips .notes')"
+    spoken = "document.querySelector('#spoken-notes')"
+    assert "'Lagoz' (known: 'Lagos')" in await page.until(f"{trips} && !{trips}.hidden && {trips}.innerText")
+    assert await page.until("document.querySelector('.money .notes').checkVisibility()")
+    assert "'Lagos'" in await page.until("document.querySelector('#empty-text').innerText")
+    await page.until("performance.getEntriesByType('resource').length > 30")  # asked some times more
+    assert await page.until(f"String({spoken}.children.length)") == "1"
+    assert await page.until(f"{spoken}.getAttribute('aria-live')") == "polite"
+    assert "part of an hour" in await page.until(f"{trips}.innerText")
+    if folder := os.environ.get("OPENRIDE_TEST_PICTURES"):
+        await page.picture(Path(folder) / "notes.png")
+    await page.act("document.querySelector('#empty-action').click()")
+    assert await page.until(f"{spoken}.children.length === 0 && !{trips}.innerText.includes('Lagoz')")
+    assert page.errors == []

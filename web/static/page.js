@@ -207,7 +207,11 @@ function choose(change) {
   readAddress();
   document.body.dataset.empty = "false";
   $("figures").setAttribute("aria-busy", "true");
-  for (const name of ENDPOINTS) delete answers[name];
+  for (const name of ENDPOINTS) {
+    delete answers[name];
+    delete notes[name];
+  }
+  showNotes();
   presentState();
   askAll();
 }
@@ -244,8 +248,17 @@ function get(url, signal) {
 
 async function answer(url, signal) {
   const response = await get(url, signal);
-  if (response.ok) return response.json();
+  if (response.ok) return [await response.json(), notesOf(response)];
   throw new Refusal(await response.json().catch(() => null), response.status);
+}
+
+// What an answer cannot say in its figures stands in a header beside it.
+function notesOf(response) {
+  try {
+    return JSON.parse(response.headers.get("X-Notes") ?? "[]").filter((note) => typeof note.detail === "string");
+  } catch {
+    return [];
+  }
 }
 
 async function readiness(signal) {
@@ -304,15 +317,16 @@ class Source {
 }
 
 const answers = {};
+const notes = {};
 const ENDPOINTS = ["trips", "bookings", "users", "payments"];
 const sources = ENDPOINTS.map(
-  (name) => new Source(name, (signal) => answer(metricsUrl(name), signal), (found) => present(name, found)),
+  (name) => new Source(name, (signal) => answer(metricsUrl(name), signal), (found) => present(name, ...found)),
 );
 sources.push(
   new Source("ingest", (signal) => Promise.all([readiness(signal), exposition(signal)]), showIngest),
 );
 
-sources.push(new Source("now", (signal) => answer("/v1/metrics/realtime", signal), showNow));
+sources.push(new Source("now", (signal) => answer("/v1/metrics/realtime", signal), ([found]) => showNow(found)));
 
 function askAll() {
   for (const source of sources) source.ask();
@@ -352,8 +366,9 @@ function forgetToken() {
 
 const clockFace = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", timeZone: "UTC" });
 
-function present(name, found) {
+function present(name, found, noted) {
   answers[name] = found;
+  notes[name] = noted;
   if (name === "users") found.active = found[RANGES[chosen.range].active];
   showFigures(name, found);
   const now = Date.now();
@@ -361,7 +376,48 @@ function present(name, found) {
   spark(document.querySelector(`[data-series="${name}"]`), past);
   if (name === "payments") showMethods(found.by_method);
   if (name === "trips") showSplit(found);
+  showNotes();
   showEmpty();
+}
+
+// Notes: beside each card those of its answers, and spoken once each, however many cards they stand beside
+
+const SERIES_NOTE = "partial-bucket";
+const PLACE_NOTE = "unknown-place";
+
+function noteText(note) {
+  if (note.kind !== SERIES_NOTE) return note.detail;
+  // Its moments change with every minute, and are true of every line here.
+  const bucket = RANGES[chosen.range].granularity === "hourly" ? "hour" : "day";
+  return `the ends of the line may cover part of ${bucket === "hour" ? "an" : "a"} ${bucket} only`;
+}
+
+function sentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
+
+function showNotes() {
+  for (const card of document.querySelectorAll(".card")) {
+    const hasLine = card.querySelector(".spark") !== null;
+    const own = card.dataset.sources.split(" ").flatMap((name) => notes[name] ?? []);
+    const texts = new Set(own.filter((note) => hasLine || note.kind !== SERIES_NOTE).map(noteText));
+    const list = card.querySelector(".notes") ?? card.appendChild(document.createElement("ul"));
+    list.className = "notes";
+    list.hidden = texts.size === 0;
+    setLines(list, [...texts]);
+  }
+  const news = Object.values(notes).flat().filter((note) => note.kind !== SERIES_NOTE);
+  setLines($("spoken-notes"), [...new Set(news.map(noteText))]);
+}
+
+// Only what changes is touched, so that what was spoken is not spoken again.
+function setLines(list, texts) {
+  const lines = texts.map(sentence);
+  for (const item of [...list.children]) if (!lines.includes(item.textContent)) item.remove();
+  const there = [...list.children].map((item) => item.textContent);
+  for (const line of lines) {
+    if (!there.includes(line)) list.appendChild(document.createElement("li")).textContent = line;
+  }
 }
 
 function showSplit(trips) {
@@ -448,7 +504,10 @@ function showEmpty() {
   const action = $("empty-action");
   if (chosen.city) {
     $("empty-title").textContent = `Nothing in ${chosen.city} ${range.words}`;
-    $("empty-text").textContent = "Cities are matched exactly as events spell them.";
+    const unknown = ENDPOINTS.flatMap((name) => notes[name]).find((note) => note.kind === PLACE_NOTE);
+    $("empty-text").textContent = unknown
+      ? sentence(noteText(unknown))
+      : "Cities are matched exactly as events spell them.";
     action.textContent = "Show every city";
     action.onclick = () => choose({ city: "" });
   } else if (behind > SETTLED_LAG) {

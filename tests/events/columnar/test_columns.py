@@ -196,7 +196,7 @@ def test_the_text_of_a_masked_record_is_the_same_both_ways(text):
     assert in_columns(found) >= 2
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(wild_batches())
 def test_batches_of_anything(batch):
     both_ways(*batch)
@@ -216,7 +216,7 @@ def alike(draw: st.DrawFn) -> tuple[str, list[bytes]]:
     ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(alike())
 def test_valid_events_of_every_spelling(batch):
     assert not both_ways(*batch).rejects
@@ -240,7 +240,7 @@ def damaged(draw: st.DrawFn) -> tuple[str, list[bytes]]:
     return topic_of(name), [value, *values, value]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(damaged())
 def test_damaged_records_get_the_verdict_they_deserve(batch):
     both_ways(*batch)
