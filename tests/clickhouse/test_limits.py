@@ -9,7 +9,7 @@ import pytest
 from openride_stream.clickhouse import client
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.limits import MAX_ROWS, PROFILE_SQL, limits
-from openride_stream.errors import StoreLimit, StoreRefused, StoreUnavailable
+from openride_stream.errors import StoreLimit, StoreRefused
 from openride_stream.settings import Settings
 from tests.fixtures.store import settings_for, until_running
 

@@ -7,11 +7,11 @@ from typing import Any, Final
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.preaggregations import PAYMENTS
 from openride_stream.clickhouse.queries.distinct_ids import (
+    PAYMENT_STAGES,
     PAYMENTS_FAILED,
     PAYMENTS_INITIATED,
     PAYMENTS_REFUNDED,
     PAYMENTS_SUCCEEDED,
-    in_both,
 )
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.rounding import average, money, percentage, two_places
@@ -19,28 +19,32 @@ from openride_stream.clickhouse.queries.series import distinct_series
 from openride_stream.clickhouse.queries.source import rows_of
 
 _COLUMNS: Final = ("kind", "payment_id", "payment_method", "currency", "amount", "processing_time_ms")
+_have: Final = PAYMENT_STAGES.have
 
 # success_rate: of the payments that succeeded or failed *here*, those that succeeded anywhere.
-_ENDED_HERE: Final = f"here AND ({PAYMENTS_SUCCEEDED.meant} OR {PAYMENTS_FAILED.meant})"
-ENDED_WELL: Final = in_both("t.payment_id", _ENDED_HERE, PAYMENTS_SUCCEEDED.meant)
-"""SQL over rows `t` with `here`; the same as those that succeeded where no place is asked for."""
+_COUNTS_SQL: Final = f"""
+SELECT countIf({_have(PAYMENTS_INITIATED)}) AS initiated,
+       countIf({_have(PAYMENTS_SUCCEEDED)}) AS succeeded,
+       countIf({_have(PAYMENTS_FAILED)}) AS failed,
+       countIf({_have(PAYMENTS_REFUNDED)}) AS refunded
+       {{rate}}
+FROM ({{payments}})
+"""
+_RATE: Final = f""",
+    countIf({_have(PAYMENTS_SUCCEEDED, PAYMENTS_FAILED)} AND {_have(PAYMENTS_SUCCEEDED, anywhere=True)})
+    AS ended_well
+"""
 
-_SQL: Final = f"""
-SELECT {PAYMENTS_INITIATED.count("here")} AS initiated,
-       {PAYMENTS_SUCCEEDED.count("here")} AS succeeded,
-       {PAYMENTS_FAILED.count("here")} AS failed,
-       {PAYMENTS_REFUNDED.count("here")} AS refunded,
-       {{ended_well}} AS ended_well,
-       sumIf(toDecimal128(t.amount, 2), paid AND t.currency = {{{{currency:String}}}}) AS revenue,
-       sumIf(toDecimal128(t.amount, 2), paid_back AND t.currency = {{{{currency:String}}}}) AS refunds,
+_MONEY_SQL: Final = f"""
+SELECT sumIf(toDecimal128(t.amount, 2), paid AND t.currency = {{{{currency:String}}}}) AS revenue,
+       sumIf(toDecimal128(t.amount, 2), NOT paid AND t.currency = {{{{currency:String}}}}) AS refunds,
        sumIf(toUInt64(took_ms), timed) AS processing_sum, countIf(timed) AS processing_count,
        if(processing_count = 0, 0., quantileExactInclusiveIf(0.95)(took_ms, timed)) AS p95_ms
 FROM
 (
-    SELECT t.*, {{here}} AS here, here AND {PAYMENTS_SUCCEEDED.meant} AS paid,
-           here AND {PAYMENTS_REFUNDED.meant} AS paid_back,
+    SELECT t.amount, t.currency, {PAYMENTS_SUCCEEDED.meant} AS paid,
            paid AND t.processing_time_ms IS NOT NULL AS timed, ifNull(t.processing_time_ms, 0) AS took_ms
-    FROM {{rows}}
+    FROM {{rows}} WHERE ({PAYMENTS_SUCCEEDED.meant} OR {PAYMENTS_REFUNDED.meant}) AND ({{here}})
 ) AS t
 """
 
@@ -57,21 +61,25 @@ async def payments(store: ClickHouse, question: Question) -> dict[str, Any]:
     source = await rows_of(store, PAYMENTS, _COLUMNS, question)
     rows = question.with_routes(store.database, source.sql)
     params = {**source.params, **question.params()}
-    ended_well = ENDED_WELL if question.placed else "succeeded"
-    sql = _SQL.format(here=question.here(), rows=rows, ended_well=ended_well)
-    (row,), methods = await asyncio.gather(
-        store.select(sql, params),
+    counts_sql = _COUNTS_SQL.format(
+        rate=_RATE if question.placed else "",
+        payments=PAYMENT_STAGES.by_id(rows, question.here() if question.placed else ""),
+    )
+    (counts,), (paid,), methods = await asyncio.gather(
+        store.select(counts_sql, params),
+        store.select(_MONEY_SQL.format(here=question.here(), rows=rows), params),
         store.select(_METHODS_SQL.format(here=question.here(), rows=rows), params),
     )
-    revenue, refunds = Decimal(row["revenue"]), Decimal(row["refunds"])
+    ended_well = counts["ended_well"] if question.placed else counts["succeeded"]
+    revenue, refunds = Decimal(paid["revenue"]), Decimal(paid["refunds"])
     answer: dict[str, Any] = {
-        "payments_initiated": row["initiated"],
-        "payments_success": row["succeeded"],
-        "payments_failed": row["failed"],
-        "payments_refunded": row["refunded"],
-        "success_rate": percentage(row["ended_well"], row["succeeded"] + row["failed"]),
-        "avg_processing_time_ms": average(Decimal(row["processing_sum"]), row["processing_count"]),
-        "p95_processing_time_ms": two_places(float(row["p95_ms"])),
+        "payments_initiated": counts["initiated"],
+        "payments_success": counts["succeeded"],
+        "payments_failed": counts["failed"],
+        "payments_refunded": counts["refunded"],
+        "success_rate": percentage(ended_well, counts["succeeded"] + counts["failed"]),
+        "avg_processing_time_ms": average(Decimal(paid["processing_sum"]), paid["processing_count"]),
+        "p95_processing_time_ms": two_places(float(paid["p95_ms"])),
         "total_revenue": money(revenue),
         "total_refunded": money(refunds),
         "net_revenue": money(revenue - refunds),

@@ -16,7 +16,6 @@ from openride_stream.clickhouse.queries.distinct_ids import (
     TRIPS_COMPLETED,
     Ids,
 )
-from openride_stream.clickhouse.queries.payments import ENDED_WELL
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.registrations import bounds, registered
 from openride_stream.clickhouse.queries.rounding import average, money, percentage
@@ -51,6 +50,14 @@ _DISTINCT: Final[dict[TrendMetric, Ids]] = {
     "active_drivers": TRIP_DRIVERS,
 }
 
+# Of the payments that succeeded or failed *here*, those that succeeded anywhere. Of two sets,
+# |A and B| = |A| + |B| - |A or B|.
+_ENDED: Final = f"here AND ({PAYMENTS_SUCCEEDED.meant} OR {PAYMENTS_FAILED.meant})"
+_ENDED_WELL: Final = (
+    f"uniqExactIf(t.payment_id, {_ENDED}) + {PAYMENTS_SUCCEEDED.count()} "
+    f"- uniqExactIf(t.payment_id, ({_ENDED}) OR {PAYMENTS_SUCCEEDED.meant})"
+)
+
 _FIGURES: Final[dict[TrendMetric, _Figure]] = {
     "revenue": _Figure(
         PAYMENTS,
@@ -65,7 +72,7 @@ _FIGURES: Final[dict[TrendMetric, _Figure]] = {
         PAYMENTS,
         ("kind", "payment_id"),
         f"{PAYMENTS_SUCCEEDED.count('here')} + {PAYMENTS_FAILED.count('here')} AS ended, "
-        f"{ENDED_WELL} AS ended_well",
+        f"{_ENDED_WELL} AS ended_well",
         "ended, ended_well",
         lambda row: percentage(row["ended_well"], row["ended"]),
     ),

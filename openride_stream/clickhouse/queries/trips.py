@@ -1,15 +1,16 @@
 """`GET /v1/metrics/trips`."""
 
+import asyncio
 from typing import Any, Final
 
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.preaggregations import TRIPS
 from openride_stream.clickhouse.queries.distinct_ids import (
     TRIP_DRIVERS,
+    TRIP_STAGES,
     TRIPS_CANCELLED,
     TRIPS_COMPLETED,
     TRIPS_STARTED,
-    in_both,
 )
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.rounding import average, money, percentage
@@ -20,40 +21,51 @@ _COLUMNS: Final = (
     *("kind", "trip_id", "driver_id", "duration_minutes", "distance_km", "on_time"),
     *("currency", "earnings", "commission"),
 )
+_have: Final = TRIP_STAGES.have
 
-_SQL: Final = f"""
-SELECT {TRIPS_STARTED.count("here")} AS started,
-       {TRIPS_COMPLETED.count("here")} AS completed,
-       {TRIPS_CANCELLED.count("here")} AS cancelled,
-       {{finished}} AS finished,
-       {TRIP_DRIVERS.count("here")} AS drivers,
+# completion_rate: of the trips started *here*, those that were completed anywhere.
+_COUNTS_SQL: Final = f"""
+SELECT countIf({_have(TRIPS_STARTED)}) AS started,
+       countIf({_have(TRIPS_COMPLETED)}) AS completed,
+       countIf({_have(TRIPS_CANCELLED)}) AS cancelled
+       {{rate}}
+FROM ({{trips}})
+"""
+_RATE: Final = f""",
+    countIf({_have(TRIPS_STARTED)} AND {_have(TRIPS_COMPLETED, anywhere=True)}) AS finished
+"""
+
+_SUMS_SQL: Final = f"""
+SELECT {TRIP_DRIVERS.count()} AS drivers,
        countIf(ended) AS completions,
        sumKahanIf(t.duration_minutes, ended) AS duration_minutes,
        sumKahanIf(t.distance_km, ended) AS distance_km,
        countIf(ended AND t.on_time) AS on_time,
        sumIf(toDecimal128(t.earnings, 2), ended AND t.currency = {{{{currency:String}}}}) AS earnings,
        sumIf(toDecimal128(t.commission, 2), ended AND t.currency = {{{{currency:String}}}}) AS commission
-FROM (SELECT t.*, {{here}} AS here, here AND {TRIPS_COMPLETED.meant} AS ended FROM {{rows}}) AS t
+FROM (SELECT t.*, {TRIPS_COMPLETED.meant} AS ended FROM {{rows}} WHERE {{here}}) AS t
 """
-
-# completion_rate: of the trips started *here*, those that were completed anywhere.
-_FINISHED: Final = in_both("t.trip_id", f"here AND {TRIPS_STARTED.meant}", TRIPS_COMPLETED.meant)
 
 
 async def trips(store: ClickHouse, question: Question) -> dict[str, Any]:
     """Distinct trips by status; averages over completions in minutes and kilometres."""
     source = await rows_of(store, TRIPS, _COLUMNS, question)
-    sql = _SQL.format(
-        finished=_FINISHED if question.placed else "completed",
-        here=question.here(),
-        rows=question.with_routes(store.database, source.sql),
+    rows = question.with_routes(store.database, source.sql)
+    params = {**source.params, **question.params()}
+    counts_sql = _COUNTS_SQL.format(
+        rate=_RATE if question.placed else "",
+        trips=TRIP_STAGES.by_id(rows, question.here() if question.placed else ""),
     )
-    row = (await store.select(sql, {**source.params, **question.params()}))[0]
+    (counts,), (row,) = await asyncio.gather(
+        store.select(counts_sql, params),
+        store.select(_SUMS_SQL.format(here=question.here(), rows=rows), params),
+    )
+    finished = counts["finished"] if question.placed else counts["completed"]
     answer: dict[str, Any] = {
-        "trips_started": row["started"],
-        "trips_completed": row["completed"],
-        "trips_cancelled": row["cancelled"],
-        "completion_rate": percentage(row["finished"], row["started"]),
+        "trips_started": counts["started"],
+        "trips_completed": counts["completed"],
+        "trips_cancelled": counts["cancelled"],
+        "completion_rate": percentage(finished, counts["started"]),
         "avg_duration_minutes": average(row["duration_minutes"] or 0.0, row["completions"]),
         "avg_distance_km": average(row["distance_km"] or 0.0, row["completions"]),
         "on_time_performance": percentage(row["on_time"], row["completions"]),
