@@ -180,12 +180,17 @@ class _Look:
             for worker in self._fleet.workers
             if worker.seat.trouble
         ]
-        lag = "?" if self.is_down else f"{lag_of(held):,}"
         return [
             f"{workers} worker{'' if workers == 1 else 's'} in group {escape(self._fleet.consumer_group)}: "
-            f"{len(held)} partitions, lag {lag}, {_rate(held)} records/s",
+            f"{len(held)} partitions, lag {self._lag(held)}, {_rate(held)} records/s",
             *troubles,
         ]
+
+    def _lag(self, held: Sequence[Holding]) -> str:
+        """Of all partitions, those of nobody as well."""
+        if self._unheld_lag is None:
+            return f"at least {lag_of(held):,}" if held else "?"
+        return f"{lag_of(held) + sum(self._unheld_lag.get(place, 0) for place in self._fleet.unheld):,}"
 
 
 async def _lags(settings: Settings, partitions: Sequence[Partition]) -> dict[Partition, int] | None:
