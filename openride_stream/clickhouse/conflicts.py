@@ -5,6 +5,8 @@ in since the last round (with an overlap for inserts that were slow to commit), 
 lost, and marks the days of winners and losers dirty.
 """
 
+from collections.abc import Awaitable, Callable
+
 import orjson
 
 from openride_stream.clickhouse.client import ClickHouse, Row
@@ -22,18 +24,22 @@ class Conflicts:
 
     def __init__(self, store: ClickHouse) -> None:
         self._store = store
-        self.since_s = 0
-        """From when on the last round looked, in seconds since the epoch: for others that look as it did."""
 
-    async def find(self) -> int:
-        """Look at what came in since the last call; returns how many contents were found to have lost."""
+    async def find(self, also: Callable[[int], Awaitable[object]] | None = None) -> int:
+        """Look at what came in since the last call; returns how many contents were found to have lost.
+
+        Args:
+            also: looks at the same after that, given from when on (seconds since the epoch). Whoever dies
+                before it is done has not looked: the next call begins there again.
+        """
         since_s, now_s, count, rounds = await self._recent()
-        self.since_s = since_s
         slices = max(1, -(-count // _SLICE_IDS))
         found = 0
         for number in range(slices):
             contents = await self._conflicting(since_s, slices, number)
             found += await self._supersede(contents)
+        if also is not None:
+            await also(since_s)
         cursor = {
             "preaggregation": _CURSOR,
             "day": "1970-01-01",

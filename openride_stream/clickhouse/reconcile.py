@@ -51,8 +51,7 @@ class Reconciler:
 
     async def run(self) -> int:
         """One round; returns how many days were recomputed."""
-        await self._conflicts.find()
-        await mark_rerouted(self._store, self._conflicts.since_s, self._oldest_day("payment_events"))
+        await self.notice()
         rebuilt = 0
         for preaggregation in ALL:
             started_s = self._clock.monotonic_s()
@@ -66,6 +65,13 @@ class Reconciler:
         self._metrics.dirty_days.set(0)
         await self._sweep()
         return rebuilt
+
+    async def notice(self) -> None:
+        """Find what came in since the last round and changes built days: from now on those are dirty."""
+        await self._conflicts.find(self._mark_rerouted)
+
+    async def _mark_rerouted(self, since_s: int) -> None:
+        await mark_rerouted(self._store, since_s, self._oldest_day("payment_events"))
 
     async def build(self, preaggregation: PreAggregation, states: Sequence[DayState]) -> None:
         """Recompute days as a whole and make them the ones that readers use.

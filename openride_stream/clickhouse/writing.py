@@ -142,9 +142,8 @@ class Writer:
             await self._until_no_mistake(table, left)
         refused = sum([await self._bisect(delivery, delivery.again()) for delivery in left])
         if refused < sum(delivery.rows for delivery in chunk):
-            self._refusals.taken(
-                table
-            )  # wherever in the chunk it was: those that came last count for nothing
+            # Wherever in the chunk it was: those that came last count for nothing.
+            self._refusals.taken(table)
         return refused
 
     async def _until_no_mistake(self, table: str, left: Sequence[Delivery]) -> None:

@@ -115,7 +115,7 @@ async def test_figures_equal_the_reference_from_events_and_from_built_days(
     loaded: ClickHouse, settings: Settings, reference: Reference, records: dict[str, list[bytes]]
 ) -> None:
     rounds = reconciler(loaded, settings)
-    await rounds._conflicts.find()
+    await rounds.notice()
     await assert_equal(loaded, reference)  # nothing is built yet: everything comes from events
     assert await rounds.run() > 50
     assert await rounds.run() == 0  # nothing is dirty any more

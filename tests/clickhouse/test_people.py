@@ -197,7 +197,7 @@ async def assert_people(store: ClickHouse, reference: Reference, edge_ms: int) -
 
 async def build(rounds: Reconciler) -> None:
     """The part of a round that these answers hang on."""
-    await rounds._conflicts.find()
+    await rounds.notice()
     for kept in (*USER_DAYS, *RIDER_STEPS):
         await rounds.build(kept, await rounds._dirty(kept))
 
@@ -218,7 +218,7 @@ async def test_people_are_counted_as_the_reference_counts_them(store: ClickHouse
     await ingest(store, settings, by_topic(records[:half]))
     await build(rounds)
     await ingest(store, settings, by_topic(records[half:]))  # late, for days that are built
-    await rounds._conflicts.find()
+    await rounds.notice()
     await assert_people(store, reference, EDGES_MS[0])
     await build(rounds)
     for edge_ms in EDGES_MS:

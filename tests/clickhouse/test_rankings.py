@@ -146,7 +146,7 @@ async def test_whatever_is_odd_the_figures_are_the_true_ones(
             reference.add(topic, value)
     await ingest(store, settings, records)
     rounds = reconciler(store, settings)
-    await rounds._conflicts.find()
+    await rounds.notice()
     await assert_equal(store, reference)  # nothing is built yet
     await rounds.run()
     await assert_equal(store, reference)
@@ -200,5 +200,7 @@ async def test_a_payment_is_where_its_booking_turns_out_to_be(store: ClickHouse,
     await assert_places()
     told.tell("booking.created", FIRST_MS + 3_000, booking_id=uid(2, 1), route_id=other)
     await come_in()
+    await rounds.notice()
+    await assert_places()  # from events: the day is marked
     await rounds.run()
     await assert_places()

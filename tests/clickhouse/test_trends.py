@@ -44,7 +44,7 @@ async def test_every_bucket_has_the_figure_of_its_part_of_the_range(
             reference.add(topic, value)
     await ingest(store, settings, told)
     rounds = reconciler(store, settings)
-    await rounds._conflicts.find()
+    await rounds.notice()
     await assert_answers(store, reference, ODD, ASKED)  # nothing is built yet
     await rounds.run()
     for question in QUESTIONS:

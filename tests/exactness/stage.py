@@ -62,7 +62,7 @@ class Stage:
         for topic, batch in by_topic.items():
             await self._store(topic, batch)
         assert await self.sink.drain(DRAINED_WITHIN_S), self.sink.last_error
-        await self.rounds._conflicts.find()
+        await self.rounds.notice()
 
     async def _store(self, topic: str, batch: list[Sent]) -> None:
         policy = DecodePolicy.from_settings(self.settings, "cluster")

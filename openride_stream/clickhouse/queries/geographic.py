@@ -1,26 +1,15 @@
 """`GET /v1/analytics/geographic`."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from openride_stream.api.choices import GeographicMetric
-from openride_stream.clickhouse.client import ClickHouse, Param
-from openride_stream.clickhouse.days import DayState
+from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.preaggregations import ACTIVE_USERS, PreAggregation
 from openride_stream.clickhouse.queries.distinct_ids import BOOKINGS_CREATED, PAYMENTS_SUCCEEDED
 from openride_stream.clickhouse.queries.question import CITY_SQL, STATE_SQL, Question, routed
 from openride_stream.clickhouse.queries.rounding import money
-from openride_stream.clickhouse.queries.source import (
-    DAYS,
-    Source,
-    place_of,
-    placed,
-    rows_of_range,
-    touched,
-)
-
-_Days = Mapping[str, Sequence[DayState]]
+from openride_stream.clickhouse.queries.source import DAYS, all_rows, touched
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +49,18 @@ async def geographic(store: ClickHouse, question: Question, metric: GeographicMe
     """The figure by place; null and null is what has no place."""
     figure = _FIGURES[metric]
     days = await touched(store, figure.sources, question)
-    source = _rows(store.database, question, figure, days)
+    rows = all_rows(
+        store.database, figure.sources, days, question, columns=figure.columns, spans=DAYS, placed=True
+    )
     sql = _SQL.format(
         city=CITY_SQL,
         state=STATE_SQL,
         value=figure.value,
         some=figure.some,
-        rows=routed(store.database, source.sql),
+        rows=routed(store.database, rows.sql),
         here=question.here(),
     )
-    rows = await store.select(sql, {**source.params, **question.params()})
+    found = await store.select(sql, {**rows.params, **question.params()})
     return {
         "data_points": [
             {
@@ -77,20 +68,6 @@ async def geographic(store: ClickHouse, question: Question, metric: GeographicMe
                 "city": row["place_city"] or None,
                 "value": money(row["value"]) if metric == "revenue" else row["value"],
             }
-            for row in rows
+            for row in found
         ]
     }
-
-
-def _rows(database: str, question: Question, figure: _Figure, days: _Days) -> Source:
-    """The rows of all sources with the route that tells their place where they have no city."""
-    parts: list[str] = []
-    params: dict[str, Param] = {}
-    for number, kept in enumerate(figure.sources):
-        columns = (*place_of(kept), *figure.columns)
-        source = rows_of_range(
-            database, kept, days[kept.name], question, columns=columns, spans=DAYS, prefix=f"p{number}_"
-        )
-        params |= source.params
-        parts.append(placed(database, kept, source.sql, ("city", "state", *figure.columns)))
-    return Source(" UNION ALL ".join(parts), params)

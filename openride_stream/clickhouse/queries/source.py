@@ -10,7 +10,7 @@ from openride_stream.clickhouse.distinct import NO_ROUTE, booking_routes
 from openride_stream.clickhouse.preaggregations import PreAggregation
 from openride_stream.clickhouse.queries.question import Question
 
-_PLACE: Final = ("city", "state")
+_PLACE: Final = ("city", "state", "route_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,49 +86,28 @@ def all_rows(
     columns: Sequence[str],
     spans: Spans,
     prefix: str = "p",
+    placed: bool = False,
 ) -> Source:
     """The rows of several pre-aggregations, one after the other: their span and `columns`.
 
-    Their place (city, state, route_id) comes along where the question is for one. `days` may hold more than
-    the range.
+    Their place (city, state, route_id) comes along where the question is for one, or when it is to be
+    `placed`. `days` may hold more than the range.
     """
-    parts: list[str] = []
-    params: dict[str, Param] = {}
-    for number, preaggregation in enumerate(preaggregations):
-        source = rows_of_range(
+    wanted = (*columns, *_PLACE) if question.placed or placed else columns
+    sources = [
+        rows_of_range(
             database,
             preaggregation,
             days[preaggregation.name],
             question,
-            columns=(*columns, *place_of(preaggregation)) if question.placed else columns,
+            columns=wanted,
             spans=spans,
             prefix=f"{prefix}{number}_",
         )
-        params |= source.params
-        selected = ("span", *columns, *_PLACE) if question.placed else ("span", *columns)
-        parts.append(placed(database, preaggregation, source.sql, selected, with_route=question.placed))
-    return Source(" UNION ALL ".join(parts), params)
-
-
-def place_of(preaggregation: PreAggregation) -> tuple[str, ...]:
-    """The columns that tell the place of its rows."""
-    return (*_PLACE, "route_id", "booking_id") if preaggregation.route_of_booking else (*_PLACE, "route_id")
-
-
-def placed(
-    database: str, kept: PreAggregation, rows: str, columns: Sequence[str], *, with_route: bool = True
-) -> str:
-    """SELECT of `columns` of `rows` (a subquery), and of the route that tells their place."""
-    if not with_route or not kept.route_of_booking:
-        return f"SELECT {', '.join((*columns, 'route_id') if with_route else columns)} FROM ({rows})"
-    # Few have to be looked up: those whose booking was not known when their day was built.
-    unknown = f"SELECT booking_id FROM ({rows}) WHERE booking_id != {NO_ROUTE}"
-    routes = booking_routes(database, f"booking_id IN ({unknown})")
-    selected = ", ".join([f"s.{column} AS {column}" for column in columns])
-    return (
-        f"SELECT {selected}, if(s.booking_id = {NO_ROUTE}, s.route_id, b.route_id) AS route_id "
-        f"FROM ({rows}) AS s LEFT JOIN {routes} AS b ON s.booking_id = b.booking_id"
-    )
+        for number, preaggregation in enumerate(preaggregations)
+    ]
+    params = {name: value for source in sources for name, value in source.params.items()}
+    return Source(" UNION ALL ".join(source.sql for source in sources), params)
 
 
 def rows_of_range(
@@ -153,15 +132,27 @@ def rows_of_range(
         whole=whole,
     )
     condition, params = chosen.condition(prefix)
-    selected = ", ".join(("span", *variant.columns()))
+    selected = ", ".join(("span", *columns))
     parts = []
     if chosen.builds:
         built = _built(database, preaggregation, chosen, spans, question)
+        if preaggregation.route_of_booking and "route_id" in columns:
+            built = _with_late_routes(database, built)
         parts.append(f"SELECT {selected} FROM ({built})")
     if chosen.pieces or not parts:
         events = variant.rows_of(database, condition, bucket=spans.of_event)
-        parts.append(f"SELECT day AS {selected} FROM ({events})")
+        parts.append(f"SELECT {selected} FROM (SELECT *, day AS span FROM ({events}))")
     return Source(" UNION ALL ".join(parts), params)
+
+
+def _with_late_routes(database: str, built: str) -> str:
+    """Rows of built days, with the routes of bookings that were not known when those were built."""
+    unknown = f"SELECT booking_id FROM ({built}) WHERE booking_id != {NO_ROUTE}"
+    routes = booking_routes(database, f"booking_id IN ({unknown})")
+    return (
+        f"SELECT s.* EXCEPT (route_id), if(s.booking_id = {NO_ROUTE}, s.route_id, b.route_id) AS route_id "
+        f"FROM ({built}) AS s LEFT JOIN {routes} AS b ON s.booking_id = b.booking_id"
+    )
 
 
 def _built(database: str, kept: PreAggregation, chosen: Plan, spans: Spans, question: Question) -> str:
