@@ -72,7 +72,11 @@ class News:
 
 
 class Keeper:
-    """The life of one child. `ready` is set while others may rely on it."""
+    """The life of one child. `ready` is set while others may rely on it, `gone` while it does not run.
+
+    It starts when all `needs` are ready and all `followers` are gone: who talked to the one before it must
+    not talk to the next (a broker that is asked for a topic creates it, as it sees fit).
+    """
 
     def __init__(
         self,
@@ -87,6 +91,9 @@ class Keeper:
     ) -> None:
         self.spec = spec
         self.ready = asyncio.Event()
+        self.gone = asyncio.Event()
+        self.gone.set()
+        self.followers: Sequence[asyncio.Event] = ()
         self._log = log
         self._needs = needs
         self._tell = tell
@@ -107,9 +114,10 @@ class Keeper:
         """
         deaths = 0
         while True:
-            await self._needs_ready()
+            await self._may_start()
             problem = await self._until_end(self._start())
             self._child = None
+            self.gone.set()
             if problem is None:
                 deaths = 0
                 await self._restart_asked.wait()
@@ -139,9 +147,9 @@ class Keeper:
         if self._child is not None:
             self._child.kill()
 
-    async def _needs_ready(self) -> None:
+    async def _may_start(self) -> None:
         # All at once: one that was ready may be gone again by the time another one is.
-        while waiting := [need for need in self._needs if not need.is_set()]:
+        while waiting := [need for need in (*self._needs, *self.followers) if not need.is_set()]:
             await waiting[0].wait()
 
     def _start(self) -> Child:
@@ -150,6 +158,7 @@ class Keeper:
         self._fresh = False
         self._restart_asked.clear()
         self._started_s = self._clock.monotonic_s()
+        self.gone.clear()
         self._child = Child(self.spec.argv(), {**os.environ, **self.spec.env}, self._log)
         self._tell(News(self.spec.name, "starting", pid=self._child.pid))
         return self._child

@@ -1,7 +1,8 @@
 """Supervision of the stack's processes: started in order, restarted when they die, stopped in reverse.
 
 A child starts when every child of the stages before its own is ready; this holds at a restart too, so
-that a worker whose broker died waits for the new broker and for the job that creates its topics.
+that a worker whose broker died waits for the new broker and for the job that creates its topics, and the
+new broker for the end of the workers of the one that died.
 """
 
 import asyncio
@@ -47,6 +48,8 @@ class Supervisor:
                 for spec in stage
             ]
             self._stages.append(keepers)
+        for keeper in self._keepers():
+            keeper.followers = [f.gone for f in self._keepers() if keeper.spec.name in f.spec.follows]
 
     async def start(self) -> None:
         """Bring every child up, and return when all are ready.

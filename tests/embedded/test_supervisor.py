@@ -5,7 +5,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -142,6 +142,23 @@ async def test_what_follows_a_child_is_restarted_with_it_afresh_and_in_order(tmp
     assert ("worker", "restarting") in told
     assert ("store", "starting") not in told
     assert ("replay", "starting") not in told
+
+
+async def test_a_child_starts_again_when_those_that_follow_it_are_gone(tmp_path: Path) -> None:
+    alive: list[bool] = []
+
+    def broker() -> Sequence[str]:
+        alive.append(bool(pids) and is_running(pids[-1]))
+        return python(SLEEP)
+
+    deaf = f"{IGNORE_SIGTERM} open({str(tmp_path / 'deaf')!r}, 'w').close(); time.sleep(600)"
+    worker = service("worker", deaf, follows=("broker",), is_ready=exists(tmp_path / "deaf"))
+    pids: list[int] = []
+    async with running([[ChildSpec("broker", broker)], [worker]], tmp_path) as (_, chronicle):
+        pids.append(chronicle.pid("worker"))
+        os.kill(chronicle.pid("broker"), signal.SIGKILL)
+        await chronicle.wait_for("worker", "ready", times=2)
+    assert alive == [False, False], "the worker of the broker that died would speak to the next"
 
 
 async def test_a_child_that_never_comes_up_fails_the_start_and_names_its_log(tmp_path: Path) -> None:
