@@ -12,7 +12,7 @@ from openride_stream.settings import Settings
 
 _HEADER: Final = """\
 # Settings of OpenRide Stream: copy this file to .env and uncomment what you change.
-# Made by `openride doctor --env-example` from openride_stream/settings.py.
+# Made by `openride doctor --env-example` from openride_stream/settings.
 """
 # Those that have to be given; all others stand as comments, so that their defaults stay the program's.
 _REQUIRED: Final = frozenset({"pii_key"})
