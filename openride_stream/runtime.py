@@ -14,6 +14,7 @@ from openride_stream.cache import Cache, open_cache
 from openride_stream.circuit import Circuit, CircuitPolicy
 from openride_stream.clickhouse import strings
 from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.clickhouse.reader import Reader
 from openride_stream.clickhouse.reconcile import Reconciler
 from openride_stream.clickhouse.sink import Sink
 from openride_stream.clock import Clock, SystemClock
@@ -58,6 +59,7 @@ class Runtime:
     metrics: Metrics
     worker: str
     store: ClickHouse
+    reader: Reader
     metadata: Metadata
     workers: Workers
     cache: Cache
@@ -99,6 +101,7 @@ class Runtime:
             metrics=metrics,
             worker=worker,
             store=store,
+            reader=Reader(store, clock, settings.cache_look_s),
             metadata=metadata,
             workers=Workers(metadata, settings.consumer_group),
             cache=open_cache(settings, metrics, clock),

@@ -9,7 +9,6 @@ import orjson
 
 from openride_stream import __version__
 from openride_stream.api.notes import HEADER, Note, as_header
-from openride_stream.clickhouse.days import version
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.settings import Settings
 from web.context import Context
@@ -20,7 +19,7 @@ PRIVATE: Final = "private, no-cache"
 _OPEN_TTL_S: Final = 15.0
 
 Query = Callable[..., Awaitable[dict[str, Any]]]
-"""Takes the store, the question, and what else is asked."""
+"""Takes the reader, the question, and what else is asked."""
 
 
 async def answered(
@@ -42,18 +41,18 @@ async def answered(
     figures is told so (`ETag`). `notes` and those of every question go beside it.
     """
     runtime = context.runtime
-    # The store is asked even for a cached answer: with the store away nobody knows what is new.
+    # The store is looked at for a cached answer as well: with the store away nobody knows what is new.
     last_ms = question.end_ms if until_ms is None else until_ms
-    seen = await version(runtime.store, sources, since_ms, last_ms, whole)
+    seen = await runtime.reader.version(sources, since_ms, last_ms, whole)
     computed = False
 
     async def compute() -> bytes:
         nonlocal computed
         computed = True
-        return orjson.dumps(await query(runtime.store, question, *more))
+        return orjson.dumps(await query(runtime.reader, question, *more))
 
     name = f"{query.__module__}.{query.__name__}"
-    key = _key(name, runtime.store.database, astuple(question), more, seen)
+    key = _key(name, runtime.reader.database, astuple(question), more, seen)
     body = await runtime.cache.get_or_compute(key, _ttl_s(context, question), compute)
     headers = {"X-Cache": "miss" if computed else "hit", "Cache-Control": PRIVATE}
     told = [*notes, *await context.notes.of(context, question)]

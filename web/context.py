@@ -6,6 +6,7 @@ from typing import Protocol
 
 from openride_stream.cache import Cache
 from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.clickhouse.reader import Reader
 from openride_stream.clock import Clock, SystemClock
 from openride_stream.metadata.workers import LiveWorker
 from openride_stream.metrics import Metrics
@@ -62,6 +63,11 @@ class WebRuntime(Protocol):
     @property
     def store(self) -> ClickHouse:
         """ClickHouse."""
+        ...
+
+    @property
+    def reader(self) -> Reader:
+        """What questions are asked of."""
         ...
 
     @property

@@ -141,24 +141,3 @@ def merged_pieces(pieces: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], .
 def iso_day(day: int) -> str:
     """A day number (since the epoch) as ClickHouse reads a Date."""
     return (_EPOCH + timedelta(days=day)).isoformat()
-
-
-async def version(
-    store: ClickHouse, sources: Sequence[str], start_ms: int, end_ms: int, whole: Sequence[str] = ()
-) -> str:
-    """What an answer hangs on: changes with every event of `sources` in the range, and every one of `whole`.
-
-    A cached answer under this version is never stale, whichever worker stored the event.
-    """
-    rows = await store.select(
-        f"SELECT source, sum(marks) AS total FROM {store.database}.day_marks WHERE "
-        "(source IN {sources:Array(String)} AND day BETWEEN toDate({first:Int32}) AND toDate({last:Int32})) "
-        "OR source IN {whole:Array(String)} GROUP BY source ORDER BY source",
-        {
-            "sources": list(sources),
-            "whole": list(whole),
-            "first": max(start_ms // DAY_MS, 0),
-            "last": min((end_ms - 1) // DAY_MS, 65_535),
-        },
-    )
-    return ",".join(f"{row['source']}:{row['total']}" for row in rows)

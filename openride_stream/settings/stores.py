@@ -40,6 +40,13 @@ class MetadataSettings(BaseModel):
     cache_ttl_analytics_s: float = Field(
         3_600.0, ge=0, description="The same for analytics. A range that includes now lives 15 s at most."
     )
+    cache_look_s: float = Field(
+        1.0,
+        ge=0,
+        le=60,
+        description="What was stored is looked at anew after so many seconds: an answer may be that much "
+        "behind the store. 0 looks at every question.",
+    )
     cache_max_bytes: int = Field(
         67_108_864, ge=1024, description="Most memory that the cache of one process takes (without Redis)."
     )

@@ -19,6 +19,7 @@ from openride_stream.clickhouse.queries.routes import routes
 from openride_stream.clickhouse.queries.trends import trends
 from openride_stream.clickhouse.queries.trips import trips
 from openride_stream.clickhouse.queries.users import users
+from openride_stream.clickhouse.reader import Reader
 from openride_stream.clickhouse.reconcile import Reconciler
 from openride_stream.clickhouse.sink import Sink
 from openride_stream.clock import SystemClock
@@ -93,7 +94,8 @@ async def assert_answers(
     asked: Sequence[tuple[str, dict[str, Any]]],
 ) -> None:
     """Every endpoint that is asked, with what else it is asked, answers as the reference does."""
-    given = await asyncio.gather(*(ENDPOINTS[endpoint](store, question, **more) for endpoint, more in asked))
+    reader = Reader(store)
+    given = await asyncio.gather(*(ENDPOINTS[endpoint](reader, question, **more) for endpoint, more in asked))
     for (endpoint, more), answer in zip(asked, given, strict=True):
         wanted = getattr(reference, endpoint)(
             question.start_ms,

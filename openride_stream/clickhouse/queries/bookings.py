@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any, Final
 
-from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.preaggregations import BOOKINGS
 from openride_stream.clickhouse.queries.distinct_ids import (
     BOOKING_STAGES,
@@ -16,6 +15,7 @@ from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.rounding import average_money, money, percentage
 from openride_stream.clickhouse.queries.series import distinct_series
 from openride_stream.clickhouse.queries.source import rows_of
+from openride_stream.clickhouse.reader import Reader
 
 _have: Final = BOOKING_STAGES.have
 
@@ -43,7 +43,7 @@ FROM {{rows}} WHERE {BOOKINGS_CONFIRMED.meant} AND ({{here}})
 """
 
 
-async def bookings(store: ClickHouse, question: Question) -> dict[str, Any]:
+async def bookings(store: Reader, question: Question) -> dict[str, Any]:
     """Distinct bookings by status, rates in per cent, value in one currency."""
     columns = {*BOOKING_STAGES.columns, *_VALUE_COLUMNS}
     source = await rows_of(store, BOOKINGS, sorted(columns), question)

@@ -4,13 +4,13 @@ from datetime import date
 from typing import Any, Final
 
 from openride_stream.api.choices import CohortType
-from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import DAY_MS, iso_day
 from openride_stream.clickhouse.preaggregations import USER_DAYS
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.registrations import bounds, registered
 from openride_stream.clickhouse.queries.rounding import percentage
 from openride_stream.clickhouse.queries.whole_days import whole_days
+from openride_stream.clickhouse.reader import Reader
 
 _EPOCH: Final = date(1970, 1, 1)
 _DAYS_BEFORE_MONDAY: Final = 3  # the first day of the epoch was a Thursday
@@ -45,7 +45,7 @@ _BIT: Final = (
 
 
 async def cohort(
-    store: ClickHouse, question: Question, cohort_type: CohortType, periods: int, now_ms: int
+    store: Reader, question: Question, cohort_type: CohortType, periods: int, now_ms: int
 ) -> dict[str, Any]:
     """The cohorts of the question's range, and the share of each that was active in the periods after.
 

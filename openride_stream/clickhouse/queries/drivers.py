@@ -5,13 +5,14 @@ from fractions import Fraction
 from typing import Any, Final
 
 from openride_stream.api.choices import DriverOrder
-from openride_stream.clickhouse.client import ClickHouse, Param, Row
+from openride_stream.clickhouse.client import Param, Row
 from openride_stream.clickhouse.preaggregations import TRIPS
 from openride_stream.clickhouse.queries.distinct_ids import TRIPS_COMPLETED
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.rounding import average_money, money, total
 from openride_stream.clickhouse.queries.series import distinct_series
 from openride_stream.clickhouse.queries.source import rows_of
+from openride_stream.clickhouse.reader import Reader
 
 _COLUMNS: Final = ("kind", "driver_id", "trip_id", "currency", "earnings", "distance_km")
 _SHARES: Final = (10, 25, 50, 75, 90, 99)
@@ -41,7 +42,7 @@ FROM
 """
 
 
-async def drivers(store: ClickHouse, question: Question, limit: int, sort: DriverOrder) -> dict[str, Any]:
+async def drivers(store: Reader, question: Question, limit: int, sort: DriverOrder) -> dict[str, Any]:
     """The first `limit` drivers who completed trips; how what all of them earned is distributed."""
     source = await rows_of(store, TRIPS, _COLUMNS, question)
     rows = question.with_routes(store.database, source.sql)

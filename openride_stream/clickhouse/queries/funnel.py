@@ -2,13 +2,13 @@
 
 from typing import Any, Final
 
-from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import DAY_MS
 from openride_stream.clickhouse.preaggregations import RIDER_STEPS
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.registrations import bounds, registered
 from openride_stream.clickhouse.queries.rounding import percentage
 from openride_stream.clickhouse.queries.whole_days import whole_days
+from openride_stream.clickhouse.reader import Reader
 
 STEPS: Final = ("booking.created", "payment.initiated", "payment.success", "trip.completed")
 
@@ -29,7 +29,7 @@ FROM
 """
 
 
-async def funnel(store: ClickHouse, question: Question, window_days: int) -> dict[str, Any]:
+async def funnel(store: Reader, question: Question, window_days: int) -> dict[str, Any]:
     """Users registered in the range and place who got to each step, in order, within the window."""
     window_ms = window_days * DAY_MS
     days = range(question.start_ms // DAY_MS, (question.end_ms - 1 + window_ms) // DAY_MS + 1)

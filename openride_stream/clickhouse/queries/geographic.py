@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from openride_stream.api.choices import GeographicMetric
-from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.preaggregations import ACTIVE_USERS, PreAggregation
 from openride_stream.clickhouse.queries.distinct_ids import BOOKINGS_CREATED, PAYMENTS_SUCCEEDED
 from openride_stream.clickhouse.queries.question import CITY_SQL, STATE_SQL, Question, routed
 from openride_stream.clickhouse.queries.rounding import money
 from openride_stream.clickhouse.queries.source import DAYS, all_rows, touched
+from openride_stream.clickhouse.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ ORDER BY value DESC, place_state = '', place_state, place_city = '', place_city
 """
 
 
-async def geographic(store: ClickHouse, question: Question, metric: GeographicMetric) -> dict[str, Any]:
+async def geographic(store: Reader, question: Question, metric: GeographicMetric) -> dict[str, Any]:
     """The figure by place; null and null is what has no place."""
     figure = _FIGURES[metric]
     days = await touched(store, figure.sources, question)

@@ -4,7 +4,6 @@ import asyncio
 from decimal import Decimal
 from typing import Any, Final
 
-from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.preaggregations import PAYMENTS
 from openride_stream.clickhouse.queries.distinct_ids import (
     PAYMENT_STAGES,
@@ -17,6 +16,7 @@ from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.rounding import average, money, percentage, two_places
 from openride_stream.clickhouse.queries.series import distinct_series
 from openride_stream.clickhouse.queries.source import rows_of
+from openride_stream.clickhouse.reader import Reader
 
 _COLUMNS: Final = ("kind", "payment_id", "payment_method", "currency", "amount", "processing_time_ms")
 _have: Final = PAYMENT_STAGES.have
@@ -56,7 +56,7 @@ ORDER BY revenue DESC, payment_method
 """
 
 
-async def payments(store: ClickHouse, question: Question) -> dict[str, Any]:
+async def payments(store: Reader, question: Question) -> dict[str, Any]:
     """Distinct payments by outcome, money in one currency, processing times in milliseconds."""
     source = await rows_of(store, PAYMENTS, _COLUMNS, question)
     rows = question.with_routes(store.database, source.sql)

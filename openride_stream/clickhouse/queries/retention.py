@@ -3,7 +3,6 @@
 from typing import Any, Final
 
 from openride_stream.api.choices import UserType
-from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import DAY_MS
 from openride_stream.clickhouse.distinct import counted
 from openride_stream.clickhouse.preaggregations import USER_DAYS
@@ -11,6 +10,7 @@ from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.registrations import bounds, registered
 from openride_stream.clickhouse.queries.rounding import percentage
 from openride_stream.clickhouse.queries.whole_days import whole_days
+from openride_stream.clickhouse.reader import Reader
 
 AFTER_DAYS: Final = (1, 7, 30)
 
@@ -44,7 +44,7 @@ def last_day(question: Question) -> int:
     return (question.end_ms - 1) // DAY_MS + max(AFTER_DAYS)
 
 
-async def retention(store: ClickHouse, question: Question, user_type: UserType, today: int) -> dict[str, Any]:
+async def retention(store: Reader, question: Question, user_type: UserType, today: int) -> dict[str, Any]:
     """Users registered in the range and place, and how many were active 1, 7 and 30 days after.
 
     `today` (days since the epoch) has not ended, nor has any day after it.

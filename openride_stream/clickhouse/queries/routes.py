@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any, Final
 
-from openride_stream.clickhouse.client import ClickHouse, Param, Row
+from openride_stream.clickhouse.client import Param, Row
 from openride_stream.clickhouse.distinct import NO_ROUTE
 from openride_stream.clickhouse.distinct import routes as descriptions
 from openride_stream.clickhouse.preaggregations import BOOKINGS, TRIPS
@@ -12,6 +12,7 @@ from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.rounding import average, money
 from openride_stream.clickhouse.queries.series import distinct_series
 from openride_stream.clickhouse.queries.source import rows_of
+from openride_stream.clickhouse.reader import Reader
 
 _BOOKED: Final = ("kind", "route_id", "booking_id", "currency", "price", "seats")
 _DRIVEN: Final = ("kind", "route_id", "trip_id")
@@ -39,7 +40,7 @@ ORDER BY bookings DESC, toString(route_id)
 """
 
 
-async def routes(store: ClickHouse, question: Question, limit: int) -> dict[str, Any]:
+async def routes(store: Reader, question: Question, limit: int) -> dict[str, Any]:
     """The `limit` routes with most bookings confirmed in the range; value in one currency."""
     booked = await rows_of(store, BOOKINGS, _BOOKED, question, prefix="b")
     driven = await rows_of(store, TRIPS, _DRIVEN, question, prefix="t")

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from openride_stream.api.choices import Granularity
-from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.preaggregations import ACTIVE_USERS, USER_DAYS, PreAggregation
 from openride_stream.clickhouse.queries.distinct_ids import Ids
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.source import DAYS, HOURS, Source, all_rows, touched
+from openride_stream.clickhouse.reader import Reader
 from openride_stream.clock import utc_from_ms
 
 # `span` is a Date, or a DateTime for hourly series.
@@ -26,7 +26,7 @@ def bucket_seconds_sql(granularity: Granularity) -> str:
     return f"toUnixTimestamp(toDateTime({BUCKET_SQL[granularity]}, 'UTC'))"
 
 
-async def distinct_series(store: ClickHouse, ids: Ids, question: Question) -> list[dict[str, object]]:
+async def distinct_series(store: Reader, ids: Ids, question: Question) -> list[dict[str, object]]:
     """How many of the ids there are by bucket of the question's granularity, zero-filled."""
     bucket, rows = await rows_by_bucket(store, ids.sources, ids.columns, question)
     sql = (
@@ -37,7 +37,7 @@ async def distinct_series(store: ClickHouse, ids: Ids, question: Question) -> li
     return filled(question, {row["bucket"]: row["value"] for row in counted})
 
 
-async def active_series(store: ClickHouse, question: Question) -> list[dict[str, object]]:
+async def active_series(store: Reader, question: Question) -> list[dict[str, object]]:
     """The distinct active users by bucket of the question's granularity, zero-filled."""
     return await distinct_series(store, Ids(active(question), "user_id"), question)
 
@@ -48,7 +48,7 @@ def active(question: Question) -> tuple[PreAggregation, ...]:
 
 
 async def rows_by_bucket(
-    store: ClickHouse,
+    store: Reader,
     preaggregations: Sequence[PreAggregation],
     columns: Sequence[str],
     question: Question,

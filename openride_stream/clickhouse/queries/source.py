@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from openride_stream.clickhouse.client import ClickHouse, Param
-from openride_stream.clickhouse.days import DAY_MS, DayState, Plan, day_states, plan
+from openride_stream.clickhouse.client import Param
+from openride_stream.clickhouse.days import DAY_MS, DayState, Plan, plan
 from openride_stream.clickhouse.distinct import NO_ROUTE, booking_routes
 from openride_stream.clickhouse.preaggregations import PreAggregation
 from openride_stream.clickhouse.queries.question import Question
+from openride_stream.clickhouse.reader import Reader
 
 _PLACE: Final = ("city", "state", "route_id")
 
@@ -51,7 +52,7 @@ def windows(starts_ms: Sequence[int]) -> Spans:
 
 
 async def rows_of(
-    store: ClickHouse,
+    store: Reader,
     preaggregation: PreAggregation,
     columns: Sequence[str],
     question: Question,
@@ -69,12 +70,10 @@ async def rows_of(
 
 
 async def touched(
-    store: ClickHouse, preaggregations: Sequence[PreAggregation], question: Question
+    store: Reader, preaggregations: Sequence[PreAggregation], question: Question
 ) -> dict[str, list[DayState]]:
     """The touched days of the question's range."""
-    return await day_states(
-        store, preaggregations, question.start_ms // DAY_MS, (question.end_ms - 1) // DAY_MS
-    )
+    return await store.states(preaggregations, question.start_ms // DAY_MS, (question.end_ms - 1) // DAY_MS)
 
 
 def all_rows(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from openride_stream.api.choices import TrendMetric
-from openride_stream.clickhouse.client import ClickHouse, Row
+from openride_stream.clickhouse.client import Row
 from openride_stream.clickhouse.preaggregations import PAYMENTS, TRIPS, PreAggregation
 from openride_stream.clickhouse.queries.distinct_ids import (
     BOOKINGS_CONFIRMED,
@@ -26,6 +26,7 @@ from openride_stream.clickhouse.queries.series import (
     filled,
     rows_by_bucket,
 )
+from openride_stream.clickhouse.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ _FIGURES: Final[dict[TrendMetric, _Figure]] = {
 }
 
 
-async def trends(store: ClickHouse, question: Question, metric: TrendMetric) -> dict[str, Any]:
+async def trends(store: Reader, question: Question, metric: TrendMetric) -> dict[str, Any]:
     """The figure by bucket of the question's granularity, as the metrics endpoints have it for the bucket."""
     if metric in _DISTINCT:
         points = await distinct_series(store, _DISTINCT[metric], question)
@@ -100,7 +101,7 @@ async def trends(store: ClickHouse, question: Question, metric: TrendMetric) -> 
     return {"data_points": points}
 
 
-async def _figures(store: ClickHouse, question: Question, figure: _Figure) -> list[dict[str, object]]:
+async def _figures(store: Reader, question: Question, figure: _Figure) -> list[dict[str, object]]:
     bucket, source = await rows_by_bucket(store, (figure.source,), figure.columns, question)
     rows = await store.select(
         f"SELECT bucket, {figure.shown} FROM (SELECT {bucket} AS bucket, {figure.sql} "
@@ -111,7 +112,7 @@ async def _figures(store: ClickHouse, question: Question, figure: _Figure) -> li
     return filled(question, values, figure.nothing)
 
 
-async def _registrations(store: ClickHouse, question: Question) -> list[dict[str, object]]:
+async def _registrations(store: Reader, question: Question) -> list[dict[str, object]]:
     assert question.granularity is not None
     span = (
         "toStartOfHour(registered_at, 'UTC')" if question.granularity == "hourly" else "toDate(registered_at)"

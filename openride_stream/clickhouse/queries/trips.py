@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any, Final
 
-from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.preaggregations import TRIPS
 from openride_stream.clickhouse.queries.distinct_ids import (
     TRIP_DRIVERS,
@@ -16,6 +15,7 @@ from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.rounding import average, money, percentage
 from openride_stream.clickhouse.queries.series import distinct_series
 from openride_stream.clickhouse.queries.source import rows_of
+from openride_stream.clickhouse.reader import Reader
 
 _COLUMNS: Final = (
     *("kind", "trip_id", "driver_id", "duration_minutes", "distance_km", "on_time"),
@@ -47,7 +47,7 @@ FROM (SELECT t.*, {TRIPS_COMPLETED.meant} AS ended FROM {{rows}} WHERE {{here}})
 """
 
 
-async def trips(store: ClickHouse, question: Question) -> dict[str, Any]:
+async def trips(store: Reader, question: Question) -> dict[str, Any]:
     """Distinct trips by status; averages over completions in minutes and kilometres."""
     source = await rows_of(store, TRIPS, _COLUMNS, question)
     rows = question.with_routes(store.database, source.sql)

@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import replace
 from typing import Any, Final
 
-from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import DAY_MS
 from openride_stream.clickhouse.distinct import counted
 from openride_stream.clickhouse.queries.question import Question
@@ -12,6 +11,7 @@ from openride_stream.clickhouse.queries.registrations import bounds, first_facts
 from openride_stream.clickhouse.queries.rounding import percentage
 from openride_stream.clickhouse.queries.series import active, active_series
 from openride_stream.clickhouse.queries.source import all_rows, touched, windows
+from openride_stream.clickhouse.reader import Reader
 
 _IN_RANGE: Final = "at >= fromUnixTimestamp64Milli({registered_from:Int64}, 'UTC')"
 
@@ -41,7 +41,7 @@ WHERE {in_range} AND {here}
 """
 
 
-async def users(store: ClickHouse, question: Question) -> dict[str, Any]:
+async def users(store: Reader, question: Question) -> dict[str, Any]:
     """Distinct active users before the end, registrations in the range, rates in per cent."""
     users, people = await asyncio.gather(_active(store, question), _people(store, question))
     answer: dict[str, Any] = {
@@ -58,7 +58,7 @@ async def users(store: ClickHouse, question: Question) -> dict[str, Any]:
     return answer
 
 
-async def _active(store: ClickHouse, question: Question) -> dict[str, Any]:
+async def _active(store: Reader, question: Question) -> dict[str, Any]:
     # In one pass over the month: the week and the day before the end are parts of it.
     day_ms, week_ms, month_ms = (question.end_ms - days * DAY_MS for days in (1, 7, 30))
     month, spans = replace(question, start_ms=month_ms), windows((day_ms, week_ms))
@@ -74,7 +74,7 @@ async def _active(store: ClickHouse, question: Question) -> dict[str, Any]:
     return (await store.select(sql, {**source.params, **month.params()}))[0]
 
 
-async def _people(store: ClickHouse, question: Question) -> dict[str, Any]:
+async def _people(store: Reader, question: Question) -> dict[str, Any]:
     parts = {
         "database": store.database,
         "registered": first_facts(store.database, "registered"),

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import DAY_MS
 from openride_stream.clickhouse.preaggregations import PreAggregation
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.source import DAYS, Source, all_rows, touched
+from openride_stream.clickhouse.reader import Reader
 
 
 async def whole_days(
-    store: ClickHouse,
+    store: Reader,
     sources: Sequence[PreAggregation],
     columns: Sequence[str],
     question: Question,

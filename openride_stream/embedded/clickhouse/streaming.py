@@ -30,12 +30,12 @@ async def answer_select(
     found = answers.headers(asked.session.query_id, output_format, asked.compression)
     running = execution.select(asked.statement, asked.session, output_format, asked.compression)
     async with running as stream:
-        if asked.wait_end_of_query:
-            return await _send_spooled(request, found, stream)
         chunks = stream.chunks()
         held = await _hold(chunks)
         if len(held) < HELD_BYTES:
             return web.Response(body=held, headers=answers.summed(found, await stream.outcome()))
+        if asked.wait_end_of_query:
+            return await _send_spooled(request, found, stream, held, chunks)
         response = web.StreamResponse(headers=found)
         await response.prepare(request)
         await response.write(held)
@@ -71,10 +71,13 @@ async def _end(
     return response
 
 
-async def _send_spooled(request: web.Request, found: dict[str, str], stream: RowStream) -> web.StreamResponse:
+async def _send_spooled(
+    request: web.Request, found: dict[str, str], stream: RowStream, held: bytes, chunks: AsyncIterator[bytes]
+) -> web.StreamResponse:
     """Send only once the end is known; long answers wait in a file."""
     with tempfile.SpooledTemporaryFile(_SPOOL_MEMORY_BYTES) as spool:
-        async for chunk in stream.chunks():
+        spool.write(held)
+        async for chunk in chunks:
             await asyncio.to_thread(spool.write, chunk)
         response = web.StreamResponse(headers=answers.summed(found, await stream.outcome()))
         response.content_length = spool.tell()
