@@ -15,12 +15,16 @@ _MAX_PIECES = 40
 
 @dataclass(frozen=True, slots=True)
 class DayState:
-    """One touched day: how often it was touched, and the build that has seen `seen` of those touches."""
+    """One touched day: how often it was touched, and the build that has seen `seen` of those touches.
+
+    `late`: that build may have rows of bookings that nobody had told of (`route_of_booking`).
+    """
 
     day: int
     marks: int
     seen: int
     generation: int
+    late: bool = True
 
     @property
     def clean(self) -> bool:
@@ -32,12 +36,13 @@ class DayState:
 class Plan:
     """How to answer for a range: built days, and pieces ([start_ms, end_ms)) to read from events.
 
-    `cut`: the range begins or ends within a built day.
+    `cut`: the range begins or ends within a built day. `late`: one of them may have such rows.
     """
 
     builds: tuple[tuple[int, int], ...]
     pieces: tuple[tuple[int, int], ...]
     cut: bool = False
+    late: bool = False
 
     def condition(self, prefix: str) -> tuple[str, dict[str, Param]]:
         """SQL condition on event_timestamp for the pieces, and its parameters (named from `prefix`)."""
@@ -53,13 +58,6 @@ class Plan:
             params[first], params[last] = start_ms, end_ms
         return " OR ".join(terms), dict(params)
 
-    def built(self) -> str:
-        """SQL condition that picks the built days (numbers of our own making)."""
-        if not self.builds:
-            return "0"
-        pairs = ", ".join(f"(toDate({day}), {generation})" for day, generation in self.builds)
-        return f"(day, generation) IN ({pairs})"
-
 
 async def day_states(
     store: ClickHouse, preaggregations: Sequence[PreAggregation], first_day: int, last_day: int
@@ -68,14 +66,15 @@ async def day_states(
     database = store.database
     rows = await store.select(
         "SELECT m.name AS name, toUInt32(m.day) AS day, m.total AS marks, "
-        "b.seen AS seen, b.current AS generation FROM (SELECT "
+        "b.seen AS seen, b.current AS generation, b.late AS late FROM (SELECT "
         "arrayJoin(arrayFilter((n, s) -> s = source, {names:Array(String)}, {sources:Array(String)})) "
         f"AS name, day, sum(marks) AS total FROM {database}.day_marks "
         "WHERE source IN {sources:Array(String)} "
         "AND day BETWEEN toDate({first:Int32}) AND toDate({last:Int32}) GROUP BY name, day) AS m LEFT JOIN "
         "(SELECT preaggregation AS name, day, max(marks_seen) AS seen, "
-        "argMax(generation, (marks_seen, generation)) AS current "
-        f"FROM {database}.day_builds WHERE preaggregation IN {{names:Array(String)}} "
+        "argMax(generation, (marks_seen, generation)) AS current, "
+        "argMax(b.late, (marks_seen, generation)) > 0 AS late "
+        f"FROM {database}.day_builds AS b WHERE preaggregation IN {{names:Array(String)}} "
         "GROUP BY name, day) AS b ON m.name = b.name AND m.day = b.day ORDER BY name, day",
         {
             "names": [preaggregation.name for preaggregation in preaggregations],
@@ -86,7 +85,8 @@ async def day_states(
     )
     states: dict[str, list[DayState]] = {preaggregation.name: [] for preaggregation in preaggregations}
     for row in rows:
-        states[row["name"]].append(DayState(row["day"], row["marks"], row["seen"], row["generation"]))
+        state = DayState(row["day"], row["marks"], row["seen"], row["generation"], bool(row["late"]))
+        states[row["name"]].append(state)
     return states
 
 
@@ -97,29 +97,31 @@ def plan(
     *,
     events_only: bool = False,
     edges_ms: Sequence[int] = (),
-    whole: bool = True,
+    cuts: float = 0,
 ) -> Plan:
     """How to answer for [start_ms, end_ms): from builds where a whole day is clean, else from events.
 
-    A `whole` build has no parts: a day that one of `edges_ms` cuts is read from events as well.
+    A day that more of `start_ms`, `end_ms` and `edges_ms` cut than `cuts` is read from events as well: its
+    build does not tell the parts apart.
     """
     builds: list[tuple[int, int]] = []
     pieces: list[tuple[int, int]] = []
-    parts = False
+    parts = late = False
+    edges = {start_ms, *edges_ms, end_ms}
     for state in states:
         first_ms, last_ms = state.day * DAY_MS, (state.day + 1) * DAY_MS
         if last_ms <= start_ms or end_ms <= first_ms:
             continue
-        cut = any(first_ms < edge_ms < last_ms for edge_ms in (start_ms, *edges_ms, end_ms))
-        if state.clean and not events_only and not (cut and whole):
+        cut = sum(first_ms < edge_ms < last_ms for edge_ms in edges)
+        if state.clean and not events_only and cut <= cuts:
             builds.append((state.day, state.generation))
-            parts = parts or cut
+            parts, late = parts or cut > 0, late or state.late
         else:
             pieces.append((max(first_ms, start_ms), min(last_ms, end_ms)))
     merged = merged_pieces(pieces)
     if len(merged) > _MAX_PIECES:
-        builds, merged = [], ((start_ms, end_ms),)
-    return Plan(tuple(builds), merged, parts)
+        return Plan((), ((start_ms, end_ms),))
+    return Plan(tuple(builds), merged, parts, late)
 
 
 def days_of(states: Sequence[DayState]) -> list[tuple[int, int]]:

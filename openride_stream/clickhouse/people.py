@@ -5,16 +5,17 @@ They have no place: whoever registered in one may be active anywhere.
 
 from typing import Final
 
-from openride_stream.clickhouse.recomputed import PreAggregation
+from openride_stream.clickhouse.recomputed import SEEN, PreAggregation
 
 
 def _user_days(source: str, *ids: str) -> PreAggregation:
     several = len(ids) > 1
     return PreAggregation(
-        name=f"user_days/{source}",
+        name=f"user_days.{source}",
         table="user_days",
         source=source,
         keys=(("source", f"'{source}'"), ("user_id", "e.person" if several else f"e.{ids[0]}")),
+        counts=SEEN,
         people=f"[{', '.join(ids)}]" if several else "",
         repeatable=True,
     )

@@ -9,7 +9,7 @@ from typing import Final
 
 from openride_stream.clickhouse.distinct import NO_ROUTE
 from openride_stream.clickhouse.people import RIDER_STEPS, USER_DAYS
-from openride_stream.clickhouse.recomputed import TIME, PreAggregation
+from openride_stream.clickhouse.recomputed import SEEN, TIME, PreAggregation
 
 __all__ = ["ALL", "RIDER_STEPS", "USER_DAYS", "PreAggregation"]
 
@@ -75,7 +75,7 @@ TRIPS: Final = PreAggregation(
 def _active(source: str, *ids: str, route: str = NO_ROUTE, of_booking: bool = False) -> PreAggregation:
     several = len(ids) > 1
     return PreAggregation(
-        name=f"daily_users.{source}",
+        name=f"active_users.{source}",
         table="daily_users",
         source=source,
         keys=(
@@ -85,6 +85,7 @@ def _active(source: str, *ids: str, route: str = NO_ROUTE, of_booking: bool = Fa
             ("booking_id", _BOOKING if of_booking else NO_ROUTE),
             ("user_id", "e.person" if several else f"e.{ids[0]}"),
         ),
+        counts=SEEN,
         people=f"[{', '.join(ids)}]" if several else "",
         repeatable=True,
         route_of_booking=of_booking,

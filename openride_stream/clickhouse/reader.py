@@ -16,12 +16,14 @@ _RENEWED_AT: Final = 0.5
 
 # The touches are summed by day, and of the builds of a day the one that has seen the most of them counts.
 _SQL: Final = """
-SELECT 0 AS built, toString(source) AS name, toUInt32(day) AS day, sum(marks) AS marks, 0 AS generation
+SELECT 0 AS built, toString(source) AS name, toUInt32(day) AS day, sum(marks) AS marks,
+    0 AS generation, 0 AS late
 FROM {database}.day_marks GROUP BY source, day
 UNION ALL
 SELECT 1 AS built, toString(preaggregation) AS name, toUInt32(day) AS day, max(marks_seen) AS marks,
-    argMax(generation, (marks_seen, generation)) AS generation
-FROM {database}.day_builds GROUP BY preaggregation, day
+    argMax(b.generation, (marks_seen, b.generation)) AS generation,
+    argMax(b.late, (marks_seen, b.generation)) > 0 AS late
+FROM {database}.day_builds AS b GROUP BY preaggregation, day
 """
 
 
@@ -30,18 +32,18 @@ class Look:
     """The days as they were at `at_s` (monotonic) or later.
 
     `marks`: how often each day of a source was touched. `builds`: the touches that the current build of a
-    day of a pre-aggregation has seen, and its generation.
+    day of a pre-aggregation has seen, its generation, and whether bookings came late for it.
     """
 
     at_s: float
     marks: Mapping[str, Mapping[int, int]]
-    builds: Mapping[str, Mapping[int, tuple[int, int]]]
+    builds: Mapping[str, Mapping[int, tuple[int, int, bool]]]
 
     def states(self, kept: PreAggregation, first_day: int, last_day: int) -> list[DayState]:
         """Every touched day from `first_day` to `last_day`, in order."""
         builds = self.builds.get(kept.name, {})
         return [
-            DayState(day, marks, *builds.get(day, (0, 0)))
+            DayState(day, marks, *builds.get(day, (0, 0, False)))
             for day, marks in sorted(self.marks.get(kept.source, {}).items())
             if first_day <= day <= last_day
         ]
@@ -112,10 +114,11 @@ class Reader:
     async def _fresh(self) -> Look:
         at_s = self._clock.monotonic_s()
         marks: dict[str, dict[int, int]] = {}
-        builds: dict[str, dict[int, tuple[int, int]]] = {}
+        builds: dict[str, dict[int, tuple[int, int, bool]]] = {}
         for row in await self._store.select(_SQL.format(database=self.database)):
             if row["built"]:
-                builds.setdefault(row["name"], {})[row["day"]] = (row["marks"], row["generation"])
+                build = (row["marks"], row["generation"], bool(row["late"]))
+                builds.setdefault(row["name"], {})[row["day"]] = build
             else:
                 marks.setdefault(row["name"], {})[row["day"]] = row["marks"]
         self._last = Look(at_s, marks, builds)

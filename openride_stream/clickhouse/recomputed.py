@@ -7,6 +7,9 @@ from typing import Self
 from openride_stream.clickhouse.distinct import booking_routes, distinct_events
 
 TIME = "event_timestamp"
+FIRST, LAST = "first_at", "last_at"
+SEEN = ((FIRST, f"min(e.{TIME})"), (LAST, f"max(e.{TIME})"))
+"""Of a row's events the first time and the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +41,19 @@ class PreAggregation:
         return any(name == TIME for name, _ in self.keys)
 
     @property
+    def seen(self) -> bool:
+        """Whether rows have the first and last time of their events: a day that is cut once can be told."""
+        return any(name == LAST for name, _ in self.counts)
+
+    @property
     def of_source(self) -> str:
         """SQL condition that picks its rows from a table that it shares with others."""
-        return f"source = '{self.source}'" if any(name == "source" for name, _ in self.keys) else "1"
+        return f"source = '{self.source}'" if self.shares_table else "1"
+
+    @property
+    def shares_table(self) -> bool:
+        """Whether its table has the rows of other sources as well."""
+        return any(name == "source" for name, _ in self.keys)
 
     def columns(self) -> tuple[str, ...]:
         """The table's columns after `day` and `generation`, in the order of `rows_of`."""

@@ -21,6 +21,7 @@ from openride_stream.clickhouse.days import (
     iso_day,
     merged_pieces,
 )
+from openride_stream.clickhouse.distinct import NO_ROUTE
 from openride_stream.clickhouse.preaggregations import ALL, PreAggregation
 from openride_stream.clickhouse.rerouted import mark_rerouted
 from openride_stream.clickhouse.retention import retention_days
@@ -48,6 +49,7 @@ class Reconciler:
         self._retention_days = retention_days(settings)
         self._conflicts = Conflicts(store)
         self._swept_s = clock.monotonic_s()
+        self._generation = 0
 
     async def run(self) -> int:
         """One round; returns how many days were recomputed."""
@@ -78,7 +80,7 @@ class Reconciler:
 
         `states` must have been read before: whatever is stored after that read makes its day dirty again.
         """
-        generation = time.time_ns() // 1000
+        generation = self._new_generation()
         columns = ", ".join(("day", *preaggregation.columns(), "generation"))
         pieces = Plan((), merged_pieces(days_of(states)))
         condition, params = pieces.condition("b")
@@ -87,16 +89,37 @@ class Reconciler:
             f"SELECT *, {generation} FROM ({preaggregation.rows_of(self._store.database, condition)})",
             params,
         )
+        late = await self._late(preaggregation, states, generation)
         builds = [
             {
                 "preaggregation": preaggregation.name,
                 "day": iso_day(state.day),
                 "marks_seen": state.marks,
                 "generation": generation,
+                "late": late.get(state.day, 0),
             }
             for state in states
         ]
         await self._store.insert(f"{self._store.database}.day_builds", orjson.dumps(builds)[1:-1])
+
+    def _new_generation(self) -> int:
+        """A number that grows, and that no other build of any table has."""
+        self._generation = max(self._generation + 1, time.time_ns() // 1000)
+        return self._generation
+
+    async def _late(
+        self, kept: PreAggregation, states: Sequence[DayState], generation: int
+    ) -> dict[int, int]:
+        """How many rows of each day have no route because nobody has told of their booking so far."""
+        if not kept.route_of_booking:
+            return {}
+        rows = await self._store.select(
+            f"SELECT toUInt32(day) AS day, count() AS late FROM {self._store.database}.{kept.table} "
+            "WHERE day BETWEEN toDate({first:Int32}) AND toDate({last:Int32}) "
+            f"AND generation = {generation} AND booking_id != {NO_ROUTE} GROUP BY day",
+            {"first": min(state.day for state in states), "last": max(state.day for state in states)},
+        )
+        return {row["day"]: row["late"] for row in rows}
 
     async def _dirty(self, preaggregation: PreAggregation) -> list[DayState]:
         oldest = self._oldest_day(preaggregation.source)

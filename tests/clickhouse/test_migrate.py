@@ -97,5 +97,5 @@ def test_a_cluster_gets_replicated_engines() -> None:
     settings = Settings(_env_file=None, clickhouse_cluster="main")
     statements = [s for migration in all_migrations() for s in migration.statements(settings)]
     tables = [s for s in statements if s.startswith("CREATE TABLE")]
-    assert all("ON CLUSTER 'main'" in s for s in statements)
+    assert all("ON CLUSTER 'main'" in s for s in statements if not s.startswith("INSERT"))
     assert all("ENGINE = Replicated" in s for s in tables)

@@ -27,6 +27,8 @@ class Migration:
             database=settings.clickhouse_database,
             on_cluster=f"ON CLUSTER '{cluster}'" if cluster else "",
             replicated="Replicated" if cluster else "",
+            events_days=str(settings.retention_events_days),
+            location_days=str(settings.retention_location_days),
         )
         return [statement.strip() for statement in text.split(";") if statement.strip()]
 

@@ -47,15 +47,15 @@ async def bookings(store: Reader, question: Question) -> dict[str, Any]:
     """Distinct bookings by status, rates in per cent, value in one currency."""
     columns = {*BOOKING_STAGES.columns, *_VALUE_COLUMNS}
     source = await rows_of(store, BOOKINGS, sorted(columns), question)
-    rows = question.with_routes(store.database, source.sql)
+    rows = f"({source.sql}) AS t"
     params = {**source.params, **question.params()}
     counts_sql = _COUNTS_SQL.format(
         rates=_RATES if question.placed else "",
-        bookings=BOOKING_STAGES.by_id(rows, question.here() if question.placed else ""),
+        bookings=BOOKING_STAGES.by_id(rows, question.here(store.database) if question.placed else ""),
     )
     (counts,), (sold,) = await asyncio.gather(
         store.select(counts_sql, params),
-        store.select(_VALUE_SQL.format(rows=rows, here=question.here()), params),
+        store.select(_VALUE_SQL.format(rows=rows, here=question.here(store.database)), params),
     )
     converted = counts["converted"] if question.placed else counts["confirmed"]
     undone = counts["undone"] if question.placed else counts["cancelled"]

@@ -45,9 +45,9 @@ FROM
 async def drivers(store: Reader, question: Question, limit: int, sort: DriverOrder) -> dict[str, Any]:
     """The first `limit` drivers who completed trips; how what all of them earned is distributed."""
     source = await rows_of(store, TRIPS, _COLUMNS, question)
-    rows = question.with_routes(store.database, source.sql)
+    rows = f"({source.sql}) AS t"
     params: dict[str, Param] = {**source.params, **question.params(), "limit": limit}
-    here = f"{TRIPS_COMPLETED.meant} AND ({question.here()})"
+    here = f"{TRIPS_COMPLETED.meant} AND ({question.here(store.database)})"
     first, (all_of_them,) = await asyncio.gather(
         store.select(_DRIVERS_SQL.format(rows=rows, here=here, order=sort), params),
         store.select(_DISTRIBUTION_SQL.format(rows=rows, here=here, shares=list(_SHARES)), params),

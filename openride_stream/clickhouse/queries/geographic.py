@@ -58,7 +58,7 @@ async def geographic(store: Reader, question: Question, metric: GeographicMetric
         value=figure.value,
         some=figure.some,
         rows=routed(store.database, rows.sql),
-        here=question.here(),
+        here=question.here(store.database),
     )
     found = await store.select(sql, {**rows.params, **question.params()})
     return {

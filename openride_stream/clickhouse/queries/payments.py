@@ -35,40 +35,43 @@ _RATE: Final = f""",
     AS ended_well
 """
 
+# By method first: one look at the rows says what each took, and all of them together.
 _MONEY_SQL: Final = f"""
-SELECT sumIf(toDecimal128(t.amount, 2), paid AND t.currency = {{{{currency:String}}}}) AS revenue,
-       sumIf(toDecimal128(t.amount, 2), NOT paid AND t.currency = {{{{currency:String}}}}) AS refunds,
-       sumIf(toUInt64(took_ms), timed) AS processing_sum, countIf(timed) AS processing_count,
-       if(processing_count = 0, 0., quantileExactInclusiveIf(0.95)(took_ms, timed)) AS p95_ms
+SELECT sum(by_method.revenue) AS revenue, sum(by_method.refunds) AS refunds, sum(timed_ms) AS processing_sum,
+       sum(length(took_ms)) AS processing_count,
+       if(processing_count = 0, 0., quantileExactInclusiveArray(0.95)(took_ms)) AS p95_ms,
+       groupArrayIf((payment_method, succeeded, by_method.revenue), paid) AS methods
 FROM
 (
-    SELECT t.amount, t.currency, {PAYMENTS_SUCCEEDED.meant} AS paid,
-           paid AND t.processing_time_ms IS NOT NULL AS timed, ifNull(t.processing_time_ms, 0) AS took_ms
-    FROM {{rows}} WHERE ({PAYMENTS_SUCCEEDED.meant} OR {PAYMENTS_REFUNDED.meant}) AND ({{here}})
-) AS t
-"""
-
-_METHODS_SQL: Final = f"""
-SELECT t.payment_method AS payment_method, uniqExact(t.payment_id) AS succeeded,
-       sumIf(toDecimal128(t.amount, 2), t.currency = {{{{currency:String}}}}) AS revenue
-FROM {{rows}} WHERE {PAYMENTS_SUCCEEDED.meant} AND ({{here}}) GROUP BY payment_method
-ORDER BY revenue DESC, payment_method
+    SELECT t.payment_method AS payment_method, countIf(is_success) > 0 AS paid,
+           uniqExactIf(t.payment_id, is_success) AS succeeded,
+           sumIf(toDecimal128(t.amount, 2), is_success AND is_ours) AS revenue,
+           sumIf(toDecimal128(t.amount, 2), NOT is_success AND is_ours) AS refunds,
+           groupArrayIf(ifNull(t.processing_time_ms, 0), is_success AND t.processing_time_ms IS NOT NULL)
+           AS took_ms,
+           arraySum(took_ms) AS timed_ms
+    FROM
+    (
+        SELECT *, {PAYMENTS_SUCCEEDED.meant} AS is_success, t.currency = {{{{currency:String}}}} AS is_ours
+        FROM {{rows}} WHERE ({PAYMENTS_SUCCEEDED.meant} OR {PAYMENTS_REFUNDED.meant}) AND ({{here}})
+    ) AS t
+    GROUP BY payment_method
+) AS by_method
 """
 
 
 async def payments(store: Reader, question: Question) -> dict[str, Any]:
     """Distinct payments by outcome, money in one currency, processing times in milliseconds."""
     source = await rows_of(store, PAYMENTS, _COLUMNS, question)
-    rows = question.with_routes(store.database, source.sql)
+    rows = f"({source.sql}) AS t"
     params = {**source.params, **question.params()}
     counts_sql = _COUNTS_SQL.format(
         rate=_RATE if question.placed else "",
-        payments=PAYMENT_STAGES.by_id(rows, question.here() if question.placed else ""),
+        payments=PAYMENT_STAGES.by_id(rows, question.here(store.database) if question.placed else ""),
     )
-    (counts,), (paid,), methods = await asyncio.gather(
+    (counts,), (paid,) = await asyncio.gather(
         store.select(counts_sql, params),
-        store.select(_MONEY_SQL.format(here=question.here(), rows=rows), params),
-        store.select(_METHODS_SQL.format(here=question.here(), rows=rows), params),
+        store.select(_MONEY_SQL.format(here=question.here(store.database), rows=rows), params),
     )
     ended_well = counts["ended_well"] if question.placed else counts["succeeded"]
     revenue, refunds = Decimal(paid["revenue"]), Decimal(paid["refunds"])
@@ -84,14 +87,15 @@ async def payments(store: Reader, question: Question) -> dict[str, Any]:
         "total_refunded": money(refunds),
         "net_revenue": money(revenue - refunds),
         "by_method": [
-            {
-                "payment_method": method["payment_method"],
-                "payments_success": method["succeeded"],
-                "total_revenue": money(method["revenue"]),
-            }
-            for method in methods
+            {"payment_method": method, "payments_success": succeeded, "total_revenue": money(paid_by)}
+            for method, succeeded, paid_by in sorted(paid["methods"], key=_most_first)
         ],
     }
     if question.granularity:
         answer["time_series"] = await distinct_series(store, PAYMENTS_INITIATED, question)
     return answer
+
+
+def _most_first(method: tuple[str, int, str]) -> tuple[Decimal, str]:
+    name, _, revenue = method
+    return -Decimal(revenue), name

@@ -37,25 +37,23 @@ class Question:
             params["state"] = self.state
         return params
 
-    def here(self) -> str:
-        """SQL condition: the row's place passes the filters.
+    def here(self, database: str) -> str:
+        """SQL condition on a row `t` (city, state, route_id): its place passes the filters."""
+        if not self.placed:
+            return "1"
+        given = [name for name in ("city", "state") if getattr(self, name) is not None]
+        own = " AND ".join(f"t.{name} = {{{name}:String}}" for name in given)
+        origin = " AND ".join(f"origin_{name} = {{{name}:String}}" for name in given)
+        # The routes from there are few: to look for each row's among them takes half the time of a join.
+        from_there = f"SELECT route_id FROM {named_routes(database)} WHERE {origin}"
+        return f"(t.city != '' AND {own}) OR (t.city = '' AND t.route_id IN ({from_there}))"
 
-        Rows are `t` (city, state, route_id), routes are `r`; see `with_routes`.
-        """
-        terms = []
-        if self.city is not None:
-            terms.append(f"{CITY_SQL} = {{city:String}}")
-        if self.state is not None:
-            terms.append(f"{STATE_SQL} = {{state:String}}")
-        return " AND ".join(terms) or "1"
 
-    def with_routes(self, database: str, rows: str) -> str:
-        """`rows` (a subquery) as `t`, with their routes as `r` where a place filter needs them."""
-        return routed(database, rows) if self.placed else f"({rows}) AS t"
+def named_routes(database: str) -> str:
+    """A subquery of every route's origin, but of the nil id, which stands for no route: nobody's place."""
+    return f"(SELECT * FROM {routes(database)} WHERE route_id != {NO_ROUTE})"
 
 
 def routed(database: str, rows: str) -> str:
     """`rows` (a subquery) as `t`, with their routes as `r`."""
-    # The nil id stands for no route in `t`: a route that somebody gave it is nobody's place.
-    named = f"(SELECT * FROM {routes(database)} WHERE route_id != {NO_ROUTE})"
-    return f"({rows}) AS t LEFT JOIN {named} AS r ON t.route_id = r.route_id"
+    return f"({rows}) AS t LEFT JOIN {named_routes(database)} AS r ON t.route_id = r.route_id"

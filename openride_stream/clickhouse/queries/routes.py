@@ -45,10 +45,10 @@ async def routes(store: Reader, question: Question, limit: int) -> dict[str, Any
     booked = await rows_of(store, BOOKINGS, _BOOKED, question, prefix="b")
     driven = await rows_of(store, TRIPS, _DRIVEN, question, prefix="t")
     sql = _SQL.format(
-        booked=question.with_routes(store.database, booked.sql),
-        driven=question.with_routes(store.database, driven.sql),
+        booked=f"({booked.sql}) AS t",
+        driven=f"({driven.sql}) AS t",
         descriptions=descriptions(store.database),
-        here=question.here(),
+        here=question.here(store.database),
         confirmed=BOOKINGS_CONFIRMED.meant,
         begun=TRIPS_STARTED.meant,
         nil=NO_ROUTE,

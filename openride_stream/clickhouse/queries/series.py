@@ -31,7 +31,7 @@ async def distinct_series(store: Reader, ids: Ids, question: Question) -> list[d
     bucket, rows = await rows_by_bucket(store, ids.sources, ids.columns, question)
     sql = (
         f"SELECT {bucket} AS bucket, uniqExact(t.{ids.column}) AS value "
-        f"FROM {rows.sql} WHERE {ids.meant} AND ({question.here()}) GROUP BY bucket"
+        f"FROM {rows.sql} WHERE {ids.meant} AND ({question.here(store.database)}) GROUP BY bucket"
     )
     counted = await store.select(sql, rows.params)
     return filled(question, {row["bucket"]: row["value"] for row in counted})
@@ -58,7 +58,7 @@ async def rows_by_bucket(
     days = await touched(store, preaggregations, question)
     spans = HOURS if question.granularity == "hourly" else DAYS
     source = all_rows(store.database, preaggregations, days, question, columns=columns, spans=spans)
-    rows = question.with_routes(store.database, source.sql)
+    rows = f"({source.sql}) AS t"
     return bucket_seconds_sql(question.granularity), Source(rows, {**source.params, **question.params()})
 
 

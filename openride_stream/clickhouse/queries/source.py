@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from openride_stream.clickhouse.client import Param
@@ -10,6 +11,7 @@ from openride_stream.clickhouse.distinct import NO_ROUTE, booking_routes
 from openride_stream.clickhouse.preaggregations import PreAggregation
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.reader import Reader
+from openride_stream.clickhouse.recomputed import FIRST, LAST, TIME
 
 _PLACE: Final = ("city", "state", "route_id")
 
@@ -93,78 +95,97 @@ def all_rows(
     `placed`. `days` may hold more than the range.
     """
     wanted = (*columns, *_PLACE) if question.placed or placed else columns
-    sources = [
-        rows_of_range(
-            database,
-            preaggregation,
-            days[preaggregation.name],
-            question,
-            columns=wanted,
-            spans=spans,
-            prefix=f"{prefix}{number}_",
-        )
-        for number, preaggregation in enumerate(preaggregations)
+    selected = ", ".join(("span", *wanted))
+    params: dict[str, Param] = {}
+    events: list[str] = []
+    built: dict[str, list[tuple[PreAggregation, Plan]]] = {}
+    for number, kept in enumerate(preaggregations):
+        chosen = _plan(kept, days[kept.name], question, spans)
+        if chosen.builds:
+            built.setdefault(kept.table, []).append((kept, chosen))
+        if chosen.pieces:
+            condition, bound = chosen.condition(f"{prefix}{number}_")
+            params |= bound
+            rows = kept.only(wanted).rows_of(database, condition, bucket=spans.of_event)
+            events.append(f"SELECT {selected} FROM (SELECT *, day AS span FROM ({rows}))")
+    # One look through a table: as many as there are pre-aggregations took three times as long.
+    parts = [
+        f"SELECT {selected} FROM ({_built(database, several, question, spans, wanted)})"
+        for several in built.values()
     ]
-    params = {name: value for source in sources for name, value in source.params.items()}
-    return Source(" UNION ALL ".join(source.sql for source in sources), params)
+    if not parts and not events:
+        nothing = preaggregations[0].only(wanted).rows_of(database, "0", bucket=spans.of_event)
+        parts.append(f"SELECT {selected} FROM (SELECT *, day AS span FROM ({nothing}))")
+    return Source(" UNION ALL ".join((*parts, *events)), params)
 
 
-def rows_of_range(
-    database: str,
-    preaggregation: PreAggregation,
-    days: Sequence[DayState],
-    question: Question,
-    *,
-    columns: Sequence[str],
-    spans: Spans,
-    prefix: str,
-) -> Source:
-    """Span and `columns` of one pre-aggregation for the range: of built days, and of events elsewhere."""
-    variant = preaggregation.only(columns)
-    whole = not preaggregation.timed
-    chosen = plan(
+def _plan(kept: PreAggregation, days: Sequence[DayState], question: Question, spans: Spans) -> Plan:
+    return plan(
         days,
         question.start_ms,
         question.end_ms,
-        events_only=whole and spans.of_day is None,
+        events_only=not kept.timed and spans.of_day is None,
         edges_ms=spans.edges_ms,
-        whole=whole,
+        cuts=inf if kept.timed else int(kept.seen),
     )
-    condition, params = chosen.condition(prefix)
-    selected = ", ".join(("span", *columns))
-    parts = []
-    if chosen.builds:
-        built = _built(database, preaggregation, chosen, spans, question)
-        if preaggregation.route_of_booking and "route_id" in columns:
-            built = _with_late_routes(database, built)
-        parts.append(f"SELECT {selected} FROM ({built})")
-    if chosen.pieces or not parts:
-        events = variant.rows_of(database, condition, bucket=spans.of_event)
-        parts.append(f"SELECT {selected} FROM (SELECT *, day AS span FROM ({events}))")
-    return Source(" UNION ALL ".join(parts), params)
+
+
+def _built(
+    database: str,
+    several: Sequence[tuple[PreAggregation, Plan]],
+    question: Question,
+    spans: Spans,
+    columns: Sequence[str],
+) -> str:
+    """Rows of built days of one table."""
+    kept = several[0][0]
+    cut = any(chosen.cut for _, chosen in several)
+    conditions = [_of_builds(several)]
+    if cut:
+        conditions.append(_within(question, kept))
+    span, condition = _span(kept, spans, cut), " AND ".join(conditions)
+    rows = f"SELECT *, {span} AS span FROM {database}.{kept.table} WHERE {condition}"
+    late = any(each.route_of_booking and chosen.late for each, chosen in several)
+    if late and "route_id" in columns:
+        return _with_late_routes(database, rows)
+    return rows
+
+
+def _of_builds(several: Sequence[tuple[PreAggregation, Plan]]) -> str:
+    # Generations are microseconds, and no two sources are built in the same one: to ask for each one's source
+    # as well would take twice as long.
+    pairs = ", ".join(
+        f"(toDate({day}), {generation})" for _, chosen in several for day, generation in chosen.builds
+    )
+    condition = f"(day, generation) IN ({pairs})"
+    if several[0][0].shares_table:
+        sources = ", ".join(f"'{kept.source}'" for kept, _ in several)
+        condition += f" AND source IN ({sources})"
+    return condition
+
+
+def _span(kept: PreAggregation, spans: Spans, cut: bool) -> str:
+    if spans.of_day is None or (kept.timed and spans.edges_ms):
+        return spans.of_event
+    # What was seen last in a part was seen in it.
+    return spans.of_event.replace(TIME, LAST) if cut and spans.edges_ms else spans.of_day
+
+
+def _within(question: Question, kept: PreAggregation) -> str:
+    first, last = (TIME, TIME) if kept.timed else (FIRST, LAST)
+    return (
+        f"{last} >= fromUnixTimestamp64Milli({question.start_ms}, 'UTC') "
+        f"AND {first} < fromUnixTimestamp64Milli({question.end_ms}, 'UTC')"
+    )
 
 
 def _with_late_routes(database: str, built: str) -> str:
     """Rows of built days, with the routes of bookings that were not known when those were built."""
-    unknown = f"SELECT booking_id FROM ({built}) WHERE booking_id != {NO_ROUTE}"
-    routes = booking_routes(database, f"booking_id IN ({unknown})")
+    unknown = f"SELECT * FROM ({built}) WHERE booking_id != {NO_ROUTE}"
+    routes = booking_routes(database, f"booking_id IN (SELECT booking_id FROM ({unknown}))")
+    # They are few: the others need not go through the join.
     return (
-        f"SELECT s.* EXCEPT (route_id), if(s.booking_id = {NO_ROUTE}, s.route_id, b.route_id) AS route_id "
-        f"FROM ({built}) AS s LEFT JOIN {routes} AS b ON s.booking_id = b.booking_id"
-    )
-
-
-def _built(database: str, kept: PreAggregation, chosen: Plan, spans: Spans, question: Question) -> str:
-    by_day = spans.of_day is not None and not (kept.timed and spans.edges_ms)
-    within = f" AND {_within(question)}" if kept.timed and chosen.cut else ""
-    return (
-        f"SELECT *, {spans.of_day if by_day else spans.of_event} AS span FROM {database}.{kept.table} "
-        f"WHERE {chosen.built()} AND {kept.of_source}{within}"
-    )
-
-
-def _within(question: Question) -> str:
-    return (
-        f"event_timestamp >= fromUnixTimestamp64Milli({question.start_ms}, 'UTC') "
-        f"AND event_timestamp < fromUnixTimestamp64Milli({question.end_ms}, 'UTC')"
+        f"SELECT * FROM ({built}) WHERE booking_id = {NO_ROUTE} UNION ALL "
+        f"SELECT s.* REPLACE (b.route_id AS route_id) FROM ({unknown}) AS s "
+        f"LEFT JOIN {routes} AS b ON s.booking_id = b.booking_id"
     )

@@ -105,7 +105,7 @@ async def _figures(store: Reader, question: Question, figure: _Figure) -> list[d
     bucket, source = await rows_by_bucket(store, (figure.source,), figure.columns, question)
     rows = await store.select(
         f"SELECT bucket, {figure.shown} FROM (SELECT {bucket} AS bucket, {figure.sql} "
-        f"FROM (SELECT t.*, {question.here()} AS here FROM {source.sql}) AS t GROUP BY bucket)",
+        f"FROM (SELECT t.*, {question.here(store.database)} AS here FROM {source.sql}) AS t GROUP BY bucket)",
         source.params,
     )
     values = {row["bucket"]: figure.value(row) for row in rows}

@@ -50,15 +50,15 @@ FROM (SELECT t.*, {TRIPS_COMPLETED.meant} AS ended FROM {{rows}} WHERE {{here}})
 async def trips(store: Reader, question: Question) -> dict[str, Any]:
     """Distinct trips by status; averages over completions in minutes and kilometres."""
     source = await rows_of(store, TRIPS, _COLUMNS, question)
-    rows = question.with_routes(store.database, source.sql)
+    rows = f"({source.sql}) AS t"
     params = {**source.params, **question.params()}
     counts_sql = _COUNTS_SQL.format(
         rate=_RATE if question.placed else "",
-        trips=TRIP_STAGES.by_id(rows, question.here() if question.placed else ""),
+        trips=TRIP_STAGES.by_id(rows, question.here(store.database) if question.placed else ""),
     )
     (counts,), (row,) = await asyncio.gather(
         store.select(counts_sql, params),
-        store.select(_SUMS_SQL.format(here=question.here(), rows=rows), params),
+        store.select(_SUMS_SQL.format(here=question.here(store.database), rows=rows), params),
     )
     finished = counts["finished"] if question.placed else counts["completed"]
     answer: dict[str, Any] = {

@@ -68,8 +68,8 @@ async def _active(store: Reader, question: Question) -> dict[str, Any]:
     # One row a user: in which window they were seen last.
     sql = (
         "SELECT countIf(seen = 0) AS dau, countIf(seen <= 1) AS wau, count() AS mau FROM "
-        f"(SELECT min(t.span) AS seen FROM {month.with_routes(store.database, source.sql)} "
-        f"WHERE {month.here()} GROUP BY t.user_id)"
+        f"(SELECT min(t.span) AS seen FROM ({source.sql}) AS t "
+        f"WHERE {month.here(store.database)} GROUP BY t.user_id)"
     )
     return (await store.select(sql, {**source.params, **month.params()}))[0]
 
