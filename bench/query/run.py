@@ -18,8 +18,8 @@ from bench.query.naive import compared
 from bench.query.questions import dashboards, in_turn, questions
 from bench.soak import pieces
 from bench.stage import Stage, open_stage
-from openride_stream.clickhouse.days import day_states
-from openride_stream.clickhouse.preaggregations import ALL
+from openride_stream.clickhouse.preaggregations import ALL, MERGED
+from openride_stream.clickhouse.reader import Reader
 from openride_stream.embedded.ports import LOOPBACK
 from openride_stream.errors import Fatal
 
@@ -137,9 +137,9 @@ async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
 
 async def _until_built(stage: Stage, tell: Callable[[str], None]) -> None:
     """Return when rounds have built every day that the history touched."""
-    began_s = time.monotonic()
+    began_s, reader = time.monotonic(), Reader(stage.store)
     while True:
-        states = await day_states(stage.store, ALL, 0, 65_535)
+        states = await reader.states((*ALL, *MERGED), 0, 65_535)
         left = sum(not state.clean for of_one in states.values() for state in of_one)
         if not left:
             tell(f"days built within {time.monotonic() - began_s:.0f} s")

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from openride_stream.clickhouse.client import ClickHouse, Param
-from openride_stream.clickhouse.preaggregations import PreAggregation
+from openride_stream.clickhouse.client import Param
 
 DAY_MS = 86_400_000
 _EPOCH = date(1970, 1, 1)
@@ -57,37 +56,6 @@ class Plan:
             )
             params[first], params[last] = start_ms, end_ms
         return " OR ".join(terms), dict(params)
-
-
-async def day_states(
-    store: ClickHouse, preaggregations: Sequence[PreAggregation], first_day: int, last_day: int
-) -> dict[str, list[DayState]]:
-    """Every touched day from `first_day` to `last_day` (since the epoch, inclusive), by pre-aggregation."""
-    database = store.database
-    rows = await store.select(
-        "SELECT m.name AS name, toUInt32(m.day) AS day, m.total AS marks, "
-        "b.seen AS seen, b.current AS generation, b.late AS late FROM (SELECT "
-        "arrayJoin(arrayFilter((n, s) -> s = source, {names:Array(String)}, {sources:Array(String)})) "
-        f"AS name, day, sum(marks) AS total FROM {database}.day_marks "
-        "WHERE source IN {sources:Array(String)} "
-        "AND day BETWEEN toDate({first:Int32}) AND toDate({last:Int32}) GROUP BY name, day) AS m LEFT JOIN "
-        "(SELECT preaggregation AS name, day, max(marks_seen) AS seen, "
-        "argMax(generation, (marks_seen, generation)) AS current, "
-        "argMax(b.late, (marks_seen, generation)) > 0 AS late "
-        f"FROM {database}.day_builds AS b WHERE preaggregation IN {{names:Array(String)}} "
-        "GROUP BY name, day) AS b ON m.name = b.name AND m.day = b.day ORDER BY name, day",
-        {
-            "names": [preaggregation.name for preaggregation in preaggregations],
-            "sources": [preaggregation.source for preaggregation in preaggregations],
-            "first": max(first_day, 0),
-            "last": min(last_day, 65_535),
-        },
-    )
-    states: dict[str, list[DayState]] = {preaggregation.name: [] for preaggregation in preaggregations}
-    for row in rows:
-        state = DayState(row["day"], row["marks"], row["seen"], row["generation"], bool(row["late"]))
-        states[row["name"]].append(state)
-    return states
 
 
 def plan(

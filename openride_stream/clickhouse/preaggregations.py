@@ -9,9 +9,9 @@ from typing import Final
 
 from openride_stream.clickhouse.distinct import NO_ROUTE
 from openride_stream.clickhouse.people import RIDER_STEPS, USER_DAYS
-from openride_stream.clickhouse.recomputed import SEEN, TIME, PreAggregation
+from openride_stream.clickhouse.recomputed import SEEN, TIME, PreAggregation, merged
 
-__all__ = ["ALL", "RIDER_STEPS", "USER_DAYS", "PreAggregation"]
+__all__ = ["ALL", "MERGED", "RIDER_STEPS", "USER_DAYS", "PreAggregation"]
 
 _PLACE: Final = (("city", "e.city"), ("state", "e.state"))
 _EVENT: Final = (("kind", "e.event_type"), (TIME, f"e.{TIME}"), *_PLACE, ("currency", "e.currency"))
@@ -121,3 +121,13 @@ def _activity(source: str) -> PreAggregation:
 HOURLY_ACTIVITY: Final = tuple(_activity(active.source) for active in ACTIVE_USERS)
 
 ALL: Final = (BOOKINGS, PAYMENTS, TRIPS, *ACTIVE_USERS, *HOURLY_ACTIVITY, *USER_DAYS, *RIDER_STEPS)
+
+MERGED: Final = (merged("active_users.all", ACTIVE_USERS), merged("user_days.all", USER_DAYS))
+"""Made of the builds of others once those are clean: half as many rows, of days that are over."""
+
+_MERGED_OF: Final = {kept.parts: kept for kept in MERGED}
+
+
+def merged_of(parts: tuple[PreAggregation, ...]) -> PreAggregation | None:
+    """What is made of exactly these."""
+    return _MERGED_OF.get(parts)

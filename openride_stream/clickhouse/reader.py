@@ -11,6 +11,9 @@ from openride_stream.clickhouse.preaggregations import PreAggregation
 from openride_stream.clock import Clock, SystemClock
 
 _LAST_DAY: Final = 65_535
+NEVER: Final = 1 << 62
+"""More than all generations of a day together."""
+
 # A look is renewed behind the back of who asks at this share of its age: few wait for one.
 _RENEWED_AT: Final = 0.5
 
@@ -40,13 +43,27 @@ class Look:
     builds: Mapping[str, Mapping[int, tuple[int, int, bool]]]
 
     def states(self, kept: PreAggregation, first_day: int, last_day: int) -> list[DayState]:
-        """Every touched day from `first_day` to `last_day`, in order."""
+        """Every touched day from `first_day` to `last_day`, in order.
+
+        What is made of others stands for their builds: its `marks` are the sum of their generations, which
+        grows with each of them, and `NEVER` while one of them is not clean.
+        """
         builds = self.builds.get(kept.name, {})
+        touches = (
+            self._generations(kept, first_day, last_day) if kept.parts else self.marks.get(kept.source, {})
+        )
         return [
             DayState(day, marks, *builds.get(day, (0, 0, False)))
-            for day, marks in sorted(self.marks.get(kept.source, {}).items())
+            for day, marks in sorted(touches.items())
             if first_day <= day <= last_day
         ]
+
+    def _generations(self, kept: PreAggregation, first_day: int, last_day: int) -> dict[int, int]:
+        sums: dict[int, int] = {}
+        for part in kept.parts:
+            for state in self.states(part, first_day, last_day):
+                sums[state.day] = sums.get(state.day, 0) + (state.generation if state.clean else NEVER)
+        return {day: min(total, NEVER) for day, total in sums.items()}
 
     def total(self, source: str, first_day: int = 0, last_day: int = _LAST_DAY) -> int:
         """How often the days from `first_day` to `last_day` were touched."""
@@ -77,7 +94,7 @@ class Reader:
         self, preaggregations: Sequence[PreAggregation], first_day: int, last_day: int
     ) -> dict[str, list[DayState]]:
         """Every touched day of each from `first_day` to `last_day` (since the epoch, inclusive), by name."""
-        look = await self._look()
+        look = await self.look()
         return {kept.name: look.states(kept, first_day, last_day) for kept in preaggregations}
 
     async def version(
@@ -87,13 +104,14 @@ class Reader:
 
         The versions of all workers are the same, so that what one has kept another finds.
         """
-        look = await self._look()
+        look = await self.look()
         first, last = start_ms // DAY_MS, (end_ms - 1) // DAY_MS
         found = {source: look.total(source, first, last) for source in sources}
         found |= {source: look.total(source) for source in whole}
         return ",".join(f"{source}:{total}" for source, total in sorted(found.items()))
 
-    async def _look(self) -> Look:
+    async def look(self) -> Look:
+        """The days as they were at most `look_s` ago."""
         last, now_s = self._last, self._clock.monotonic_s()
         age_s = now_s - last.at_s if last is not None else float("inf")
         if last is not None and age_s < self._look_s:

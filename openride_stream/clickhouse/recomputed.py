@@ -22,6 +22,9 @@ class PreAggregation:
     `person`. `repeatable` rows are the same when an event comes twice: what was redelivered need not be
     collapsed first. Not `grouped` each event has a row of its own, and no counts. `route_of_booking`: the
     route of an event is its booking's, the nil id while nobody has told of that.
+
+    One with `parts` is made of the builds of those, in the same table: rows that differ in nothing but their
+    source are one. It is no source of its own: whoever reads it reads the parts of the days that it has not.
     """
 
     name: str
@@ -34,6 +37,7 @@ class PreAggregation:
     repeatable: bool = False
     grouped: bool = True
     route_of_booking: bool = False
+    parts: tuple["PreAggregation", ...] = ()
 
     @property
     def timed(self) -> bool:
@@ -72,6 +76,19 @@ class PreAggregation:
         select = f"SELECT {bucket} AS day{selected} FROM {self._events(database, condition)} AS e"
         return f"{select} GROUP BY {grouped}" if self.grouped else select
 
+    def of_builds(self, database: str, builds: Sequence[tuple[int, int]], generation: int) -> str:
+        """Statement that makes a generation of its rows of (day, generation) of its parts."""
+        keys = [name for name, _ in self.keys if name != "source"]
+        columns = ", ".join(("day", "source", *keys, FIRST, LAST, "generation"))
+        pairs = ", ".join(f"(toDate({day}), {built})" for day, built in builds)
+        sources = ", ".join(f"'{part.source}'" for part in self.parts)
+        return (
+            f"INSERT INTO {database}.{self.table} ({columns}) "
+            f"SELECT day, '{self.source}', {', '.join(keys)}, min({FIRST}), max({LAST}), {generation} "
+            f"FROM {database}.{self.table} WHERE (day, generation) IN ({pairs}) AND source IN ({sources}) "
+            f"GROUP BY day, {', '.join(keys)}"
+        )
+
     def _events(self, database: str, condition: str) -> str:
         kept = f"({condition}) AND {self.events}"
         events = distinct_events(database, self.source, kept, collapsed=not self.repeatable)
@@ -85,3 +102,9 @@ class PreAggregation:
                 f"LEFT JOIN {routes} AS b ON p.booking_id = b.booking_id)"
             )
         return events
+
+
+def merged(name: str, parts: tuple[PreAggregation, ...]) -> PreAggregation:
+    """The pre-aggregation that is made of the builds of `parts`, which differ in their source only."""
+    late = any(part.route_of_booking for part in parts)
+    return replace(parts[0], name=name, source="all", route_of_booking=late, parts=parts)

@@ -6,7 +6,8 @@ build counts only for the marks that it had read before it read the events.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import orjson
 
@@ -16,13 +17,13 @@ from openride_stream.clickhouse.days import (
     DAY_MS,
     DayState,
     Plan,
-    day_states,
     days_of,
     iso_day,
     merged_pieces,
 )
 from openride_stream.clickhouse.distinct import NO_ROUTE
-from openride_stream.clickhouse.preaggregations import ALL, PreAggregation
+from openride_stream.clickhouse.preaggregations import ALL, MERGED, PreAggregation
+from openride_stream.clickhouse.reader import NEVER, Reader
 from openride_stream.clickhouse.rerouted import mark_rerouted
 from openride_stream.clickhouse.retention import retention_days
 from openride_stream.clock import Clock
@@ -44,6 +45,7 @@ class Reconciler:
 
     def __init__(self, store: ClickHouse, metrics: Metrics, clock: Clock, settings: Settings) -> None:
         self._store = store
+        self._reader = Reader(store)
         self._metrics = metrics
         self._clock = clock
         self._retention_days = retention_days(settings)
@@ -56,15 +58,15 @@ class Reconciler:
         await self.notice()
         rebuilt = 0
         for preaggregation in ALL:
-            started_s = self._clock.monotonic_s()
-            dirty = await self._dirty(preaggregation)
-            for first in range(0, len(dirty), _DAYS_AT_ONCE):
-                await self.build(preaggregation, dirty[first : first + _DAYS_AT_ONCE])
+            with self._timed(preaggregation):
+                dirty = await self._dirty(preaggregation)
+                for first in range(0, len(dirty), _DAYS_AT_ONCE):
+                    await self.build(preaggregation, dirty[first : first + _DAYS_AT_ONCE])
             rebuilt += len(dirty)
-            self._metrics.preaggregation_duration_seconds.labels(preaggregation.name).observe(
-                self._clock.monotonic_s() - started_s
-            )
         self._metrics.dirty_days.set(0)
+        for kept in MERGED:
+            with self._timed(kept):
+                await self.merge(kept)
         await self._sweep()
         return rebuilt
 
@@ -89,10 +91,30 @@ class Reconciler:
             f"SELECT *, {generation} FROM ({preaggregation.rows_of(self._store.database, condition)})",
             params,
         )
-        late = await self._late(preaggregation, states, generation)
+        await self._make_current(preaggregation, states, generation)
+
+    async def merge(self, kept: PreAggregation) -> None:
+        """Make the days anew of what is made of others, where those are clean."""
+        look = await self._reader.look()
+        due = [day for day in look.states(kept, 0, _LAST_DAY) if not day.clean and day.marks < NEVER]
+        for first in range(0, len(due), _DAYS_AT_ONCE):
+            states = due[first : first + _DAYS_AT_ONCE]
+            days = {state.day for state in states}
+            builds = [
+                (state.day, state.generation)
+                for part in kept.parts
+                for state in look.states(part, min(days), max(days))
+                if state.day in days
+            ]
+            generation = self._new_generation()
+            await self._store.execute(kept.of_builds(self._store.database, builds, generation))
+            await self._make_current(kept, states, generation)
+
+    async def _make_current(self, kept: PreAggregation, states: Sequence[DayState], generation: int) -> None:
+        late = await self._late(kept, states, generation)
         builds = [
             {
-                "preaggregation": preaggregation.name,
+                "preaggregation": kept.name,
                 "day": iso_day(state.day),
                 "marks_seen": state.marks,
                 "generation": generation,
@@ -101,6 +123,13 @@ class Reconciler:
             for state in states
         ]
         await self._store.insert(f"{self._store.database}.day_builds", orjson.dumps(builds)[1:-1])
+
+    @contextmanager
+    def _timed(self, kept: PreAggregation) -> Iterator[None]:
+        started_s = self._clock.monotonic_s()
+        yield
+        took_s = self._clock.monotonic_s() - started_s
+        self._metrics.preaggregation_duration_seconds.labels(kept.name).observe(took_s)
 
     def _new_generation(self) -> int:
         """A number that grows, and that no other build of any table has."""
@@ -114,16 +143,16 @@ class Reconciler:
         if not kept.route_of_booking:
             return {}
         rows = await self._store.select(
-            f"SELECT toUInt32(day) AS day, count() AS late FROM {self._store.database}.{kept.table} "
-            "WHERE day BETWEEN toDate({first:Int32}) AND toDate({last:Int32}) "
-            f"AND generation = {generation} AND booking_id != {NO_ROUTE} GROUP BY day",
+            f"SELECT toUInt32(t.day) AS day, count() AS late FROM {self._store.database}.{kept.table} AS t "
+            "WHERE t.day BETWEEN toDate({first:Int32}) AND toDate({last:Int32}) "
+            f"AND generation = {generation} AND booking_id != {NO_ROUTE} GROUP BY t.day",
             {"first": min(state.day for state in states), "last": max(state.day for state in states)},
         )
         return {row["day"]: row["late"] for row in rows}
 
     async def _dirty(self, preaggregation: PreAggregation) -> list[DayState]:
         oldest = self._oldest_day(preaggregation.source)
-        states = await day_states(self._store, [preaggregation], oldest, _LAST_DAY)
+        states = await self._reader.states([preaggregation], oldest, _LAST_DAY)
         dirty = [state for state in states[preaggregation.name] if not state.clean]
         self._metrics.dirty_days.set(len(dirty))
         return dirty
@@ -143,7 +172,7 @@ class Reconciler:
             "(SELECT preaggregation, day, argMax(generation, (marks_seen, generation)) "
             f"FROM {database}.day_builds GROUP BY preaggregation, day)"
         )
-        for preaggregation in ALL:
+        for preaggregation in (*ALL, *MERGED):
             key = f"'{preaggregation.name}'"
             await self._store.execute(
                 f"DELETE FROM {database}.{preaggregation.table} WHERE generation < {limit} "

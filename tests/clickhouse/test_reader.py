@@ -8,9 +8,9 @@ from itertools import pairwise
 import pytest
 
 from openride_stream.clickhouse.client import ClickHouse, Param, Row
-from openride_stream.clickhouse.days import DAY_MS, day_states
-from openride_stream.clickhouse.preaggregations import ALL, BOOKINGS
-from openride_stream.clickhouse.reader import Reader
+from openride_stream.clickhouse.days import DAY_MS, DayState
+from openride_stream.clickhouse.preaggregations import ALL, BOOKINGS, MERGED, USER_DAYS, PreAggregation
+from openride_stream.clickhouse.reader import NEVER, Reader
 from openride_stream.errors import StoreUnavailable
 from tests.fixtures.clock import ManualClock
 
@@ -61,17 +61,42 @@ async def test_a_version_changes_with_what_the_answer_hangs_on_and_with_nothing_
     assert [now != before for before, now in pairwise(seen)] == [True, False, False, True]
 
 
-async def test_the_days_are_those_that_a_round_sees(store: ClickHouse) -> None:
+async def build(store: ClickHouse, kept: PreAggregation, seen: int, generation: int) -> None:
+    await store.execute(
+        f"INSERT INTO {store.database}.day_builds (preaggregation, day, marks_seen, generation, late) "
+        f"VALUES ('{kept.name}', toDate({DAY}), {seen}, {generation}, 0)"
+    )
+
+
+async def test_of_the_builds_of_a_day_the_one_that_has_seen_most_counts(store: ClickHouse) -> None:
     for day in (DAY + 2, DAY, DAY + 1):
         await touch(store, day=day)
         await touch(store, "trip_events", day)
-    for seen, generation in ((1, 7), (0, 9)):  # the later build has seen less: a slow one
-        await store.execute(
-            f"INSERT INTO {store.database}.day_builds (preaggregation, day, marks_seen, generation) "
-            f"VALUES ('{BOOKINGS.name}', toDate({DAY}), {seen}, {generation})"
-        )
-    for first, last in ((0, 65_535), (DAY, DAY), (DAY + 1, DAY + 9), (DAY + 3, DAY + 4)):
-        assert await Reader(store).states(ALL, first, last) == await day_states(store, ALL, first, last)
+    await build(store, BOOKINGS, 1, 7)
+    await build(store, BOOKINGS, 0, 9)  # a slow one
+    states = (await Reader(store).states(ALL, DAY, DAY + 1))[BOOKINGS.name]
+    assert states == [DayState(DAY, 1, 1, 7, late=False), DayState(DAY + 1, 1, 0, 0, late=False)]
+    assert [state.clean for state in states] == [True, False]
+
+
+async def test_what_is_made_of_builds_stands_for_those_and_no_others(store: ClickHouse) -> None:
+    async def merged() -> DayState:
+        (state,) = (await Reader(store).states(MERGED, DAY, DAY))[MERGED[1].name]
+        return state
+
+    first, second = USER_DAYS[:2]
+    await touch(store, first.source)
+    await touch(store, second.source)
+    await build(store, first, 1, 1_000)
+    assert (await merged()).marks == NEVER, "a part is not built"
+    await build(store, second, 1, 2_000)
+    assert (await merged()).marks == 3_000
+    await build(store, MERGED[1], 3_000, 3_000)
+    assert (await merged()).clean
+    await touch(store, second.source)
+    assert not (await merged()).clean
+    await build(store, second, 2, 2_001)
+    assert not (await merged()).clean, "it was made of the build before"
 
 
 async def test_what_is_stored_is_seen_within_a_look(store: ClickHouse, clock: ManualClock) -> None:

@@ -10,10 +10,9 @@ import pytest
 
 from openride_stream.cache import open_cache
 from openride_stream.clickhouse.client import ClickHouse
-from openride_stream.clickhouse.days import day_states
 from openride_stream.clickhouse.deliveries import Delivery
 from openride_stream.clickhouse.migrate import migrate
-from openride_stream.clickhouse.preaggregations import ALL
+from openride_stream.clickhouse.preaggregations import ALL, MERGED
 from openride_stream.clickhouse.reconcile import Reconciler
 from openride_stream.clickhouse.sink import Sink
 from openride_stream.clock import SystemClock
@@ -79,9 +78,10 @@ class Stage:
 
     async def build(self) -> None:
         """What a round does with all days that were touched, those of every pre-aggregation at once."""
-        states = await day_states(self.site.runtime.store, ALL, 0, LAST_DAY)
+        states = await self.site.runtime.reader.states(ALL, 0, LAST_DAY)
         dirty = {name: [day for day in days if not day.clean] for name, days in states.items()}
         await asyncio.gather(*(self.rounds.build(kept, dirty[kept.name]) for kept in ALL if dirty[kept.name]))
+        await asyncio.gather(*map(self.rounds.merge, MERGED))
 
     async def ask(self, asked: Sequence[Asked], now_ms: int) -> list[Any]:
         """The answers to all of them, asked at once while the clock says `now_ms`."""

@@ -8,7 +8,7 @@ from typing import Final
 from openride_stream.clickhouse.client import Param
 from openride_stream.clickhouse.days import DAY_MS, DayState, Plan, plan
 from openride_stream.clickhouse.distinct import NO_ROUTE, booking_routes
-from openride_stream.clickhouse.preaggregations import PreAggregation
+from openride_stream.clickhouse.preaggregations import PreAggregation, merged_of
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.reader import Reader
 from openride_stream.clickhouse.recomputed import FIRST, LAST, TIME
@@ -74,8 +74,10 @@ async def rows_of(
 async def touched(
     store: Reader, preaggregations: Sequence[PreAggregation], question: Question
 ) -> dict[str, list[DayState]]:
-    """The touched days of the question's range."""
-    return await store.states(preaggregations, question.start_ms // DAY_MS, (question.end_ms - 1) // DAY_MS)
+    """The touched days of the question's range, also of what is made of all of `preaggregations`."""
+    whole = merged_of(tuple(preaggregations))
+    asked = (*preaggregations, whole) if whole else preaggregations
+    return await store.states(asked, question.start_ms // DAY_MS, (question.end_ms - 1) // DAY_MS)
 
 
 def all_rows(
@@ -99,8 +101,15 @@ def all_rows(
     params: dict[str, Param] = {}
     events: list[str] = []
     built: dict[str, list[tuple[PreAggregation, Plan]]] = {}
+    covered: set[int] = set()
+    if (whole := merged_of(tuple(preaggregations))) is not None:
+        chosen = _plan(whole, days[whole.name], question, spans)
+        if chosen.builds:
+            built[whole.table] = [(whole, chosen)]
+            covered = {day for day, _ in chosen.builds}
     for number, kept in enumerate(preaggregations):
-        chosen = _plan(kept, days[kept.name], question, spans)
+        left = [state for state in days[kept.name] if state.day not in covered]
+        chosen = _plan(kept, left, question, spans)
         if chosen.builds:
             built.setdefault(kept.table, []).append((kept, chosen))
         if chosen.pieces:
