@@ -15,6 +15,7 @@ from openride_stream.events.topics import TOPICS
 from openride_stream.settings import Settings
 from tests.fixtures.store import settings_for
 
+(SEEN,) = (migration for migration in all_migrations() if migration.name == "seen")
 CONTRACT_TABLES = {
     *(topic.table for topic in TOPICS),
     "events_raw",
@@ -99,3 +100,36 @@ def test_a_cluster_gets_replicated_engines() -> None:
     tables = [s for s in statements if s.startswith("CREATE TABLE")]
     assert all("ON CLUSTER 'main'" in s for s in statements if not s.startswith("INSERT"))
     assert all("ENGINE = Replicated" in s for s in tables)
+
+
+async def test_builds_of_days_whose_events_may_have_expired_are_kept(
+    clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(clickhouse_url, retention_events_days=400, retention_location_days=30)
+    store = ClickHouse.open(settings)
+    before = tuple(migration for migration in all_migrations() if migration.version < SEEN.version)
+    with monkeypatch.context() as patched:
+        patched.setattr("openride_stream.clickhouse.migrate.all_migrations", lambda: before)
+        patched.setattr("openride_stream.clickhouse.migrate.head", lambda: before[-1].version)
+        await migrate(store, settings)
+    kept = [("user_days/", age) for age in (20, 40)] + [("daily_users.", age) for age in (20, 40)]
+    values = ", ".join(
+        f"('{family}{source}', today() - {age}, {seen}, {seen})"
+        for family, age in kept
+        for source in ("location_events", "trip_events")
+        for seen in (1, 2)
+    )
+    columns = "preaggregation, day, marks_seen, generation"
+    await store.execute(f"INSERT INTO {store.database}.day_builds ({columns}) VALUES {values}")
+    await migrate(store, settings)
+    rows = await store.select(
+        "SELECT preaggregation, dateDiff('day', day, today()) AS age, marks_seen, generation "
+        f"FROM {store.database}.day_builds WHERE preaggregation LIKE 'user_days.%' "
+        "OR preaggregation LIKE 'active_users.%' ORDER BY preaggregation"
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        ("active_users.location_events", 40, 2, 2),
+        ("user_days.location_events", 40, 2, 2),
+    ]
+    await store.execute(f"DROP DATABASE {store.database} SYNC")
+    await store.close()
