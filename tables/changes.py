@@ -3,6 +3,9 @@
 A version byte, the earliest moment (ms since the epoch, int64) and the number of series; then for each
 series its number, how many facts, and their columns one after the other, `at` as milliseconds after that
 moment (uint32). Little-endian. A worker that does not know the version skips the row: it is of a newer one.
+
+Behind that stand the series of places and minutes (`tables.placed_behind`), which the version before does not
+read: it stops after as many series as it was told of.
 """
 
 import struct
@@ -11,7 +14,8 @@ from typing import Final
 
 import numpy as np
 
-from tables.series import BY_NUMBER, QUEUED, Facts, Series, made
+from tables import placed_behind
+from tables.series import ALL_SERIES, BY_NUMBER, QUEUED, Facts, Series, made
 
 VERSION: Final = 1
 _HEAD: Final = struct.Struct("<BqB")
@@ -22,15 +26,16 @@ _LONGEST_WAIT_MS: Final = 2.0**53
 def encoded(added: Mapping[Series, Facts]) -> bytes:
     """The row of facts that are at most 49 days apart; none of the series is empty."""
     base_ms = min(int(seen["at"].min()) for seen in added.values())
-    parts = [_HEAD.pack(VERSION, base_ms, len(added))]
-    for series, seen in added.items():
+    first = {series: seen for series, seen in added.items() if series in ALL_SERIES}
+    parts = [_HEAD.pack(VERSION, base_ms, len(first))]
+    for series, seen in first.items():
         parts += [
             _SERIES.pack(series.number, len(seen)),
             seen["id"].tobytes(),
             (seen["at"] - base_ms).astype("<u4").tobytes(),
             *(seen[name].tobytes() for name, _ in series.columns),
         ]
-    return b"".join(parts)
+    return b"".join([*parts, *placed_behind.encoded(added, base_ms)])
 
 
 def decoded(row: bytes) -> dict[Series, Facts]:
@@ -41,13 +46,29 @@ def decoded(row: bytes) -> dict[Series, Facts]:
     """
     try:
         version, base_ms, count = _HEAD.unpack_from(row)
-        return _series(row, base_ms, count) if version == VERSION else {}
+        if version != VERSION:
+            return {}
+        found, place = _series(row, base_ms, count)
+        return placed_behind.decoded(row, place, base_ms, found)
     except (struct.error, KeyError, ValueError, OverflowError) as error:
         message = f"not a row of live tables: {error}"
         raise ValueError(message) from error
 
 
-def _series(row: bytes, base_ms: int, count: int) -> dict[Series, Facts]:
+def lacks_places(row: bytes) -> bool:
+    """Whether a row that `decoded` has read is of the version before, which wrote no places and minutes."""
+    version, _, count = _HEAD.unpack_from(row)
+    place = _HEAD.size
+    for _ in range(count if version == VERSION else 0):
+        number, length = _SERIES.unpack_from(row, place)
+        sizes = [
+            np.dtype(kind).itemsize for _, kind in (("id", "<u8"), ("at", "<u4"), *BY_NUMBER[number].columns)
+        ]
+        place += _SERIES.size + length * sum(sizes)
+    return version == VERSION and place == len(row)
+
+
+def _series(row: bytes, base_ms: int, count: int) -> tuple[dict[Series, Facts], int]:
     found: dict[Series, Facts] = {}
     place = _HEAD.size
     for _ in range(count):
@@ -65,4 +86,4 @@ def _series(row: bytes, base_ms: int, count: int) -> dict[Series, Facts]:
             message = "a time that nothing can have waited"
             raise ValueError(message)
         found[series] = seen
-    return found
+    return found, place

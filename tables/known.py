@@ -80,3 +80,19 @@ class Known:
 
 def _columns(facts: Facts) -> dict[str, Column]:
     return {name: facts[name].copy() for name in facts.dtype.names or ()}
+
+
+def among(ids: Column, known: Column) -> Column:
+    """Which of `ids` are in `known`, which is sorted."""
+    if not len(known):
+        return np.zeros(len(ids), bool)
+    found: Column = known[np.minimum(np.searchsorted(known, ids), len(known) - 1)] == ids
+    return found
+
+
+def matched(ids: Column, known: Column, values: Column) -> Column:
+    """For each of `ids` the value of the same one in `known`, which is sorted; 0 where it is not there."""
+    found = np.zeros(len(ids), values.dtype)
+    there = among(ids, known)
+    found[there] = values[np.searchsorted(known, ids[there])]
+    return found

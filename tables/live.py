@@ -12,9 +12,11 @@ from openride_stream.events.accept import Accepted
 from openride_stream.events.records import RecordBatch
 from openride_stream.kafka.changelog import ChangelogReader, ChangelogWriter, Ends
 from openride_stream.settings import Settings
-from tables.changes import decoded, encoded
+from tables.changes import decoded, encoded, lacks_places
+from tables.placed_series import ROUTES
 from tables.realtime import Figures, figures
 from tables.refill import refilled
+from tables.refill_placed import origins
 from tables.series import HOUR_MS
 from tables.sightings import AHEAD_MS, SLACK_MS, oldest_of_use_ms, sightings
 from tables.state import LiveState
@@ -26,6 +28,9 @@ _LOOK_INTERVAL_S: Final = 0.5
 _PAUSE_S: Final = 1.0
 _STALE_MS: Final = 3_000
 _JUMP_MS: Final = 5_000
+_ORIGINS_INTERVAL_S: Final = 1.0
+# By then what a worker of the version before has seen is in ClickHouse.
+_COMPLETED_AFTER_S: Final = 60.0
 
 
 class LiveTables:
@@ -40,6 +45,7 @@ class LiveTables:
         self._clock: Clock | None = None
         self._store: ClickHouse | None = None
         self._whole = False
+        self._complete_at_s: float | None = None
         self.as_of_ms: int | None = None
         """Up to when the state holds everything that was written (since the epoch); None: not yet known."""
 
@@ -68,14 +74,15 @@ class LiveTables:
     async def run(self) -> None:
         """Read until cancelled, or until a write fails for good."""
         assert self._writer is not None, "not open"
-        reading = asyncio.create_task(self._read())
+        tasks = asyncio.create_task(self._read()), asyncio.create_task(self._ask_for_origins())
         try:
-            done, _ = await asyncio.wait({reading, self._writer.failed}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({*tasks, self._writer.failed}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            for running in tasks:
+                running.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def drain(self, timeout_s: float) -> bool:
         """Return when all that was applied is written; False when it was not within `timeout_s`."""
@@ -85,6 +92,11 @@ class LiveTables:
         """Disconnect."""
         await asyncio.gather(*(part.close() for part in (self._reader, self._writer) if part is not None))
         self._writer = self._reader = None
+
+    @property
+    def state(self) -> LiveState:
+        """What is known: what `tables` computes figures from. Another one after a clock has jumped."""
+        return self._state
 
     def figures(self, now_ms: int, currency: str) -> Figures:
         """The contract's realtime figures at `now_ms` (since the epoch), revenue in `currency`."""
@@ -116,7 +128,7 @@ class LiveTables:
         while True:
             try:
                 for row in await reader.read(_READ_TIMEOUT_S):
-                    self._take(row, clock.now_ms())
+                    self._take(row, clock)
                 if progress.is_due():
                     self._state.settle(clock.now_ms())
                     if await progress.has_broken():
@@ -138,23 +150,42 @@ class LiveTables:
         self._state, self._whole = LiveState(self._live_ms), False
 
     async def _fill(self, reader: ChangelogReader, clock: Clock) -> None:
-        """Take from ClickHouse what is older than the changelog, once."""
-        if self._whole:
+        """Take from ClickHouse what is older than the changelog, or left out of it by workers of before."""
+        lacking = self._complete_at_s is not None and clock.monotonic_s() >= self._complete_at_s
+        if self._whole and not lacking:
             return
         assert self._store is not None, "opened before it runs"
         now_ms = clock.now_ms()
         first_ms = reader.first_written_ms
-        if first_ms is None or first_ms > now_ms - oldest_of_use_ms(self._live_ms):
+        if lacking or first_ms is None or first_ms > now_ms - oldest_of_use_ms(self._live_ms):
             self._state.add(await refilled(self._store, now_ms, self._live_ms), now_ms)
         self._whole = True
+        if lacking:
+            self._complete_at_s = None
+
+    async def _ask_for_origins(self) -> None:
+        """Have ClickHouse say where the routes begin that facts name, each once it is known."""
+        assert self._store is not None, "opened before it runs"
+        assert self._clock is not None, "opened before it runs"
+        while True:
+            state = self._state
+            named = state.window(ROUTES, self._clock.now_ms())
+            try:
+                while routes := state.origins.wanted(named, self._clock.monotonic_s()):
+                    state.origins.learn(await origins(self._store, routes))
+            except (StoreUnavailable, StoreRefused) as error:
+                logger.warning("Where routes begin is not known", extra={"error": str(error)})
+            await asyncio.sleep(_ORIGINS_INTERVAL_S)
 
     def _since_ms(self, now_ms: int) -> int:
         """When the oldest row was written that can still matter."""
         return now_ms - oldest_of_use_ms(self._live_ms) - AHEAD_MS - SLACK_MS
 
-    def _take(self, row: bytes, now_ms: int) -> None:
+    def _take(self, row: bytes, clock: Clock) -> None:
         try:
-            self._state.add(decoded(row), now_ms)
+            self._state.add(decoded(row), clock.now_ms())
+            if self._complete_at_s is None and lacks_places(row):
+                self._complete_at_s = clock.monotonic_s() + _COMPLETED_AFTER_S
         except ValueError as error:
             logger.warning("Live tables: a row is skipped", extra={"error": str(error)})
 

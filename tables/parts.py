@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from openride_stream.events.accept import Accepted
 from openride_stream.events.columnar.columns import Columns
-from tables.series import code_of, hashes, mixed
+from tables.series import code_of, halves, mixed
 
 Rows = Sequence[Mapping[str, Any]]
 Moments = npt.NDArray[np.int64]
@@ -31,6 +31,18 @@ class Part(Protocol):
 
     def ids(self, field: str) -> npt.NDArray[np.uint64]:
         """Hashes of the UUIDs of a field that each of them has."""
+        ...
+
+    def halves(self, field: str) -> npt.NDArray[np.uint64]:
+        """The UUIDs of a field that each of them has, (n, 2): the first 64 bits and the last."""
+        ...
+
+    def numbers(self, field: str) -> npt.NDArray[np.float64]:
+        """A numeric field; NaN where it is missing."""
+        ...
+
+    def cities(self) -> Sequence[str]:
+        """The city that each of them names; empty where it names none."""
         ...
 
     def cents(self, field: str) -> Moments:
@@ -67,7 +79,19 @@ class RowsPart:
 
     def ids(self, field: str) -> npt.NDArray[np.uint64]:
         """Hashes of the UUIDs of a field that each of them has."""
-        return hashes([row[field] for row in self.rows])
+        return mixed(self.halves(field))
+
+    def halves(self, field: str) -> npt.NDArray[np.uint64]:
+        """The UUIDs of a field that each of them has, (n, 2): the first 64 bits and the last."""
+        return halves([row[field] for row in self.rows])
+
+    def numbers(self, field: str) -> npt.NDArray[np.float64]:
+        """A numeric field; NaN where it is missing."""
+        return np.array([row.get(field) for row in self.rows], np.float64)
+
+    def cities(self) -> Sequence[str]:
+        """The city that each of them names; empty where it names none."""
+        return [row.get("city") or "" for row in self.rows]
 
     def cents(self, field: str) -> Moments:
         """Hundredths of an amount that each of them has."""
@@ -100,8 +124,26 @@ class ColumnsPart:
 
     def ids(self, field: str) -> npt.NDArray[np.uint64]:
         """Hashes of the UUIDs of a field that each of them has."""
+        return mixed(self.halves(field))
+
+    def halves(self, field: str) -> npt.NDArray[np.uint64]:
+        """The UUIDs of a field that each of them has, (n, 2): the first 64 bits and the last."""
         written = np.asarray(self._columns.columns[field])[self._chosen]
-        return mixed(np.ascontiguousarray(written).view(">u8").astype(np.uint64))
+        return np.ascontiguousarray(written).view(">u8").astype(np.uint64)
+
+    def numbers(self, field: str) -> npt.NDArray[np.float64]:
+        """A numeric field; NaN where it is missing."""
+        found = self._columns.columns.get(field)
+        if found is None:
+            return np.full(len(self.at), np.nan)
+        return np.asarray(found, np.float64)[self._chosen]
+
+    def cities(self) -> Sequence[str]:
+        """The city that each of them names; empty where it names none."""
+        named = self._columns.columns.get("city")
+        if named is None:
+            return [""] * len(self.at)
+        return [*compress(named, self._chosen.tolist())]
 
     def cents(self, field: str) -> Moments:
         """Hundredths of an amount that each of them has."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from openride_stream.clickhouse.queries.rounding import average
 from openride_stream.events.topics import Tier
-from tables.known import Column
+from tables.known import Column, among, matched
 from tables.series import (
     BOOKINGS,
     DRIVERS,
@@ -69,7 +69,7 @@ def figures(state: LiveState, now_ms: int, currency: str) -> Figures:
         revenue_last_hour=_revenue(state, now_ms, currency),
         avg_wait_time_minutes=_average_wait_minutes(state, now_ms),
         queue_times=_queue_times(state, now_ms),
-        events_per_second=_rounded(
+        events_per_second=rounded(
             _weights(state.window(EVENTS, now_ms, _RATE_MS)["share"]) / (_RATE_MS / 1000)
         ),
     )
@@ -86,29 +86,41 @@ def _active_trips(state: LiveState, now_ms: int) -> int:
     return int(np.count_nonzero(~among(state.window(STARTED, now_ms)["id"], ended)))
 
 
-def among(ids: Column, known: Column) -> Column:
-    """Which of `ids` are in `known`, which is sorted."""
-    if not len(known):
-        return np.zeros(len(ids), bool)
-    found: Column = known[np.minimum(np.searchsorted(known, ids), len(known) - 1)] == ids
-    return found
-
-
 def _revenue(state: LiveState, now_ms: int, currency: str) -> str:
     confirmed = state.window(REVENUE, now_ms, HOUR_MS)
+    return money(confirmed["cents"][confirmed["currency"] == code_of(currency)])
+
+
+def money(cents: Column) -> str:
+    """The sum of amounts in hundredths, as a decimal string."""
     # Summed by Python: 64 bits might not hold it.
-    cents = sum(confirmed["cents"][confirmed["currency"] == code_of(currency)].tolist())
-    return str((Decimal(cents) / 100).quantize(_CENT))
+    return str((Decimal(sum(cents.tolist())) / 100).quantize(_CENT))
 
 
 def _average_wait_minutes(state: LiveState, now_ms: int) -> float:
+    waits_ms = waits(state, now_ms)[1]
+    return rounded(int(waits_ms.sum()) / len(waits_ms) / 60_000) if len(waits_ms) else 0.0
+
+
+def waits(state: LiveState, now_ms: int) -> tuple[Column, Column]:
+    """Trips that started in the last hour, and how long after their booking each did, in milliseconds.
+
+    Those whose booking is not known, or that started before it, are left out.
+    """
     started, created = state.window(STARTED, now_ms, HOUR_MS), state.window(BOOKINGS, now_ms)
+<<<<<<< HEAD
     known, bookings = created["id"], started["booking"]
     booked = among(bookings, known)
     waited_ms = started["at"][booked] - created["at"][np.searchsorted(known, bookings[booked])]
     waited_ms = waited_ms[waited_ms >= 0]
     # Exactly: a wait of 0.9 s is 0.015 minutes, half a hundredth, which a double falls short of.
     return average(Decimal(int(waited_ms.sum())), len(waited_ms) * _MINUTE_MS)
+=======
+    booked = among(started["booking"], created["id"])
+    trips = started["id"][booked]
+    waits_ms = started["at"][booked] - matched(started["booking"][booked], created["id"], created["at"])
+    return trips[waits_ms >= 0], waits_ms[waits_ms >= 0]
+>>>>>>> 9876611 (Live tables: where drivers are, places of trips and bookings, payments and completions by moment; behind the rows that workers of before read)
 
 
 def _queue_times(state: LiveState, now_ms: int) -> dict[Tier, QueueTimes]:
@@ -121,8 +133,9 @@ def _quantiles(waited_ms: Column) -> QueueTimes:
     if not len(waited_ms):
         return QueueTimes(0, 0.0, 0.0)
     p50_ms, p95_ms = np.quantile(waited_ms, (0.5, 0.95)).tolist()
-    return QueueTimes(len(waited_ms), _rounded(p50_ms), _rounded(p95_ms))
+    return QueueTimes(len(waited_ms), rounded(p50_ms), rounded(p95_ms))
 
 
-def _rounded(number: float) -> float:
+def rounded(number: float) -> float:
+    """To two places, half up."""
     return float(Decimal(number).quantize(_CENT, ROUND_HALF_UP))

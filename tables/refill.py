@@ -11,7 +11,7 @@ import numpy as np
 
 from openride_stream.clickhouse.client import ClickHouse, Row
 from openride_stream.clickhouse.distinct import distinct_events
-from tables.realtime import ACTIVE_MS
+from tables.refill_placed import refilled_places
 from tables.series import (
     BOOKINGS,
     DRIVERS,
@@ -26,7 +26,7 @@ from tables.series import (
     hashes,
     made,
 )
-from tables.sightings import TIERS, WAIT_FIELD
+from tables.sightings import SLACK_MS, TIERS, WAIT_FIELD
 
 _PARTIES: Final = (
     (RIDERS, "user_events", "user_id"),
@@ -55,6 +55,11 @@ class _Question:
     condition: str = "1"
     grouped: str = ""
 
+    @property
+    def newest_alone(self) -> bool:
+        """Whether it asks for the newest of each identity: the same event twice is nothing to that."""
+        return bool(self.grouped)
+
 
 def _questions(live_ms: int) -> list[_Question]:
     def newest(series: Series, table: str, column: str, behind_ms: int, condition: str = "1") -> _Question:
@@ -64,7 +69,7 @@ def _questions(live_ms: int) -> list[_Question]:
     ended = "event_type IN ('trip.completed', 'trip.cancelled')"
     waited = ", ".join(WAIT_FIELD[tier] for tier in TIERS)
     return [
-        *(newest(series, table, column, ACTIVE_MS) for series, table, column in _PARTIES),
+        *(newest(series, table, column, series.horizon_ms(live_ms)) for series, table, column in _PARTIES),
         newest(BOOKINGS, "booking_events", "booking_id", live_ms, "event_type = 'booking.created'"),
         newest(ENDED, "trip_events", "trip_id", ENDED.horizon_ms(live_ms), ended),
         _Question(
@@ -103,18 +108,21 @@ async def refilled(store: ClickHouse, now_ms: int, live_ms: int) -> dict[Series,
     Raises:
         StoreUnavailable: it does not answer.
     """
-    found: dict[Series, Facts] = {}
+    found: dict[Series, list[Facts]] = {}
     for question in _questions(live_ms):
         rows = await _asked(store, question, now_ms)
-        facts = _facts(question.series, rows)
-        known = found.get(question.series)
-        found[question.series] = facts if known is None else np.concatenate([known, facts])
-    return {series: facts for series, facts in found.items() if len(facts)}
+        found.setdefault(question.series, []).append(_facts(question.series, rows))
+    for placed in await refilled_places(store, now_ms, now_ms - SLACK_MS, live_ms):
+        for series, facts in placed.items():
+            found.setdefault(series, []).append(facts)
+    joined = {series: np.concatenate(parts) for series, parts in found.items()}
+    return {series: facts for series, facts in joined.items() if len(facts)}
 
 
 async def _asked(store: ClickHouse, question: _Question, now_ms: int) -> list[Row]:
     condition = f"event_timestamp > fromUnixTimestamp64Milli({{after:Int64}}, 'UTC') AND {question.condition}"
-    events = distinct_events(store.database, question.table, condition)
+    collapsed = not question.newest_alone
+    events = distinct_events(store.database, question.table, condition, collapsed=collapsed)
     sql = f"SELECT {question.selected} FROM {events} {question.grouped}"
     return await store.select(sql, {"after": now_ms - question.behind_ms, "now": now_ms}, bounded=False)
 

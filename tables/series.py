@@ -54,11 +54,15 @@ class Series:
             return facts
         if not self.columns:
             return self._newest_moments(facts)
-        names = facts.dtype.names or ()
-        # lexsort takes its first key last. Whole facts are compared, so that a tie has one outcome.
-        ordered: Facts = facts[np.lexsort([facts[name] for name in reversed(names)])]
-        last = np.append(ordered["id"][1:] != ordered["id"][:-1], True)
-        chosen: Facts = ordered[last]
+        # lexsort takes its first key last.
+        order = np.lexsort((facts["at"], facts["id"]))
+        ids, at = facts["id"][order], facts["at"][order]
+        if ((ids[1:] == ids[:-1]) & (at[1:] == at[:-1])).any():
+            # Whole facts are compared, so that a tie has one outcome.
+            names = facts.dtype.names or ()
+            order = np.lexsort([facts[name] for name in reversed(names)])
+            ids = facts["id"][order]
+        chosen: Facts = facts[order[np.append(ids[1:] != ids[:-1], True)]]
         return chosen
 
     def _newest_moments(self, facts: Facts) -> Facts:
@@ -101,13 +105,18 @@ def hashes(uuids: list[str]) -> npt.NDArray[np.uint64]:
 
     Among a hundred million identities two would share theirs with a chance of 1 in 3,700.
     """
-    halves = np.frombuffer(bytes.fromhex("".join(uuids).replace("-", "")), ">u8").astype(np.uint64)
-    return mixed(halves.reshape(-1, 2))
+    return mixed(halves(uuids))
 
 
-def mixed(halves: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """The same of UUIDs by their halves, (n, 2)."""
-    return _mixed(halves[:, 0] * _ODD ^ halves[:, 1])
+def halves(uuids: list[str]) -> npt.NDArray[np.uint64]:
+    """The first 64 bits and the last of each UUID, (n, 2)."""
+    written = bytes.fromhex("".join(uuids).replace("-", ""))
+    return np.frombuffer(written, ">u8").astype(np.uint64).reshape(-1, 2)
+
+
+def mixed(parts: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The same as `hashes` of UUIDs by their halves, (n, 2)."""
+    return _mixed(parts[:, 0] * _ODD ^ parts[:, 1])
 
 
 def code_of(currency: str) -> int:

@@ -8,8 +8,9 @@ import numpy as np
 from openride_stream.events.accept import Accepted
 from openride_stream.events.topics import BY_NAME, Domain, SourceTopic, Tier
 from tables.parts import Part, Rows, RowsPart, parts_of
+from tables.placed import placed_sightings, without_names_of_nothing
+from tables.placed_series import EVERY_SERIES
 from tables.series import (
-    ALL_SERIES,
     BOOKINGS,
     DRIVERS,
     ENDED,
@@ -65,7 +66,7 @@ def sightings(topic: str, accepted: Accepted, now_ms: int, live_ms: int) -> Sigh
         for series, seen in _facts(BY_NAME[topic], part.taken(live), now_ms).items():
             found.setdefault(series, []).append(seen)
     kept = {series: _within(np.concatenate(seen), series, now_ms, live_ms) for series, seen in found.items()}
-    return {series: seen for series, seen in kept.items() if len(seen)}
+    return without_names_of_nothing({series: seen for series, seen in kept.items() if len(seen)})
 
 
 def _facts(source: SourceTopic, part: Part, now_ms: int) -> Sightings:
@@ -73,6 +74,7 @@ def _facts(source: SourceTopic, part: Part, now_ms: int) -> Sightings:
     found[EVENTS] = _events(part, now_ms)
     for series, of in _OF_TYPES.get(source.domain, ()):
         found[series] = of(part)
+    found |= placed_sightings(source.domain, part, now_ms - SLACK_MS)
     if source.tier is not None:
         assert isinstance(part, RowsPart), "schedules come as rows"
         found[QUEUED] = _queued(part.rows, source.tier)
@@ -81,7 +83,7 @@ def _facts(source: SourceTopic, part: Part, now_ms: int) -> Sightings:
 
 def oldest_of_use_ms(live_ms: int) -> int:
     """How old a fact may be that some worker can still need, in milliseconds."""
-    return max(series.horizon_ms(live_ms) for series in ALL_SERIES) + SLACK_MS
+    return max(series.horizon_ms(live_ms) for series in EVERY_SERIES) + SLACK_MS
 
 
 def _within(seen: Facts, series: Series, now_ms: int, live_ms: int) -> Facts:

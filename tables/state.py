@@ -7,7 +7,9 @@ from typing import Final
 import numpy as np
 
 from tables.known import Known, Window
-from tables.series import ALL_SERIES, Facts, Series
+from tables.placed_series import EVERY_SERIES
+from tables.places import RouteOrigins
+from tables.series import Facts, Series
 from tables.sightings import AHEAD_MS
 
 _UNMERGED_FACTS: Final = 100_000
@@ -22,12 +24,14 @@ class LiveState:
 
     def __init__(self, live_ms: int) -> None:
         self._live_ms = live_ms
-        self._known = {series: Known(series) for series in ALL_SERIES}
-        self._new: dict[Series, list[Facts]] = {series: [] for series in ALL_SERIES}
+        self._known = {series: Known(series) for series in EVERY_SERIES}
+        self._new: dict[Series, list[Facts]] = {series: [] for series in EVERY_SERIES}
         self._unmerged = 0
+        self.origins = RouteOrigins()
+        """Where the routes begin that the facts name."""
         # By the minute that they lie in: a look at each second must not go through all of them.
         self._ahead: dict[Series, dict[int, list[Facts]]] = {
-            series: defaultdict(list) for series in ALL_SERIES
+            series: defaultdict(list) for series in EVERY_SERIES
         }
 
     def add(self, added: Mapping[Series, Facts], now_ms: int) -> None:
@@ -40,7 +44,7 @@ class LiveState:
 
     def settle(self, now_ms: int) -> None:
         """Merge what came in, and drop what no window will ask for again."""
-        for series in ALL_SERIES:
+        for series in EVERY_SERIES:
             self._settle(series, now_ms)
         self._unmerged = 0
 

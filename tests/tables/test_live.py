@@ -19,9 +19,10 @@ from openride_stream.kafka.admin import open_admin
 from openride_stream.kafka.changelog import LIVE_TOPIC, ChangelogReader
 from openride_stream.kafka.topics import create_topics
 from openride_stream.settings import Settings
-from tables.changes import decoded
+from tables.changes import decoded, encoded
+from tables.drivers import DriverPosition, positions
 from tables.live import LiveTables
-from tables.series import HOUR_MS
+from tables.series import ALL_SERIES, HOUR_MS
 from tables.sightings import Sightings
 from tests.events.batches import POLICY, FakeRecord
 from tests.fixtures.broker import EmbeddedBroker
@@ -111,6 +112,42 @@ async def test_what_one_worker_sees_all_know_and_who_comes_later_as_well(setting
         await until_known(late, 9)
         await until(lambda: late.trouble(SystemClock().now_ms()) is None)
         assert "s behind" in (late.trouble(SystemClock().now_ms() + 60_000) or "")
+
+
+async def test_every_worker_knows_where_drivers_are_and_so_does_one_that_starts(settings: Settings) -> None:
+    def drivers(live: LiveTables) -> list[DriverPosition]:
+        return positions(live.state, SystemClock().now_ms(), None, 100)[1]
+
+    async with opened(settings) as seeing, opened(settings) as other:
+        await apply(seeing, 7)
+        await until(lambda: len(drivers(seeing)) == len(drivers(other)) == 7)
+        assert drivers(seeing) == drivers(other)
+        told = drivers(other)
+        await apply(other, 7)
+        await until(lambda: {one.driver_id for one in drivers(seeing)} == {one.driver_id for one in told})
+    async with opened(settings) as late:
+        await until(lambda: {one.driver_id for one in drivers(late)} == {one.driver_id for one in told})
+
+
+async def test_what_a_worker_of_the_version_before_left_out_is_read_from_the_store(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_ms = SystemClock().now_ms()
+    added = seen([moved(of_type("driver.location.updated", 1)[0], now_ms)])
+    asked: list[int] = []
+
+    async def stored(store: ClickHouse, now_ms: int, live_ms: int) -> Sightings:
+        asked.append(now_ms)
+        return added if len(asked) > 1 else {}
+
+    monkeypatch.setattr("tables.live.refilled", stored)
+    monkeypatch.setattr("tables.live._COMPLETED_AFTER_S", 0.2)
+    row = encoded({series: facts for series, facts in added.items() if series in ALL_SERIES})[:-2]
+    async with opened(settings) as live:
+        await until(lambda: live.trouble(SystemClock().now_ms()) is None)
+        async with AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers) as producer:
+            await producer.send_and_wait(LIVE_TOPIC, row)
+        await until(lambda: positions(live.state, SystemClock().now_ms(), None, 10)[0] == 1)
 
 
 async def test_a_row_that_is_none_is_skipped_and_the_rest_is_read(

@@ -1,0 +1,184 @@
+"""Drivers, cities and minutes from the live state, whoever saw what, in whatever order and however often."""
+
+import random
+import uuid
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tables.by_city import cities
+from tables.changes import decoded, encoded, lacks_places
+from tables.drivers import positions
+from tables.minutes import active, minutes
+from tables.placed_series import POSITIONS, ROUTES
+from tables.realtime import figures
+from tables.series import ALL_SERIES, HOUR_MS
+from tables.state import LiveState
+from tests.reference.live import LiveReference
+from tests.tables.rides import Event, moved, some_hours
+from tests.tables.test_realtime import LIVE_HOURS, LIVE_MS, NOW_MS, changelog, of_type, seen
+
+ROUTE_IDS = [str(uuid.UUID(int=number + 1)) for number in range(12)]
+ORIGINS = {route: ("Lagos", "Ikeja", "Abuja")[place % 3] for place, route in enumerate(ROUTE_IDS[:9])}
+"""Of three routes nobody knows where they begin."""
+
+
+def placed_hours(seed: int, count: int = 1500) -> list[Event]:
+    """Hours of a platform in some cities: half of the events name none, and payments fail at times."""
+    rng = random.Random(seed)
+    return [_placed(event, rng) for event in some_hours(seed, NOW_MS, count) if "event_id" in event]
+
+
+def _placed(event: Event, rng: random.Random) -> Event:
+    changed: Event = {"city": rng.choice([None, None, "", "Lagos", "Ikeja", "São Paulo"])}
+    if "route_id" in event:
+        changed["route_id"] = rng.choice(ROUTE_IDS)
+    if event["event_type"] == "payment.success":
+        changed["payment_id"] = str(uuid.UUID(int=rng.getrandbits(128)))
+        if rng.random() < 0.3:
+            changed |= {"event_type": "payment.failed", "error_code": "51", "error_message": "Funds"}
+    if event["event_type"] == "driver.location.updated":
+        changed |= {"lat": round(rng.uniform(-90, 90), 6), "lon": round(rng.uniform(-180, 180), 6)}
+    return event | changed
+
+
+def known(rows: list[bytes], now_ms: int = NOW_MS) -> LiveState:
+    """The state of a worker that has read `rows` and asked where routes begin."""
+    state = LiveState(LIVE_MS)
+    for row in rows:
+        state.add(decoded(row), now_ms)
+    learn(state, now_ms)
+    return state
+
+
+def learn(state: LiveState, now_ms: int) -> None:
+    state.settle(now_ms)
+    asked = state.origins.wanted(state.window(ROUTES, now_ms), 0.0)
+    state.origins.learn([(route, ORIGINS[route]) for route in asked if route in ORIGINS])
+
+
+def answers(state: LiveState, now_ms: int, currency: str = "NGN") -> dict[str, Any]:
+    return {
+        "cities": [asdict(city) for city in cities(state, now_ms, currency)],
+        "drivers": positions(state, now_ms, None, 1000),
+        "minutes": minutes(state, now_ms, currency, "Lagos"),
+        "active": active(state, now_ms),
+    }
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_they_are_those_of_the_distinct_events(seed: int) -> None:
+    events = placed_hours(seed)
+    state = known(changelog(events, random.Random(seed)))
+    for later_ms in (0, 45_000, 10 * 60_000, 70 * 60_000):
+        now_ms = NOW_MS + later_ms
+        for currency in ("NGN", "KES"):
+            told = LiveReference(events, now_ms, currency, LIVE_HOURS, ORIGINS)
+            found = {
+                city.city: {
+                    "drivers": city.active_drivers,
+                    "trips": city.active_trips,
+                    "bookings": city.bookings_last_hour,
+                    "revenue": Decimal(city.revenue_last_hour),
+                    "cancelled": city.cancellations_last_hour,
+                }
+                for city in cities(state, now_ms, currency)
+            }
+            nothing = {"drivers": 0, "trips": 0, "bookings": 0, "revenue": 0, "cancelled": 0}
+            assert {city: row for city, row in found.items() if row != nothing} == told.cities()
+            for city in (None, "Lagos", "São Paulo", "Nowhere"):
+                of_city = minutes(state, now_ms, currency, city)
+                for name, expected in told.minutes(city).items():
+                    assert [getattr(minute, name) for minute in of_city] == expected, (name, city)
+                total, listed = positions(state, now_ms, city, 1000)
+                drivers = {one.driver_id: (one.lat, one.lon, one.trip_id) for one in listed}
+                assert drivers == told.drivers(city)
+                assert total == len(listed)
+            windows = [(one.minutes, one.active_users, one.active_drivers) for one in active(state, now_ms)]
+            assert windows == told.active()
+    for later_ms in (5 * HOUR_MS, 9 * HOUR_MS):
+        answers(state, NOW_MS + later_ms)
+    assert set(state.sizes().values()) == {0}, "everything is forgotten in the end"
+
+
+def test_all_that_happened_in_cities_is_what_happened() -> None:
+    state = known(changelog(placed_hours(7), random.Random(7)))
+    whole, parts = figures(state, NOW_MS, "NGN"), cities(state, NOW_MS, "NGN")
+    assert sum(city.active_drivers for city in parts) == whole.active_drivers
+    assert sum(city.active_trips for city in parts) == whole.active_trips
+    assert sum(city.bookings_last_hour for city in parts) == whole.bookings_last_hour
+    assert f"{sum(Decimal(city.revenue_last_hour) for city in parts):.2f}" == whole.revenue_last_hour
+
+
+def test_another_worker_one_that_starts_later_and_a_batch_again_change_nothing() -> None:
+    rows = changelog(placed_hours(8), random.Random(8))
+    expected = answers(known(rows), NOW_MS)
+    assert expected["cities"]
+    for order in (rows[::-1], [*rows, *rows[::3]], sorted(rows)):
+        assert answers(known(order), NOW_MS) == expected
+
+
+def test_a_worker_of_the_version_before_reads_what_it_knows_and_so_are_its_rows_read() -> None:
+    added = seen(of_type("booking.created", 3))
+    row = encoded(added)
+    own = {series: facts for series, facts in added.items() if series in ALL_SERIES}
+    # It stops where its own series end.
+    old = row[: len(encoded(own)) - 2]
+    assert lacks_places(old)
+    assert not lacks_places(row)
+    assert set(decoded(old)) == {series for series in added if series in ALL_SERIES}
+    assert set(decoded(row)) == set(added)
+
+
+def test_a_row_with_a_series_that_is_not_known_yet_gives_the_others() -> None:
+    ping = moved(of_type("driver.location.updated", 1)[0], NOW_MS)
+    row = encoded(seen([ping]))
+    # The last series of it takes a number that nobody has.
+    newer = row.replace(bytes([POSITIONS.number, 2]), bytes([99, 2]), 1)
+    assert newer != row
+    assert set(decoded(row)) - set(decoded(newer)) == {POSITIONS}
+
+
+def test_a_route_that_is_learned_late_counts_as_well() -> None:
+    (booking,) = of_type("booking.created", 1)
+    booking = moved(booking, NOW_MS) | {"city": None, "route_id": ROUTE_IDS[0]}
+    state = LiveState(LIVE_MS)
+    state.add(seen([booking]), NOW_MS)
+    assert [city.city for city in cities(state, NOW_MS, "NGN") if city.bookings_last_hour] == [None]
+    learn(state, NOW_MS)
+    assert [city.city for city in cities(state, NOW_MS, "NGN") if city.bookings_last_hour] == ["Lagos"]
+
+
+def test_a_route_that_is_not_known_is_asked_for_again_after_a_while_and_not_before() -> None:
+    (booking,) = of_type("booking.created", 1)
+    state = LiveState(LIVE_MS)
+    state.add(seen([moved(booking, NOW_MS)]), NOW_MS)
+    state.settle(NOW_MS)
+    named = state.window(ROUTES, NOW_MS)
+    asked = [state.origins.wanted(named, now_s) for now_s in (0.0, 5.0, 10.0)]
+    assert asked == [[booking["route_id"]], [], [booking["route_id"]]]
+
+
+def test_a_driver_who_is_active_otherwise_is_where_they_were_seen_last() -> None:
+    (ping,) = of_type("driver.location.updated", 1)
+    (start,) = of_type("trip.started", 1)
+    state = LiveState(LIVE_MS)
+    state.add(seen([moved(ping, NOW_MS - 20 * 60_000)]), NOW_MS)
+    assert positions(state, NOW_MS, None, 10) == (0, [])
+    state.add(seen([moved(start | {"driver_id": ping["driver_id"]}, NOW_MS - 1000)]), NOW_MS)
+    total, (driver,) = positions(state, NOW_MS, None, 10)
+    assert (total, driver.driver_id, driver.trip_id) == (1, ping["driver_id"], start["trip_id"])
+    assert driver.last_seen_ms == NOW_MS - 20 * 60_000
+
+
+def test_a_city_with_an_endless_name_is_none() -> None:
+    (booking,) = of_type("booking.created", 1)
+    state = LiveState(LIVE_MS)
+    for place, city in enumerate(("x" * 65, "x" * 64)):
+        identity = str(uuid.UUID(int=place + 1))
+        event = booking | {"city": city, "booking_id": identity, "event_id": identity}
+        state.add(seen([moved(event, NOW_MS)]), NOW_MS)
+    found = {city.city: city.bookings_last_hour for city in cities(state, NOW_MS, "NGN")}
+    assert {city: count for city, count in found.items() if count} == {None: 1, "x" * 64: 1}
