@@ -12,6 +12,7 @@ from openride_stream.metadata.workers import LiveWorker
 from openride_stream.metrics import Metrics
 from openride_stream.settings import Settings
 from tables.realtime import Figures
+from tables.state import LiveState
 from web.notes import Notes
 from web.problems import unavailable
 
@@ -132,6 +133,11 @@ class LiveView(Protocol):
     @property
     def unwritten(self) -> str | None:
         """Why what this worker sees is not written, which holds up its acks; None when it is."""
+        ...
+
+    @property
+    def state(self) -> LiveState:
+        """What is known now: places and minutes are computed from it."""
         ...
 
     def figures(self, now_ms: int, currency: str) -> Figures:

@@ -15,6 +15,7 @@ Document = dict[str, Any]
 _REF: Final = "#/components/schemas/{model}"
 _TAGS: Final = {
     "Metrics": "Figures of a range, and what is so now.",
+    "Realtime": "What is so now by driver, city and minute.",
     "Analytics": "Figures over time, by place, of who came and who stayed.",
     "Operations": "Health, workers, dead letters, Prometheus.",
     "Pages": "For people: what you see here, and what it is made from.",

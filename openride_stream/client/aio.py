@@ -9,7 +9,7 @@ import httpx
 from pydantic import BaseModel
 
 from openride_stream.client.call import Call, as_method
-from openride_stream.client.calls import analytics, metrics, operations
+from openride_stream.client.calls import analytics, live, metrics, operations
 from openride_stream.client.errors import ApiError
 from openride_stream.client.events import EventReader
 from openride_stream.client.exchange import Retry, headers_of, outcome, parsed, reaching, refusal
@@ -69,6 +69,10 @@ class AsyncOpenRide:
     routes = _asked(metrics.routes)
     realtime = _asked(metrics.realtime)
     stream_realtime = _streamed(metrics.stream_realtime)
+    realtime_drivers = _asked(live.realtime_drivers)
+    realtime_cities = _asked(live.realtime_cities)
+    realtime_minutes = _asked(live.realtime_minutes)
+    realtime_active = _asked(live.realtime_active)
     funnel = _asked(analytics.funnel)
     cohort = _asked(analytics.cohort)
     retention = _asked(analytics.retention)

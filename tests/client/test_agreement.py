@@ -11,7 +11,7 @@ import pytest
 
 from openride_stream.client import AsyncOpenRide, OpenRide
 from openride_stream.client.call import Call
-from openride_stream.client.calls import analytics, metrics, operations
+from openride_stream.client.calls import analytics, live, metrics, operations
 from web.endpoint import Endpoint
 from web.openapi import openapi
 from web.registry import all_endpoints
@@ -23,7 +23,7 @@ STREAM = "text/event-stream"
 Declared = Callable[..., Call[Any]]
 CALLS: dict[str, Declared] = {
     name: found
-    for module in (metrics, analytics, operations)
+    for module in (metrics, live, analytics, operations)
     for name, found in vars(module).items()
     if hasattr(found, "__wrapped__")
 }

@@ -1,19 +1,16 @@
 """`GET /v1/metrics/realtime`: the last hour over all workers, from the live tables."""
 
-import asyncio
 from dataclasses import asdict
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from openride_stream.api.realtime import Realtime
-from openride_stream.clock import rfc3339
 from web.context import Context
 from web.endpoint import Endpoint
+from web.lately import Lately, moment
 from web.push import as_server_sent_events, over_websocket
-from web.system_health import system_health
 
-_FRESH_S: Final = 0.25
 _UPGRADE: Final = {
     101: "The connection is a WebSocket from here on.",
     426: "The request asks for no upgrade.",
@@ -32,41 +29,19 @@ class RealtimeQuery(BaseModel):
     )
 
 
-class _Lately:
-    """Answers by currency, each asked for once at a time and good for a moment: many may watch."""
-
-    def __init__(self) -> None:
-        self._answers: dict[str, tuple[float, dict[str, Any]]] = {}
-        self._lock = asyncio.Lock()
-
-    async def answer(self, context: Context, query: RealtimeQuery) -> dict[str, Any]:
-        currency = query.currency or context.settings.currency
-        async with self._lock:
-            clock = context.runtime.clock
-            made_s, answer = self._answers.get(currency, (float("-inf"), {}))
-            if clock.monotonic_s() - made_s < _FRESH_S:
-                return answer
-            answer = await _answer(context, currency)
-            # As old as it is when it is there: those who wait for it take it as well.
-            now_s = clock.monotonic_s()
-            fresh = {name: kept for name, kept in self._answers.items() if now_s - kept[0] < _FRESH_S}
-            self._answers = fresh | {currency: (now_s, answer)}
-            return answer
-
-
-async def _answer(context: Context, currency: str) -> dict[str, Any]:
-    runtime = context.runtime
-    health = await system_health(context, runtime)
-    now_ms = runtime.clock.now_ms()
-    as_of_ms = context.live.as_of_ms
+async def _answer(context: Context, query: RealtimeQuery) -> dict[str, Any]:
+    now_ms, freshness, health = await moment(context)
     return {
-        "timestamp": rfc3339(now_ms),
-        "as_of": None if as_of_ms is None else rfc3339(as_of_ms),
-        **asdict(context.live.figures(now_ms, currency)),
+        **freshness,
+        **asdict(context.live.figures(now_ms, _currency(context, query))),
         "consumer_lag": health.consumer_lag,
         "system_health": health.level,
         "reasons": health.reasons,
     }
+
+
+def _currency(context: Context, query: RealtimeQuery) -> str:
+    return query.currency or context.settings.currency
 
 
 _EXAMPLE: Final = {
@@ -92,7 +67,7 @@ _EXAMPLE: Final = {
 
 def endpoints() -> tuple[Endpoint, ...]:
     """Asked for, or pushed; all from the same answers."""
-    lately = _Lately()
+    lately = Lately(_currency, _answer)
     return (
         Endpoint(
             "GET",

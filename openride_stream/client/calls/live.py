@@ -1,0 +1,40 @@
+"""`GET /v1/realtime/…`: what is so now by driver, city and minute.
+
+`currency` is an ISO 4217 code, the platform's own unless given; `city` is exact.
+"""
+
+from openride_stream.api.live import Activity, Cities, DriverPositions, Minutes
+from openride_stream.client.call import get
+
+
+@get("/v1/realtime/drivers", DriverPositions)
+def realtime_drivers(
+    *,
+    city: str | None = None,
+    limit: int = 1000,
+) -> None:
+    """Where the first `limit` active drivers (1 to 10,000) were seen last (degrees, km/h), on which trip."""
+
+
+@get("/v1/realtime/cities", Cities)
+def realtime_cities(
+    *,
+    city: str | None = None,
+    currency: str | None = None,
+    limit: int = 100,
+) -> None:
+    """The first `limit` cities (1 to 1,000) now: drivers, trips, the last hour's bookings, revenue, waits."""
+
+
+@get("/v1/realtime/minutes", Minutes)
+def realtime_minutes(
+    *,
+    city: str | None = None,
+    currency: str | None = None,
+) -> None:
+    """The last sixty minutes one by one: trips, bookings, cancellations, revenue, payments."""
+
+
+@get("/v1/realtime/active", Activity)
+def realtime_active() -> None:
+    """Distinct users and drivers of the last 1, 5, 15 and 60 minutes."""

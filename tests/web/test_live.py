@@ -1,0 +1,79 @@
+"""`GET /v1/realtime/…`: what is so now by driver, city and minute."""
+
+import pytest
+
+from tests.fixtures.web import Site
+from tests.tables.rides import Event, moved
+from tests.tables.test_realtime import of_type, seen
+from tests.web.test_realtime import worker
+
+
+@pytest.fixture
+def well(bare_site: Site) -> Site:
+    bare_site.runtime.workers.now = [worker(bare_site)]
+    return bare_site
+
+
+def happens(site: Site, *events: Event) -> None:
+    now_ms = site.runtime.clock.now_ms()
+    for event in events:
+        site.live.state.add(seen([event]), now_ms)
+
+
+async def test_drivers_are_told_with_their_trip_and_no_more_than_asked_for(well: Site) -> None:
+    now_ms = well.runtime.clock.now_ms()
+    pings = {ping["driver_id"]: ping for ping in of_type("driver.location.updated", 60)}.values()
+    first, *others = (moved(ping, now_ms - 2000 - place) for place, ping in enumerate(pings))
+    (start,) = of_type("trip.started", 1)
+    started = moved(start | {"driver_id": first["driver_id"]}, now_ms - 3000)
+    happens(well, first | {"lat": 6.4281234, "lon": -3.5, "speed_kmh": None}, started)
+    happens(well, *(ping | {"city": "Ikeja"} for ping in others))
+    answer = await well.get("/v1/realtime/drivers", limit="2")
+    assert answer["total"] == len(pings)
+    assert len(answer["drivers"]) == 2
+    told = answer["drivers"][0]
+    assert (told["driver_id"], told["trip_id"]) == (first["driver_id"], start["trip_id"])
+    assert (told["city"], told["lat"], told["lon"], told["speed_kmh"]) == ("Lagos", 6.4281234, -3.5, None)
+    assert told["last_seen"] == first["event_timestamp"]
+    assert answer["drivers"][1]["speed_kmh"] == 38.5
+    assert (await well.get("/v1/realtime/drivers", city="Ikeja"))["total"] == len(others)
+    assert (await well.get("/v1/realtime/drivers", city="Atlantis"))["drivers"] == []
+
+
+async def test_cities_and_minutes_hold_what_happened_there(well: Site) -> None:
+    now_ms = well.runtime.clock.now_ms()
+    (booking,) = of_type("booking.created", 1)
+    (confirmed,) = of_type("booking.confirmed", 1)
+    paid = {"total_price": "4500.00", "currency": "KES", "city": "Ikeja"}
+    happens(well, moved(booking, now_ms - 1000), moved(confirmed | paid, now_ms - 130_000))
+    (lagos,) = (await well.get("/v1/realtime/cities", city="Lagos", currency="KES"))["cities"]
+    (ikeja,) = (await well.get("/v1/realtime/cities", city="Ikeja", currency="KES"))["cities"]
+    assert (lagos["bookings_last_hour"], lagos["revenue_last_hour"]) == (1, "0.00")
+    assert (ikeja["bookings_last_hour"], ikeja["revenue_last_hour"]) == (0, "4500.00")
+    assert len((await well.get("/v1/realtime/cities", limit="1"))["cities"]) == 1
+    minutes = (await well.get("/v1/realtime/minutes", city="Ikeja", currency="KES"))["minutes"]
+    assert len(minutes) == 60
+    assert [minute["revenue"] for minute in minutes if minute["revenue"] != "0.00"] == ["4500.00"]
+    assert sum(minute["bookings_created"] for minute in minutes) == 0
+    assert minutes[-1]["timestamp"] <= (await well.get("/v1/realtime/minutes"))["timestamp"]
+
+
+async def test_a_live_answer_says_when_figures_may_be_incomplete(well: Site) -> None:
+    well.live.problem = "live tables are being read"
+    for path in ("drivers", "cities", "minutes", "active"):
+        answer = await well.get(f"/v1/realtime/{path}")
+        assert answer["system_health"] == "degraded"
+        assert answer["reasons"] == ["live tables are being read"]
+
+
+async def test_who_is_active_is_told_by_window(well: Site) -> None:
+    now_ms = well.runtime.clock.now_ms()
+    pings = list({ping["driver_id"]: ping for ping in of_type("driver.location.updated", 60)}.values())[:3]
+    happens(well, *(moved(ping, now_ms - 1 - place * 240_000) for place, ping in enumerate(pings)))
+    windows = (await well.get("/v1/realtime/active"))["windows"]
+    assert [(one["minutes"], one["active_drivers"]) for one in windows] == [(1, 1), (5, 2), (15, 3), (60, 3)]
+
+
+async def test_a_wrong_limit_is_named(well: Site) -> None:
+    problem = await well.get("/v1/realtime/drivers", status=422, limit="10001")
+    assert problem["errors"][0]["parameter"] == "limit"
