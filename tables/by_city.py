@@ -7,7 +7,7 @@ import numpy as np
 from tables.known import Column, matched
 from tables.located import Located
 from tables.placed_series import BOOKED, CANCELLED, CONFIRMED, NO_CITY, TRIPS
-from tables.realtime import money, rounded, waits
+from tables.realtime import average_minutes, money, waits
 from tables.series import HOUR_MS, code_of
 from tables.state import LiveState
 
@@ -86,4 +86,4 @@ def _waits(located: Located) -> tuple[Column, Column]:
 
 
 def _average_minutes(waits_ms: Column) -> float:
-    return rounded(int(waits_ms.sum()) / len(waits_ms) / 60_000) if len(waits_ms) else 0.0
+    return average_minutes(waits_ms)

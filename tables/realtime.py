@@ -98,8 +98,15 @@ def money(cents: Column) -> str:
 
 
 def _average_wait_minutes(state: LiveState, now_ms: int) -> float:
-    waits_ms = waits(state, now_ms)[1]
-    return rounded(int(waits_ms.sum()) / len(waits_ms) / 60_000) if len(waits_ms) else 0.0
+    return average_minutes(waits(state, now_ms)[1])
+
+
+def average_minutes(waits_ms: Column) -> float:
+    """The mean of waits in milliseconds, in minutes; 0 of none.
+
+    Exactly: a wait of 0.9 s is 0.015 minutes, half a hundredth, which a double falls short of.
+    """
+    return average(Decimal(int(waits_ms.sum())), len(waits_ms) * _MINUTE_MS)
 
 
 def waits(state: LiveState, now_ms: int) -> tuple[Column, Column]:
@@ -108,19 +115,10 @@ def waits(state: LiveState, now_ms: int) -> tuple[Column, Column]:
     Those whose booking is not known, or that started before it, are left out.
     """
     started, created = state.window(STARTED, now_ms, HOUR_MS), state.window(BOOKINGS, now_ms)
-<<<<<<< HEAD
-    known, bookings = created["id"], started["booking"]
-    booked = among(bookings, known)
-    waited_ms = started["at"][booked] - created["at"][np.searchsorted(known, bookings[booked])]
-    waited_ms = waited_ms[waited_ms >= 0]
-    # Exactly: a wait of 0.9 s is 0.015 minutes, half a hundredth, which a double falls short of.
-    return average(Decimal(int(waited_ms.sum())), len(waited_ms) * _MINUTE_MS)
-=======
     booked = among(started["booking"], created["id"])
     trips = started["id"][booked]
     waits_ms = started["at"][booked] - matched(started["booking"][booked], created["id"], created["at"])
     return trips[waits_ms >= 0], waits_ms[waits_ms >= 0]
->>>>>>> 9876611 (Live tables: where drivers are, places of trips and bookings, payments and completions by moment; behind the rows that workers of before read)
 
 
 def _queue_times(state: LiveState, now_ms: int) -> dict[Tier, QueueTimes]:
