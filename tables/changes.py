@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from tables import placed_behind
-from tables.series import ALL_SERIES, BY_NUMBER, QUEUED, Facts, Series, made
+from tables.series import BY_NUMBER, QUEUED, Facts, Series, made
 
 VERSION: Final = 1
 _HEAD: Final = struct.Struct("<BqB")
@@ -25,8 +25,8 @@ _LONGEST_WAIT_MS: Final = 2.0**53
 
 def encoded(added: Mapping[Series, Facts]) -> bytes:
     """The row of facts that are at most 49 days apart; none of the series is empty."""
-    base_ms = min(int(seen["at"].min()) for seen in added.values())
-    first = {series: seen for series, seen in added.items() if series in ALL_SERIES}
+    first = {series: seen for series, seen in added.items() if series.number in BY_NUMBER}
+    base_ms = min((int(seen["at"].min()) for seen in first.values()), default=0)
     parts = [_HEAD.pack(VERSION, base_ms, len(first))]
     for series, seen in first.items():
         parts += [
@@ -35,7 +35,8 @@ def encoded(added: Mapping[Series, Facts]) -> bytes:
             (seen["at"] - base_ms).astype("<u4").tobytes(),
             *(seen[name].tobytes() for name, _ in series.columns),
         ]
-    return b"".join([*parts, *placed_behind.encoded(added, base_ms)])
+    placed = {series: seen for series, seen in added.items() if series.number not in BY_NUMBER}
+    return b"".join([*parts, *placed_behind.encoded(placed)])
 
 
 def decoded(row: bytes) -> dict[Series, Facts]:
@@ -49,7 +50,7 @@ def decoded(row: bytes) -> dict[Series, Facts]:
         if version != VERSION:
             return {}
         found, place = _series(row, base_ms, count)
-        return placed_behind.decoded(row, place, base_ms, found)
+        return found | placed_behind.decoded(row, place)
     except (struct.error, KeyError, ValueError, OverflowError) as error:
         message = f"not a row of live tables: {error}"
         raise ValueError(message) from error
@@ -57,15 +58,7 @@ def decoded(row: bytes) -> dict[Series, Facts]:
 
 def lacks_places(row: bytes) -> bool:
     """Whether a row that `decoded` has read is of the version before, which wrote no places and minutes."""
-    version, _, count = _HEAD.unpack_from(row)
-    place = _HEAD.size
-    for _ in range(count if version == VERSION else 0):
-        number, length = _SERIES.unpack_from(row, place)
-        sizes = [
-            np.dtype(kind).itemsize for _, kind in (("id", "<u8"), ("at", "<u4"), *BY_NUMBER[number].columns)
-        ]
-        place += _SERIES.size + length * sum(sizes)
-    return version == VERSION and place == len(row)
+    return row[0] == VERSION and not row.endswith(placed_behind.MARK)
 
 
 def _series(row: bytes, base_ms: int, count: int) -> tuple[dict[Series, Facts], int]:

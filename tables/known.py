@@ -6,12 +6,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from tables.series import Facts, Series
+from tables.series import Facts, Series, joined
 
 Column = npt.NDArray[Any]
 
 # What has aged is left out of every window at once, and dropped when enough has.
 _DROPPED_EVERY_MS: Final = 5_000
+_ID_AND_AT: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,12 @@ class Known:
         met = self._columns["id"][np.minimum(places, len(self) - 1)] == ids
         if met.any():
             self._decide(places[met], new[met])
-        fresh = ~met
-        self._columns = {
-            name: np.insert(column, places[fresh], new[name][fresh]) for name, column in self._columns.items()
-        }
+        if not met.all():
+            fresh = ~met
+            self._columns = {
+                name: np.insert(column, places[fresh], new[name][fresh])
+                for name, column in self._columns.items()
+            }
 
     def drop(self, oldest_ms: int) -> None:
         """Forget what is not younger than `oldest_ms`, give or take five seconds."""
@@ -70,12 +73,21 @@ class Known:
 
     def _decide(self, places: npt.NDArray[np.intp], new: Facts) -> None:
         """Of the known facts at `places` and new ones of the same identities one each stays."""
+        known_at, new_at = self._columns["at"][places], new["at"]
+        tied = known_at == new_at
+        if len(self._columns) > _ID_AND_AT and tied.any():
+            new = new.copy()
+            new[tied] = self._larger(places[tied], new[tied])
+        newer = known_at <= new_at
+        for name, column in self._columns.items():
+            column[places[newer]] = new[name][newer]
+
+    def _larger(self, places: npt.NDArray[np.intp], new: Facts) -> Facts:
+        """Of known and new facts of the same identities and moments the larger ones."""
         old = np.empty(len(places), self._series.dtype)
         for name, column in self._columns.items():
             old[name] = column[places]
-        chosen = self._series.distinct(np.concatenate([old, new]))
-        for name, column in self._columns.items():
-            column[places] = chosen[name]
+        return self._series.distinct(joined([old, new]))
 
 
 def _columns(facts: Facts) -> dict[str, Column]:

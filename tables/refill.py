@@ -24,6 +24,7 @@ from tables.series import (
     Series,
     code_of,
     hashes,
+    joined,
     made,
 )
 from tables.sightings import SLACK_MS, TIERS, WAIT_FIELD
@@ -115,8 +116,8 @@ async def refilled(store: ClickHouse, now_ms: int, live_ms: int) -> dict[Series,
     for placed in await refilled_places(store, now_ms, now_ms - SLACK_MS, live_ms):
         for series, facts in placed.items():
             found.setdefault(series, []).append(facts)
-    joined = {series: np.concatenate(parts) for series, parts in found.items()}
-    return {series: facts for series, facts in joined.items() if len(facts)}
+    whole = {series: joined(parts) for series, parts in found.items()}
+    return {series: facts for series, facts in whole.items() if len(facts)}
 
 
 async def _asked(store: ClickHouse, question: _Question, now_ms: int) -> list[Row]:

@@ -60,7 +60,7 @@ async def refilled_places(
     Raises:
         StoreUnavailable: it does not answer.
     """
-    found = [placed_sightings("location", RowsPart(await _positions(store, now_ms)), past_ms)]
+    found = [placed_sightings("location", RowsPart(await _positions(store, now_ms)), now_ms, past_ms)]
     for events in _asked(live_ms):
         types = ", ".join(f"'{event_type}'" for event_type in events.types)
         source = distinct_events(store.database, events.table, f"{_AFTER} AND event_type IN ({types})")
@@ -70,7 +70,7 @@ async def refilled_places(
             {"after": now_ms - events.behind_ms},
             bounded=False,
         )
-        found.append(placed_sightings(events.domain, RowsPart([*map(_as_accepted, rows)]), past_ms))
+        found.append(placed_sightings(events.domain, RowsPart([*map(_as_accepted, rows)]), now_ms, past_ms))
     return found
 
 

@@ -8,8 +8,9 @@ Of several facts of one identity the newest counts, in every series: it alone sa
 at the clock holds one, and so what a worker knows does not depend on when it began to read.
 """
 
-from dataclasses import dataclass
-from functools import reduce
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache, reduce
 from typing import Any, Final
 
 import numpy as np
@@ -19,9 +20,10 @@ Facts = npt.NDArray[np.void]
 """Rows of one series: `id` (64 bits of a hash), `at` (ms since the epoch), and the series' own columns."""
 
 HOUR_MS: Final = 3_600_000
+_ID_AND_AT: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Series:
     """One kind of fact.
 
@@ -31,6 +33,9 @@ class Series:
         behind_ms: how long a fact is needed; None: as long as open trips are (`OPENRIDE_LIVE_HOURS`).
         longer_ms: and how much longer than that.
         columns: name and little-endian dtype of what a fact carries beside `id` and `at`.
+        written: the same as it is written, where that is not what is kept (see `tables.placed_series`).
+        dtype: the layout of facts that are kept.
+        written_dtype: the layout of facts as a batch adds them.
     """
 
     number: int
@@ -38,11 +43,15 @@ class Series:
     behind_ms: int | None = HOUR_MS
     longer_ms: int = 0
     columns: tuple[tuple[str, str], ...] = ()
+    written: tuple[tuple[str, str], ...] | None = None
+    dtype: np.dtype[Any] = field(init=False)
+    written_dtype: np.dtype[Any] = field(init=False)
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The layout of its facts."""
-        return np.dtype([("id", "<u8"), ("at", "<i8"), *self.columns])
+    def __post_init__(self) -> None:
+        """Make the layouts once: that takes longer than to fill them."""
+        written = self.columns if self.written is None else self.written
+        for name, columns in (("dtype", self.columns), ("written_dtype", written)):
+            object.__setattr__(self, name, np.dtype([("id", "<u8"), ("at", "<i8"), *columns]))
 
     def horizon_ms(self, live_ms: int) -> int:
         """How long a fact is needed, in milliseconds, where open trips are remembered for `live_ms`."""
@@ -52,26 +61,46 @@ class Series:
         """The newest fact of each identity, in order of identity; whatever order they came in."""
         if len(facts) == 0:
             return facts
-        if not self.columns:
-            return self._newest_moments(facts)
-        # lexsort takes its first key last.
-        order = np.lexsort((facts["at"], facts["id"]))
-        ids, at = facts["id"][order], facts["at"][order]
-        if ((ids[1:] == ids[:-1]) & (at[1:] == at[:-1])).any():
-            # Whole facts are compared, so that a tie has one outcome.
-            names = facts.dtype.names or ()
-            order = np.lexsort([facts[name] for name in reversed(names)])
-            ids = facts["id"][order]
-        chosen: Facts = facts[order[np.append(ids[1:] != ids[:-1], True)]]
-        return chosen
+        order = np.argsort(facts["id"])
+        ids = facts["id"][order]
+        differs = ids[1:] != ids[:-1]
+        if differs.all():
+            alone: Facts = facts[order]
+            return alone
+        starts = np.flatnonzero(np.append(True, differs))
+        at = facts["at"][order]
+        newest = np.maximum.reduceat(at, starts)
+        if len(facts.dtype.names or ()) == _ID_AND_AT:
+            return made(self, ids[starts], newest)
+        chosen = order[at == np.repeat(newest, np.diff(np.append(starts, len(ids))))]
+        found: Facts = facts[chosen]
+        return found if len(found) == len(starts) else _without_ties(found)
 
-    def _newest_moments(self, facts: Facts) -> Facts:
-        """The same for facts that are a moment and no more: most are, and this takes half the time."""
-        ids = facts["id"].copy()
-        order = np.argsort(ids)
-        ids, at = ids[order], facts["at"][order]
-        starts = np.flatnonzero(np.append(True, ids[1:] != ids[:-1]))
-        return made(self, ids[starts], np.maximum.reduceat(at, starts))
+
+def joined(facts: Sequence[Facts]) -> Facts:
+    """Facts of one layout in one array, which may be read only."""
+    # `np.concatenate` looks at each field of each of them.
+    return (
+        facts[0] if len(facts) == 1 else np.frombuffer(b"".join(part.data for part in facts), facts[0].dtype)
+    )
+
+
+def _without_ties(facts: Facts) -> Facts:
+    """Of facts in order of identity one each."""
+    follows = np.append(False, facts["id"][1:] == facts["id"][:-1])
+    tied = follows | np.append(follows[1:], False)
+    chosen = joined([facts[~tied], _largest(facts[tied])])
+    ordered: Facts = chosen[np.argsort(chosen["id"])]
+    return ordered
+
+
+def _largest(facts: Facts) -> Facts:
+    """Of each identity the largest fact, by all that it carries: so a tie has one outcome."""
+    names = facts.dtype.names or ()
+    # lexsort takes its first key last.
+    ordered: Facts = facts[np.lexsort([facts[name] for name in reversed(names)])]
+    chosen: Facts = ordered[np.append(ordered["id"][1:] != ordered["id"][:-1], True)]
+    return chosen
 
 
 # Users that no driver's role explains; drivers are users as well, and are not written twice.
@@ -92,8 +121,19 @@ BY_NUMBER: Final = {series.number: series for series in ALL_SERIES}
 
 
 def made(series: Series, ids: npt.NDArray[np.uint64], at: npt.NDArray[np.int64], **columns: Any) -> Facts:
-    """Facts of `series` from its columns, all of one length."""
-    facts = np.empty(len(ids), series.dtype)
+    """Facts of `series` as they are kept from their columns, all of one length."""
+    return _filled(series.dtype, ids, at, columns)
+
+
+def added(series: Series, ids: npt.NDArray[np.uint64], at: npt.NDArray[np.int64], **columns: Any) -> Facts:
+    """The same as they are written."""
+    return _filled(series.written_dtype, ids, at, columns)
+
+
+def _filled(
+    layout: np.dtype[Any], ids: npt.NDArray[np.uint64], at: npt.NDArray[np.int64], columns: dict[str, Any]
+) -> Facts:
+    facts = np.empty(len(ids), layout)
     facts["id"], facts["at"] = ids, at
     for name, values in columns.items():
         facts[name] = values
@@ -105,20 +145,26 @@ def hashes(uuids: list[str]) -> npt.NDArray[np.uint64]:
 
     Among a hundred million identities two would share theirs with a chance of 1 in 3,700.
     """
-    return mixed(halves(uuids))
+    return mixed(uuid_bytes(uuids).view(">u8").astype(np.uint64))
 
 
-def halves(uuids: list[str]) -> npt.NDArray[np.uint64]:
-    """The first 64 bits and the last of each UUID, (n, 2)."""
+def uuid_bytes(uuids: list[str]) -> npt.NDArray[np.uint8]:
+    """The bytes of each UUID, (n, 16), in the order in which they are written."""
     written = bytes.fromhex("".join(uuids).replace("-", ""))
-    return np.frombuffer(written, ">u8").astype(np.uint64).reshape(-1, 2)
+    return np.frombuffer(written, np.uint8).reshape(-1, 16)
 
 
 def mixed(parts: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """The same as `hashes` of UUIDs by their halves, (n, 2)."""
-    return _mixed(parts[:, 0] * _ODD ^ parts[:, 1])
+    return mixed_halves(parts[:, 0], parts[:, 1])
 
 
+def mixed_halves(high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The same by their first 64 bits and their last."""
+    return _mixed(high * _ODD ^ low)
+
+
+@lru_cache(1000)
 def code_of(currency: str) -> int:
     """A currency's three letters as a number."""
     return reduce(lambda code, letter: code << 8 | ord(letter), currency, 0)

@@ -7,7 +7,8 @@ import numpy as np
 
 from openride_stream.events.accept import Accepted
 from openride_stream.events.topics import BY_NAME, Domain, SourceTopic, Tier
-from tables.parts import Part, Rows, RowsPart, parts_of
+from tables.part import Part, Rows
+from tables.parts import RowsPart, part_of
 from tables.placed import placed_sightings, without_names_of_nothing
 from tables.placed_series import EVERY_SERIES
 from tables.series import (
@@ -21,6 +22,7 @@ from tables.series import (
     STARTED,
     Facts,
     Series,
+    joined,
     made,
 )
 
@@ -42,6 +44,16 @@ _PARTIES: Final[Mapping[Domain, tuple[tuple[Series, str], ...]]] = {
     "location": ((DRIVERS, "driver_id"),),
     "schedule": (),
 }
+_IDENTITIES: Final[Mapping[Domain, tuple[str, ...]]] = {
+    "user": ("event_id", "user_id"),
+    "booking": ("event_id", "booking_id", "rider_id", "driver_id", "route_id"),
+    "payment": ("event_id", "payment_id", "booking_id", "rider_id"),
+    "trip": ("event_id", "trip_id", "booking_id", "rider_id", "driver_id", "route_id"),
+    "route": ("event_id", "driver_id"),
+    "location": ("event_id", "driver_id"),
+    "schedule": ("event_id",),
+}
+"""What every event of a domain has."""
 WAIT_FIELD: Final[Mapping[Tier, str]] = {
     "mongo_periodic": "time_in_mongo_queue_ms",
     "clickhouse_delayed": "time_in_clickhouse_queue_ms",
@@ -58,23 +70,27 @@ def sightings(topic: str, accepted: Accepted, now_ms: int, live_ms: int) -> Sigh
         now_ms: the clock.
         live_ms: how long open trips and their bookings are remembered, in milliseconds.
     """
-    found: dict[Series, list[Facts]] = {}
-    for part in parts_of(accepted):
-        live = (part.at > now_ms - oldest_of_use_ms(live_ms)) & (part.at <= now_ms + AHEAD_MS + SLACK_MS)
-        if not live.any():
-            continue
-        for series, seen in _facts(BY_NAME[topic], part.taken(live), now_ms).items():
-            found.setdefault(series, []).append(seen)
-    kept = {series: _within(np.concatenate(seen), series, now_ms, live_ms) for series, seen in found.items()}
-    return without_names_of_nothing({series: seen for series, seen in kept.items() if len(seen)})
+    part = part_of(accepted)
+    if not len(part.at):
+        return {}
+    first_ms, last_ms = int(part.at.min()), int(part.at.max())
+    oldest_ms, newest_ms = now_ms - oldest_of_use_ms(live_ms), now_ms + AHEAD_MS + SLACK_MS
+    if first_ms <= oldest_ms or last_ms > newest_ms:
+        part = part.taken((part.at > oldest_ms) & (part.at <= newest_ms))
+    found = _facts(BY_NAME[topic], part, now_ms)
+    if first_ms <= now_ms - SLACK_MS:
+        found = {series: _within(seen, series, now_ms, live_ms) for series, seen in found.items()}
+    return without_names_of_nothing({series: seen for series, seen in found.items() if len(seen)})
 
 
 def _facts(source: SourceTopic, part: Part, now_ms: int) -> Sightings:
+    if isinstance(part, RowsPart):
+        part.look_for(_IDENTITIES[source.domain])
     found = {series: made(series, part.ids(field), part.at) for series, field in _PARTIES[source.domain]}
     found[EVENTS] = _events(part, now_ms)
     for series, of in _OF_TYPES.get(source.domain, ()):
         found[series] = of(part)
-    found |= placed_sightings(source.domain, part, now_ms - SLACK_MS)
+    found |= placed_sightings(source.domain, part, now_ms, now_ms - SLACK_MS)
     if source.tier is not None:
         assert isinstance(part, RowsPart), "schedules come as rows"
         found[QUEUED] = _queued(part.rows, source.tier)
@@ -94,7 +110,7 @@ def _within(seen: Facts, series: Series, now_ms: int, live_ms: int) -> Facts:
     young = seen["at"] > now_ms - series.horizon_ms(live_ms) - SLACK_MS
     past = seen["at"] <= now_ms - SLACK_MS
     recent = seen[young & ~past]
-    return np.concatenate([series.distinct(seen[young & past]), recent]) if past.any() else recent
+    return joined([series.distinct(seen[young & past]), recent]) if past.any() else recent
 
 
 def _events(part: Part, now_ms: int) -> Facts:
@@ -103,14 +119,17 @@ def _events(part: Part, now_ms: int) -> Facts:
     Which ones is for their identities to say, so that the same event is in the sample of every batch of
     that size, and where batches of several sizes hold it, it counts for the least.
     """
-    recent = part.at > now_ms - EVENTS.horizon_ms(0) - SLACK_MS
-    if not recent.any():
-        return np.empty(0, EVENTS.dtype)
-    ids, at = part.ids("event_id")[recent], part.at[recent]
+    ids, at = part.ids("event_id"), part.at
+    oldest_ms = now_ms - EVENTS.horizon_ms(0) - SLACK_MS
+    if len(at) and at.min() <= oldest_ms:
+        recent = at > oldest_ms
+        ids, at = ids[recent], at[recent]
     of_the_minute = int(np.count_nonzero(at > now_ms - EVENTS.horizon_ms(0)))
     halvings = max(0, (of_the_minute - 1) // _COUNTED_ONE_BY_ONE).bit_length()
-    sampled = ids >> np.uint64(64 - halvings) == 0 if halvings else np.ones(len(ids), bool)
-    return made(EVENTS, ids[sampled], at[sampled], share=64 - halvings)
+    if halvings:
+        sampled = ids >> np.uint64(64 - halvings) == 0
+        ids, at = ids[sampled], at[sampled]
+    return made(EVENTS, ids, at, share=64 - halvings)
 
 
 def _created(part: Part) -> Facts:

@@ -7,9 +7,10 @@ from typing import Final
 import numpy as np
 
 from tables.known import Known, Window
-from tables.placed_series import EVERY_SERIES
+from tables.named_routes import kept
+from tables.placed_series import EVERY_SERIES, ROUTES
 from tables.places import RouteOrigins
-from tables.series import Facts, Series
+from tables.series import Facts, Series, joined
 from tables.sightings import AHEAD_MS
 
 _UNMERGED_FACTS: Final = 100_000
@@ -44,6 +45,7 @@ class LiveState:
 
     def settle(self, now_ms: int) -> None:
         """Merge what came in, and drop what no window will ask for again."""
+        # Routes come last: the facts before them name them.
         for series in EVERY_SERIES:
             self._settle(series, now_ms)
         self._unmerged = 0
@@ -69,13 +71,16 @@ class LiveState:
         due = self._due(series, now_ms)
         new, self._new[series] = self._new[series], []
         if new:
-            joined = np.concatenate(new)
-            joined = joined[(joined["at"] > oldest_ms) & (joined["at"] <= now_ms + AHEAD_MS)]
-            is_due = joined["at"] <= now_ms
-            due.append(joined[is_due])
-            self._put_off(series, joined[~is_due])
+            fresh, routes = kept(series, _within(new, oldest_ms, now_ms + AHEAD_MS), now_ms)
+            if routes is not None:
+                self._new[ROUTES].append(routes)
+            if len(fresh) and fresh["at"].max() > now_ms:
+                is_due = fresh["at"] <= now_ms
+                self._put_off(series, fresh[~is_due])
+                fresh = fresh[is_due]
+            due.append(fresh)
         if due:
-            self._known[series].merge(np.concatenate(due))
+            self._known[series].merge(joined(due))
 
     def _put_off(self, series: Series, ahead: Facts) -> None:
         minutes = ahead["at"] // _MINUTE_MS
@@ -86,8 +91,17 @@ class LiveState:
         """What lay ahead and has come, taken out."""
         waiting, due = self._ahead[series], []
         for minute in [minute for minute in waiting if minute <= now_ms // _MINUTE_MS]:
-            joined = np.concatenate(waiting.pop(minute))
-            due.append(joined[joined["at"] <= now_ms])
-            if len(later := joined[joined["at"] > now_ms]):
+            of_minute = joined(waiting.pop(minute))
+            due.append(of_minute[of_minute["at"] <= now_ms])
+            if len(later := of_minute[of_minute["at"] > now_ms]):
                 waiting[minute] = [later]
         return due
+
+
+def _within(parts: list[Facts], oldest_ms: int, newest_ms: int) -> Facts:
+    facts = joined(parts)
+    at = facts["at"]
+    if len(at) and at.min() > oldest_ms and at.max() <= newest_ms:
+        return facts
+    chosen: Facts = facts[(at > oldest_ms) & (at <= newest_ms)]
+    return chosen

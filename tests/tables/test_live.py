@@ -22,6 +22,7 @@ from openride_stream.settings import Settings
 from tables.changes import decoded, encoded
 from tables.drivers import DriverPosition, positions
 from tables.live import LiveTables
+from tables.placed_behind import MARK
 from tables.series import ALL_SERIES, HOUR_MS
 from tables.sightings import Sightings
 from tests.events.batches import POLICY, FakeRecord
@@ -142,7 +143,9 @@ async def test_what_a_worker_of_the_version_before_left_out_is_read_from_the_sto
 
     monkeypatch.setattr("tables.live.refilled", stored)
     monkeypatch.setattr("tables.live._COMPLETED_AFTER_S", 0.2)
-    row = encoded({series: facts for series, facts in added.items() if series in ALL_SERIES})[:-2]
+    row = encoded({series: facts for series, facts in added.items() if series in ALL_SERIES})[
+        : -2 - len(MARK)
+    ]
     async with opened(settings) as live:
         await until(lambda: live.trouble(SystemClock().now_ms()) is None)
         async with AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers) as producer:

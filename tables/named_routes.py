@@ -1,0 +1,23 @@
+"""Facts that name routes: written with what a route is called, kept with its hash."""
+
+import numpy as np
+
+from tables.placed_series import BOOKED, NO_CITY, ROUTES
+from tables.series import Facts, Series, made, mixed_halves
+
+
+def kept(series: Series, written: Facts, now_ms: int) -> tuple[Facts, Facts | None]:
+    """Facts of a series as they are kept, and the routes whose origin is needed for them.
+
+    Those of events without a city, and of every booking: its payments may name none.
+    """
+    if series.written is None:
+        return written, None
+    high, low = written["route_high"], written["route_low"]
+    routes = mixed_halves(high, low)
+    columns = {name: written[name] for name, _ in series.columns if name != "route"}
+    facts = made(series, written["id"], written["at"], **columns, route=routes)
+    needed = slice(None) if series is BOOKED else np.flatnonzero(written["city"] == NO_CITY)
+    # Also while the event lies ahead: by then it should be known where the route begins.
+    seen_ms = np.minimum(written["at"][needed], now_ms)
+    return facts, made(ROUTES, routes[needed], seen_ms, high=high[needed], low=low[needed])
