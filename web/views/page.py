@@ -44,9 +44,27 @@ def served(
     return Endpoint("GET", path, None, summary, answer, content_type=content_type, others=REVALIDATED)
 
 
+_SCRIPTS: Final = {
+    "page": "The page's script.",
+    "kit": "Of the page: numbers, figures and elements.",
+    "chosen": "Of the page: range and city, and the address that holds them.",
+    "asking": "Of the page: asking the API.",
+    "lines": "Of the page: lines of figures over time.",
+    "live": "Of the page: what is so now.",
+    "map": "Of the page: drivers and cities.",
+    "depth": "Of the page: funnel, cohorts, routes and drivers.",
+    "ingest": "Of the page: how events come in.",
+    "money": "Of the page: who keeps what of the fares, and how they were paid.",
+    "notes": "Of the page: notes on answers.",
+    "tables": "Of the page: every card as a table and as CSV.",
+}
+
 ENDPOINTS: Final = (
     served("/", "index.html", "text/html", "The page that shows the figures moving."),
     served("/static/page.css", "page.css", "text/css", "The page's style."),
-    served("/static/page.js", "page.js", "text/javascript", "The page's script."),
+    *(
+        served(f"/static/{name}.js", f"{name}.js", "text/javascript", summary)
+        for name, summary in _SCRIPTS.items()
+    ),
     served("/static/icon.svg", "icon.svg", "image/svg+xml", "The page's icon."),
 )

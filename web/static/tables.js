@@ -1,0 +1,120 @@
+// Every card as a table, to be read as one, and as a file.
+
+import { $, make } from "./kit.js";
+import { chosen } from "./chosen.js";
+import { answers, sources } from "./asking.js";
+import { hereOf } from "./live.js";
+
+const clockFace = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", timeZone: "UTC" });
+
+const scalars = (found) => Object.entries(found ?? {})
+  .filter(([, value]) => typeof value === "number" || typeof value === "string")
+  .map(([figure, value]) => [figure, value]);
+
+const records = (list) => (list?.length ? [Object.keys(list[0]), ...list.map((one) => Object.values(one))] : null);
+
+const figures = (found) => found && [["figure", "value"], ...scalars(found)];
+
+const overTime = (found) => found && [
+  ["figure", "timestamp", "value"],
+  ...scalars(found).map(([figure, value]) => [figure, "", value]),
+  ...(found.time_series ?? []).map((point) => ["time_series", point.timestamp, point.value]),
+];
+
+const tiersOf = (found) => found && [
+  ["tier", "count", "p50_ms", "p95_ms"],
+  ...Object.entries(found).map(([tier, { count, p50_ms, p95_ms }]) => [tier, count, p50_ms, p95_ms]),
+];
+
+function cohortRows(found) {
+  if (!found?.cohorts.length) return null;
+  const periods = Object.keys(found.cohorts[0].retention_by_period);
+  return [
+    ["cohort_period", "cohort_size", ...periods],
+    ...found.cohorts.map((one) => [one.cohort_period, one.cohort_size, ...periods.map((name) => one.retention_by_period[name])]),
+  ];
+}
+
+// What the figures of each card are, field by field as the API names them.
+const ROWS = {
+  now: () => figures(chosen.city ? answers.cities && hereOf(answers.cities) : answers.now),
+  minutes: () => records(answers.minutes?.minutes),
+  map: () => records(answers.drivers?.drivers),
+  cities: () => records(answers.cities?.cities),
+  trips: () => overTime(answers.trips),
+  bookings: () => overTime(answers.bookings),
+  people: () => overTime(answers.users),
+  payments: () => overTime(answers.payments),
+  money: () => answers.payments && answers.trips && answers.bookings && [
+    ["figure", "value"], ...scalars(answers.payments), ...scalars(answers.trips), ...scalars(answers.bookings),
+  ],
+  methods: () => records(answers.payments?.by_method),
+  ingest: () => figures(answers.ingest),
+  tiers: () => tiersOf(answers.now?.queue_times),
+  funnel: () => records(answers.funnel?.steps),
+  cohort: () => cohortRows(answers.cohort),
+  routes: () => records(answers.routes?.routes),
+  best: () => records(answers.best?.drivers),
+};
+
+// RFC 4180. A spreadsheet takes what begins so for a formula: producers choose the names of routes and cities.
+function quoted(value) {
+  const text = value === null || value === undefined ? "" : String(value);
+  const harmless = typeof value === "string" && /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text;
+  return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
+}
+
+export function csvOf(name) {
+  const rows = ROWS[name]?.();
+  return rows && rows.map((row) => `${row.map(quoted).join(",")}\r\n`).join("");
+}
+
+function save(name) {
+  const text = csvOf(name);
+  if (!text) return;
+  const address = URL.createObjectURL(new Blob(["\uFEFF", text], { type: "text/csv;charset=utf-8" }));
+  const moment = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
+  const place = chosen.city ? `-${chosen.city.replaceAll(/[^\p{L}\p{N}]+/gu, "_")}` : "";
+  make("a", { href: address, download: `openride-${name}-${chosen.range}${place}-${moment}Z.csv` }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
+
+function open(name, title) {
+  const rows = ROWS[name]?.();
+  if (!rows) return;
+  const [head, ...body] = rows;
+  $("table-title").textContent = title;
+  $("table-head").replaceChildren(...head.map((text) => make("th", { scope: "col", textContent: text })));
+  $("table-rows").replaceChildren(...body.map((row) => make("tr", {}, ...row.map((value) => make("td", { textContent: value ?? "" })))));
+  $("table-save").onclick = () => save(name);
+  $("table").showModal();
+}
+
+export function addFeet() {
+  for (const card of document.querySelectorAll("[data-panel]")) {
+    const name = card.dataset.panel;
+    const title = card.querySelector("h2");
+    const button = (text, label, onclick) =>
+      make("button", { type: "button", textContent: text, ariaLabel: `${title.textContent}: ${label}`, onclick });
+    card.append(make("p", { className: "foot" },
+      make("span", { className: "of" }),
+      button("Table", "show as a table", () => open(name, title.textContent)),
+      button("CSV", "save as CSV", () => save(name)),
+    ));
+  }
+  $("table-close").onclick = () => $("table").close();
+}
+
+// When each card's answers were given, and which of them may not be had.
+export function presentFeet() {
+  for (const card of document.querySelectorAll("[data-panel]")) {
+    const own = sources.filter((source) => card.dataset.sources.split(" ").includes(source.name));
+    const refused = own.find((source) => source.trouble?.status === 403);
+    card.dataset.refused = String(refused !== undefined);
+    const oldest = Math.min(...own.map((source) => source.answeredAt));
+    card.querySelector(".of").textContent = refused
+      ? "Your token's role does not show this"
+      : oldest > 0 ? `as of ${clockFace.format(oldest)}` : "";
+    for (const button of card.querySelectorAll(".foot button")) button.disabled = !ROWS[card.dataset.panel]();
+  }
+}
