@@ -14,9 +14,12 @@ from openride_stream.events.example import example
 from openride_stream.metrics import SPECS
 from tests.fixtures.browser import Page
 from tests.fixtures.web import Site, fill
+from web.views.page import SCRIPTS as MODULES
 
 STATIC = files("web").joinpath("static")
-INDEX, SCRIPT, STYLE = (STATIC.joinpath(name).read_text() for name in ("index.html", "page.js", "page.css"))
+INDEX, STYLE = (STATIC.joinpath(name).read_text() for name in ("index.html", "page.css"))
+SCRIPTS = {name: STATIC.joinpath(f"{name}.js").read_text() for name in MODULES}
+SCRIPT = "\n".join(SCRIPTS.values())
 ANSWERS = {"users": Users, "bookings": Bookings, "payments": Payments, "trips": Trips}
 
 
@@ -33,6 +36,18 @@ async def test_the_page_may_load_nothing_but_its_own_files(bare_site: Site) -> N
         async with bare_site.client.get(path) as response:
             assert response.status == 200
             assert len(await response.read()) > 100
+
+
+@pytest.mark.parametrize("name", MODULES)
+async def test_every_script_that_a_script_asks_for_is_served_and_has_what_is_asked_of_it(
+    bare_site: Site, name: str
+) -> None:
+    async with bare_site.client.get(f"/static/{name}.js") as response:
+        assert response.status == 200
+        text = await response.text()
+    exported = re.compile(r"^export (?:async )?(?:const|let|function|class) ([\w$]+)", re.M)
+    for names, source in re.findall(r'import \{([^}]*)\} from "\./(\w+)\.js"', text):
+        assert set(re.findall(r"[\w$]+", names)) <= set(exported.findall(SCRIPTS[source]))
 
 
 def test_the_token_goes_into_a_header_and_the_tabs_own_storage_only() -> None:
@@ -85,7 +100,7 @@ def test_every_figure_on_the_page_is_one_that_the_api_answers() -> None:
 
 def test_every_prometheus_metric_that_the_page_reads_exists() -> None:
     read = re.findall(r'"(openride_\w+)"', SCRIPT)
-    assert len(read) == 3
+    assert len(read) == 4
     assert set(read) <= {spec.full_name for spec in SPECS}
 
 

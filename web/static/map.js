@@ -10,6 +10,7 @@ const MARGIN = 0.22;
 const LEAST_SPAN_KM = 1;
 const OLD_MS = 120_000;
 const MOST_LABELS = 8;
+const LONGEST_NAME = 24;
 
 let frame = null;
 
@@ -152,7 +153,7 @@ function names(drivers, at, width) {
     taken.push([x, y]);
     const anchor = x < 60 ? "start" : x > width - 60 ? "end" : "middle";
     const text = draw("text", { class: "place", x, y: Math.max(14, y - 8), "text-anchor": anchor });
-    text.textContent = name;
+    text.textContent = name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME - 1)}…` : name;
     return [text];
   });
 }
@@ -164,7 +165,7 @@ function inWords(drivers, total) {
   const moving = drivers.filter((driver) => driver.speed_kmh !== null);
   const speed = moving.reduce((sum, driver) => sum + driver.speed_kmh, 0) / (moving.length || 1);
   const pace = moving.length ? `, ${fine.format(speed)} km/h on average` : "";
-  return `${whole.format(total)} active drivers${where}${all}: ${whole.format(busy)} on a trip, ` +
+  return `${whole.format(total)} active ${total === 1 ? "driver" : "drivers"}${where}${all}: ${whole.format(busy)} on a trip, ` +
     `${whole.format(drivers.length - busy)} free${pace}`;
 }
 

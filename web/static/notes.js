@@ -5,11 +5,13 @@ import { chosen, RANGES } from "./chosen.js";
 import { notes } from "./asking.js";
 
 const SERIES_NOTE = "partial-bucket";
+const WINDOW_NOTE = "open-window";
 export const PLACE_NOTE = "unknown-place";
 
 export function noteText(note) {
+  // Their moments change with every minute, and are true of every line here.
+  if (note.kind === WINDOW_NOTE) return "who registered lately still has time: the later steps may grow";
   if (note.kind !== SERIES_NOTE) return note.detail;
-  // Its moments change with every minute, and are true of every line here.
   const bucket = RANGES[chosen.range].granularity === "hourly" ? "hour" : "day";
   return `the ends of the line may cover part of ${bucket === "hour" ? "an" : "a"} ${bucket} only`;
 }
@@ -24,7 +26,8 @@ export function showNotes() {
     list.hidden = texts.size === 0;
     setLines(list, [...texts]);
   }
-  const news = Object.values(notes).flat().filter((note) => note.kind !== SERIES_NOTE);
+  const always = [SERIES_NOTE, WINDOW_NOTE];
+  const news = Object.values(notes).flat().filter((note) => !always.includes(note.kind));
   setLines($("spoken-notes"), [...new Set(news.map(noteText))]);
 }
 

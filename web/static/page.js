@@ -158,7 +158,7 @@ function presentState() {
   for (const card of document.querySelectorAll(".card")) {
     const needed = card.dataset.sources.split(" ");
     card.dataset.stale = String(needed.some((name) => names.has(name)));
-    card.dataset.pending = String(needed.some((name) => !answers[name]));
+    card.dataset.pending = String(card.dataset.refused !== "true" && needed.some((name) => !answers[name]));
   }
   const permitted = sources.filter((source) => source.trouble?.status !== 403);
   const answered = permitted.filter((source) => source.answeredAt > 0);

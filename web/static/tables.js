@@ -113,7 +113,7 @@ export function presentFeet() {
     card.dataset.refused = String(refused !== undefined);
     const oldest = Math.min(...own.map((source) => source.answeredAt));
     card.querySelector(".of").textContent = refused
-      ? "Your token's role does not show this"
+      ? "Only for the role analyst: your token has another"
       : oldest > 0 ? `as of ${clockFace.format(oldest)}` : "";
     for (const button of card.querySelectorAll(".foot button")) button.disabled = !ROWS[card.dataset.panel]();
   }

@@ -44,7 +44,7 @@ def served(
     return Endpoint("GET", path, None, summary, answer, content_type=content_type, others=REVALIDATED)
 
 
-_SCRIPTS: Final = {
+SCRIPTS: Final = {
     "page": "The page's script.",
     "kit": "Of the page: numbers, figures and elements.",
     "chosen": "Of the page: range and city, and the address that holds them.",
@@ -58,13 +58,14 @@ _SCRIPTS: Final = {
     "notes": "Of the page: notes on answers.",
     "tables": "Of the page: every card as a table and as CSV.",
 }
+"""The page's modules, and what each is of it."""
 
 ENDPOINTS: Final = (
     served("/", "index.html", "text/html", "The page that shows the figures moving."),
     served("/static/page.css", "page.css", "text/css", "The page's style."),
     *(
         served(f"/static/{name}.js", f"{name}.js", "text/javascript", summary)
-        for name, summary in _SCRIPTS.items()
+        for name, summary in SCRIPTS.items()
     ),
     served("/static/icon.svg", "icon.svg", "image/svg+xml", "The page's icon."),
 )
