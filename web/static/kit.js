@@ -63,6 +63,9 @@ export function showFigures(group, figures) {
   }
 }
 
+// What is drawn grows with the letters: in pixels, of a length in rem.
+export const rem = (length) => length * parseFloat(getComputedStyle(document.documentElement).fontSize);
+
 // Elements: text from the server is only ever set as text
 
 const SVG = "http://www.w3.org/2000/svg";

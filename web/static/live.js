@@ -1,6 +1,6 @@
 // What is so now: tiles with the last hour behind them, the hour minute by minute, queue times.
 
-import { $, clock, draw, FORMATS, make, show, showFigures, whole } from "./kit.js";
+import { $, clock, draw, FORMATS, make, rem, show, showFigures, whole } from "./kit.js";
 import { chosen } from "./chosen.js";
 import { answers } from "./asking.js";
 import { trace } from "./lines.js";
@@ -73,7 +73,7 @@ export function drawMinutes() {
   $("minutes-none").hidden = !quiet;
   const mostTrips = Math.max(4, ...minutes.map((minute) => minute.trips_started));
   const mostMoney = Math.max(1, ...minutes.map((minute) => Number(minute.revenue)));
-  const [left, right, top, bottom] = [6, 6, 22, 20];
+  const [left, right, top, bottom] = [6, 6, rem(1.5), rem(1.3)];
   const step = (width - left - right) / minutes.length;
   const tall = height - top - bottom;
   const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": minutesInWords(minutes) });
@@ -91,15 +91,15 @@ export function drawMinutes() {
     );
     line.push(`${(x + step / 2).toFixed(1)},${(height - bottom - (Number(minute.revenue) / mostMoney) * tall).toFixed(1)}`);
     if (new Date(minute.timestamp).getUTCMinutes() % 15 === 0) {
-      const label = draw("text", { class: "tick", x: x + step / 2, y: height - 4, "text-anchor": "middle" });
+      const label = draw("text", { class: "tick", x: x + step / 2, y: height - rem(0.25), "text-anchor": "middle" });
       label.textContent = clock(minute.timestamp);
       svg.append(label);
     }
   });
   svg.append(draw("polyline", { class: "money-line", points: line.join(" ") }));
-  const scale = draw("text", { class: "tick", x: left, y: 12 });
+  const scale = draw("text", { class: "tick", x: left, y: rem(0.8) });
   scale.textContent = `up to ${whole.format(mostTrips)} trips`;
-  const money = draw("text", { class: "tick", x: width - right, y: 12, "text-anchor": "end" });
+  const money = draw("text", { class: "tick", x: width - right, y: rem(0.8), "text-anchor": "end" });
   money.textContent = `up to ${FORMATS.money(mostMoney)}`;
   svg.append(scale, money);
   if (pointed !== null) {

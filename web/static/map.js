@@ -1,7 +1,7 @@
 // Where drivers are, and what each city asks for: drawn from the positions themselves, so that no map of
 // anybody else's is loaded.
 
-import { $, draw, fine, FORMATS, make, NOWHERE, whole } from "./kit.js";
+import { $, draw, fine, FORMATS, make, NOWHERE, rem, whole } from "./kit.js";
 import { chosen } from "./chosen.js";
 import { answers } from "./asking.js";
 
@@ -100,7 +100,7 @@ const stepOf = (km) => {
 };
 
 function grid(width, height, scale) {
-  const step = stepOf(70 / scale) * scale;
+  const step = stepOf(rem(4.5) / scale) * scale;
   const lines = [];
   for (let x = (width / 2) % step; x < width; x += step) lines.push(draw("line", { class: "grid", x1: x, x2: x, y1: 0, y2: height }));
   for (let y = (height / 2) % step; y < height; y += step) lines.push(draw("line", { class: "grid", x1: 0, x2: width, y1: y, y2: y }));
@@ -108,11 +108,11 @@ function grid(width, height, scale) {
 }
 
 function ruler(width, height, scale) {
-  const km = stepOf(70 / scale);
-  const [x, y] = [width - 12 - km * scale, height - 12];
-  const text = draw("text", { class: "tick", x: width - 12, y: y - 6, "text-anchor": "end" });
+  const km = stepOf(rem(4.5) / scale);
+  const [x, y] = [width - 12 - km * scale, height - rem(0.75)];
+  const text = draw("text", { class: "tick", x: width - 12, y: y - rem(0.4), "text-anchor": "end" });
   text.textContent = km < 1 ? `${whole.format(km * 1000)} m` : `${whole.format(km)} km`;
-  const north = draw("text", { class: "tick", x: width - 12, y: 16, "text-anchor": "end" });
+  const north = draw("text", { class: "tick", x: width - 12, y: rem(1), "text-anchor": "end" });
   north.textContent = "N ↑";
   return [draw("path", { class: "ruler", d: `M${x} ${y - 3}v3H${width - 12}v-3` }), text, north];
 }
@@ -121,7 +121,7 @@ function dot(driver, at) {
   const [x, y] = at(driver);
   const age = Date.now() - Date.parse(driver.last_seen);
   const state = driver.trip_id ? "driver on-trip" : "driver";
-  return draw("circle", { class: age > OLD_MS ? `${state} old` : state, cx: x.toFixed(1), cy: y.toFixed(1), r: 3.4 });
+  return draw("circle", { class: age > OLD_MS ? `${state} old` : state, cx: x.toFixed(1), cy: y.toFixed(1), r: rem(0.22) });
 }
 
 function byCity(drivers) {
@@ -141,7 +141,7 @@ function demand(drivers, at) {
   const most = Math.max(1, ...cities.map(([name]) => bookingsOf(name)));
   return cities.map(([name, there]) => {
     const [cx, cy] = at(heart(there));
-    return draw("circle", { class: "demand", cx, cy, r: 46 * Math.sqrt(bookingsOf(name) / most) });
+    return draw("circle", { class: "demand", cx, cy, r: rem(3) * Math.sqrt(bookingsOf(name) / most) });
   });
 }
 
@@ -149,10 +149,10 @@ function names(drivers, at, width) {
   const taken = [];
   return byCity(drivers).flatMap(([name, there]) => {
     const [x, y] = at(heart(there));
-    if (taken.some(([otherX, otherY]) => Math.abs(otherX - x) < 90 && Math.abs(otherY - y) < 16)) return [];
+    if (taken.some(([otherX, otherY]) => Math.abs(otherX - x) < rem(6) && Math.abs(otherY - y) < rem(1))) return [];
     taken.push([x, y]);
-    const anchor = x < 60 ? "start" : x > width - 60 ? "end" : "middle";
-    const text = draw("text", { class: "place", x, y: Math.max(14, y - 8), "text-anchor": anchor });
+    const anchor = x < rem(4) ? "start" : x > width - rem(4) ? "end" : "middle";
+    const text = draw("text", { class: "place", x, y: Math.max(rem(1), y - rem(0.5)), "text-anchor": anchor });
     text.textContent = name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME - 1)}…` : name;
     return [text];
   });
