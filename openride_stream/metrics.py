@@ -36,6 +36,7 @@ Unit = Literal[
     "days",
     "partitions",
     "boolean",
+    "deviations",
 ]
 
 _FAST_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -179,6 +180,13 @@ SPECS: Final[tuple[MetricSpec, ...]] = (
         _LATENESS_S,
     ),
     MetricSpec(
+        "anomaly_deviations",
+        "gauge",
+        "deviations",
+        "Robust standard deviations of the last minutes of a live series from what is usual then.",
+        ("series",),
+    ),
+    MetricSpec(
         "table_rows",
         "gauge",
         "rows",
@@ -248,6 +256,7 @@ class Metrics:
     last_commit_age_seconds: Gauge
     watermark_timestamp_seconds: Gauge
     lateness_seconds: Histogram
+    anomaly_deviations: Gauge
     table_rows: Gauge
     table_bytes: Gauge
     live_table_keys: Gauge

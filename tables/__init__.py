@@ -2,10 +2,11 @@
 
 from openride_stream.app import OpenRideApp
 from tables.live import LiveTables
+from tables.watch import AnomalyWatch
 
 
 def register(app: OpenRideApp) -> LiveTables:
     """Declare the live tables on `app`."""
-    live = LiveTables(app.settings)
+    live = LiveTables(app.settings, AnomalyWatch(app.settings, app.running))
     app.live = live
     return live

@@ -20,6 +20,7 @@ from tables.refill_placed import origins
 from tables.series import HOUR_MS
 from tables.sightings import AHEAD_MS, SLACK_MS, oldest_of_use_ms, sightings
 from tables.state import LiveState
+from tables.watch import AnomalyWatch, Judgement
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +37,9 @@ _COMPLETED_AFTER_S: Final = 60.0
 class LiveTables:
     """Writes, reads and answers. Opened and closed with the app; used on its event loop."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, watch: AnomalyWatch | None = None) -> None:
         self._settings = settings
+        self._watch = watch
         self._live_ms = settings.live_hours * HOUR_MS
         self._state = LiveState(self._live_ms)
         self._writer: ChangelogWriter | None = None
@@ -74,7 +76,8 @@ class LiveTables:
     async def run(self) -> None:
         """Read until cancelled, or until a write fails for good."""
         assert self._writer is not None, "not open"
-        tasks = asyncio.create_task(self._read()), asyncio.create_task(self._ask_for_origins())
+        work = [self._read(), self._ask_for_origins(), *([self._watch.run(self)] if self._watch else [])]
+        tasks = [*map(asyncio.create_task, work)]
         try:
             done, _ = await asyncio.wait({*tasks, self._writer.failed}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -97,6 +100,11 @@ class LiveTables:
     def state(self) -> LiveState:
         """What is known: what `tables` computes figures from. Another one after a clock has jumped."""
         return self._state
+
+    @property
+    def judgement(self) -> Judgement:
+        """What of the last hour is unusual."""
+        return self._watch.judgement if self._watch else Judgement(why="nobody watches")
 
     def figures(self, now_ms: int, currency: str) -> Figures:
         """The contract's realtime figures at `now_ms` (since the epoch), revenue in `currency`."""

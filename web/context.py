@@ -13,6 +13,7 @@ from openride_stream.metrics import Metrics
 from openride_stream.settings import Settings
 from tables.realtime import Figures
 from tables.state import LiveState
+from tables.watch import Judgement
 from web.notes import Notes
 from web.problems import unavailable
 
@@ -133,6 +134,11 @@ class LiveView(Protocol):
     @property
     def unwritten(self) -> str | None:
         """Why what this worker sees is not written, which holds up its acks; None when it is."""
+        ...
+
+    @property
+    def judgement(self) -> Judgement:
+        """What of the last hour is unusual."""
         ...
 
     @property

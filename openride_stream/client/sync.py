@@ -76,6 +76,7 @@ class OpenRide:
     realtime_cities = _asked(live.realtime_cities)
     realtime_minutes = _asked(live.realtime_minutes)
     realtime_active = _asked(live.realtime_active)
+    realtime_anomalies = _asked(live.realtime_anomalies)
     funnel = _asked(analytics.funnel)
     cohort = _asked(analytics.cohort)
     retention = _asked(analytics.retention)

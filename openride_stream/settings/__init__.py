@@ -6,6 +6,7 @@ from it by `openride doctor --env-example` and a test keeps the two equal.
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from openride_stream.settings.anomalies import AnomalySettings
 from openride_stream.settings.events import DeadLetterSettings, EventSettings
 from openride_stream.settings.flow import LiveSettings, SinkSettings
 from openride_stream.settings.kafka import KafkaSettings
@@ -18,6 +19,7 @@ from openride_stream.settings.web import WebSettings
 class Settings(
     ProcessSettings,
     WebSettings,
+    AnomalySettings,
     LiveSettings,
     SinkSettings,
     DeadLetterSettings,

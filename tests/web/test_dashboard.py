@@ -17,12 +17,14 @@ from pydantic import SecretStr
 
 from openride_stream.clock import rfc3339
 from openride_stream.settings import Settings
+from tables.watch import Judgement
 from tests.fixtures.browser import Page
 from tests.fixtures.clock import ManualClock
 from tests.fixtures.web import Site, StartSite, fill, open_site
 from tests.reference.moments import event_ms
 from tests.tables.rides import Event, some_hours
 from tests.tables.test_realtime import seen
+from tests.web.test_live import unusual
 from tests.web.test_page import INDEX
 from tests.web.test_realtime import worker
 from web.tokens import entry_of, new_token
@@ -213,6 +215,19 @@ async def test_a_city_is_chosen_on_the_page_and_kept_in_its_address(ridden: Site
     assert {"now.active_users", "now.events_per_second"}.isdisjoint(one["name"] for one in shown)
     await page.command("Page.reload")
     await page.until(f"document.querySelector('#city').value === 'Ikeja' && {SETTLED}")
+
+
+async def test_what_is_unusual_stands_above_the_cards_and_is_marked(ridden: Site, page: Page) -> None:
+    await page.open(str(ridden.client.make_url("/")))
+    await page.until(SETTLED)
+    assert "not looked yet" in await text(page, "#watch-state")
+    ridden.live.judgement = unusual(ridden.runtime.clock.now_ms())
+    ridden.runtime.clock.advance(1)
+    assert "Payments that failed: 30 where 3 are usual" in await text(page, "#alert-list")
+    await page.until("Number(document.querySelector('#minutes .odd').getAttribute('width')) > 20")
+    ridden.live.judgement = Judgement(why=None)
+    ridden.runtime.clock.advance(1)
+    await page.until("!document.querySelector('#alerts').checkVisibility()")
 
 
 async def test_who_may_not_see_an_analysis_is_told_so_and_sees_the_rest(

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tables.anomalies import MINUTE_MS, Anomaly, Score
+from tables.watch import Judgement
 from tests.fixtures.web import Site
 from tests.tables.rides import Event, moved
 from tests.tables.test_realtime import of_type, seen
@@ -60,7 +62,7 @@ async def test_cities_and_minutes_hold_what_happened_there(well: Site) -> None:
 
 async def test_a_live_answer_says_when_figures_may_be_incomplete(well: Site) -> None:
     well.live.problem = "live tables are being read"
-    for path in ("drivers", "cities", "minutes", "active"):
+    for path in ("drivers", "cities", "minutes", "active", "anomalies"):
         answer = await well.get(f"/v1/realtime/{path}")
         assert answer["system_health"] == "degraded"
         assert answer["reasons"] == ["live tables are being read"]
@@ -77,3 +79,22 @@ async def test_who_is_active_is_told_by_window(well: Site) -> None:
 async def test_a_wrong_limit_is_named(well: Site) -> None:
     problem = await well.get("/v1/realtime/drivers", status=422, limit="10001")
     assert problem["errors"][0]["parameter"] == "limit"
+
+
+async def test_what_is_unusual_is_told_and_so_is_why_nothing_is_judged(well: Site) -> None:
+    assert (await well.get("/v1/realtime/anomalies"))["why_not"] == "the watch has not looked yet"
+    well.runtime.clock.advance(1)
+    well.live.judgement = unusual(well.runtime.clock.now_ms())
+    answer = await well.get("/v1/realtime/anomalies")
+    (anomaly,) = answer["anomalies"]
+    assert (answer["why_not"], answer["days"]) == (None, 8)
+    assert (anomaly["series"], anomaly["direction"], anomaly["observed"]) == ("payments_failed", "high", 30)
+    assert anomaly["start"] < answer["levels"][0]["start"] < anomaly["end"] == answer["judged_until"]
+
+
+def unusual(now_ms: int) -> Judgement:
+    """Failed payments in excess, up to now."""
+    now_ms -= now_ms % MINUTE_MS
+    peak = Score("payments_failed", now_ms - 5 * MINUTE_MS, now_ms, 30, 2.5, 14.2)
+    found = Anomaly("payments_failed", "high", now_ms - 9 * MINUTE_MS, now_ms, peak, False)
+    return Judgement(now_ms, None, 8, [peak], [found])

@@ -21,7 +21,8 @@ export function showFunnel(found) {
     const count = make("span", { className: "sum", textContent: whole.format(step.count) });
     const rate = make("span", { className: "count", textContent: `${exact.format(step.conversion_rate)} %` });
     const bar = make("div", { className: "bar" }, make("i"));
-    return make("li", { style: { "--share": step.conversion_rate / 100 } }, make("span", { className: "name" }, name, rate), count, bar);
+    const share = { "--share": step.conversion_rate / 100 };
+    return make("li", { style: share }, make("span", { className: "name" }, name, rate), count, bar);
   }));
 }
 
@@ -34,7 +35,7 @@ export function showCohorts(found, type) {
   $("cohort").hidden = cohorts.length === 0;
   if (!cohorts.length) return;
   const periods = Object.keys(cohorts[0].retention_by_period);
-  const heads = ["Registered", "Users", ...periods.map((_, place) => (place ? `${PERIODS[type]} ${place}` : `${PERIODS[type]} 0`))];
+  const heads = ["Registered", "Users", ...periods.map((_, place) => `${PERIODS[type]} ${place}`)];
   $("cohort-head").replaceChildren(...heads.map((text) => make("th", { scope: "col", textContent: text })));
   $("cohort-rows").replaceChildren(...cohorts.map((cohort) => make("tr", {},
     make("th", { scope: "row", textContent: cohort.cohort_period }),

@@ -1,6 +1,6 @@
 // What is so now: tiles with the last hour behind them, the hour minute by minute, queue times.
 
-import { $, clock, draw, FORMATS, make, rem, show, showFigures, whole } from "./kit.js";
+import { $, clock, draw, FORMATS, make, MINUTE_MS, rem, show, showFigures, whole } from "./kit.js";
 import { chosen } from "./chosen.js";
 import { answers } from "./asking.js";
 import { trace } from "./lines.js";
@@ -60,6 +60,35 @@ export function showMinutes(found) {
   drawMinutes();
 }
 
+// What is unusual: said above all, and marked where it was
+
+const NAMES = {
+  trips_started: "Trips started",
+  trips_completed: "Trips completed",
+  bookings_created: "Bookings created",
+  bookings_cancelled: "Bookings cancelled",
+  revenue: "Confirmed value",
+  payments_success: "Payments that succeeded",
+  payments_failed: "Payments that failed",
+};
+
+export function showAnomalies(found) {
+  answers.anomalies = found;
+  const lines = found.anomalies.map((one) => {
+    const as = (value) => (one.series === "revenue" ? FORMATS.money(value) : whole.format(value));
+    return `${NAMES[one.series]}: ${as(one.observed)} where ${as(one.expected)} are usual, ` +
+      `${clock(one.start)} to ${clock(one.end)} UTC`;
+  });
+  $("alerts").hidden = lines.length === 0;
+  // Only what changes is touched, so that what was spoken is not spoken again.
+  if (lines.join() !== [...$("alert-list").children].map((item) => item.textContent).join()) {
+    $("alert-list").replaceChildren(...found.anomalies.map((one, place) =>
+      make("li", { className: one.direction, textContent: lines[place] })));
+  }
+  $("watch-state").textContent = found.why_not ? `Nothing is judged yet: ${found.why_not}` : "";
+  drawMinutes();
+}
+
 // The hour: bars of trips, a line of money. The minute under way is still growing.
 
 let pointed = null;
@@ -77,7 +106,18 @@ export function drawMinutes() {
   const step = (width - left - right) / minutes.length;
   const tall = height - top - bottom;
   const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": minutesInWords(minutes) });
-  svg.append(draw("line", { class: "floor", x1: left, x2: width - right, y1: height - bottom + 0.5, y2: height - bottom + 0.5 }));
+  const floor = height - bottom + 0.5;
+  svg.append(draw("line", { class: "floor", x1: left, x2: width - right, y1: floor, y2: floor }));
+  // Of a city nothing is judged: what is usual there is not known.
+  for (const one of chosen.city ? [] : (answers.anomalies?.anomalies ?? [])) {
+    const first = Date.parse(minutes[0].timestamp);
+    const [from, to] = [one.start, one.end].map((moment) => (Date.parse(moment) - first) / MINUTE_MS);
+    const [x, end] = [from, to].map((place) => left + Math.min(minutes.length, Math.max(0, place)) * step);
+    const mark = draw("rect", { class: "odd", x, width: Math.max(0, end - x), y: top, height: tall });
+    mark.append(draw("title", {}));
+    mark.firstChild.textContent = `${NAMES[one.series]}: ${one.direction}`;
+    svg.append(mark);
+  }
   const line = [];
   minutes.forEach((minute, at) => {
     const x = left + at * step;
@@ -89,7 +129,8 @@ export function drawMinutes() {
         y: height - bottom - part, height: part, rx: Math.min(2, step * 0.2),
       }),
     );
-    line.push(`${(x + step / 2).toFixed(1)},${(height - bottom - (Number(minute.revenue) / mostMoney) * tall).toFixed(1)}`);
+    const high = (Number(minute.revenue) / mostMoney) * tall;
+    line.push(`${(x + step / 2).toFixed(1)},${(height - bottom - high).toFixed(1)}`);
     if (new Date(minute.timestamp).getUTCMinutes() % 15 === 0) {
       const label = draw("text", { class: "tick", x: x + step / 2, y: height - rem(0.25), "text-anchor": "middle" });
       label.textContent = clock(minute.timestamp);

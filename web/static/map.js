@@ -89,7 +89,9 @@ export function drawMap() {
     return [width / 2 + x * scale, height / 2 + y * scale];
   };
   const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": $("map-text").textContent });
-  svg.append(...grid(width, height, scale), ...demand(drivers, at), ...drivers.map((driver) => dot(driver, at)).reverse());
+  // Who was seen last lies on top.
+  const dots = drivers.map((driver) => dot(driver, at)).reverse();
+  svg.append(...grid(width, height, scale), ...demand(drivers, at), ...dots);
   svg.append(...names(drivers, at, width), ...ruler(width, height, scale));
   figure.prepend(svg);
 }
@@ -102,8 +104,12 @@ const stepOf = (km) => {
 function grid(width, height, scale) {
   const step = stepOf(rem(4.5) / scale) * scale;
   const lines = [];
-  for (let x = (width / 2) % step; x < width; x += step) lines.push(draw("line", { class: "grid", x1: x, x2: x, y1: 0, y2: height }));
-  for (let y = (height / 2) % step; y < height; y += step) lines.push(draw("line", { class: "grid", x1: 0, x2: width, y1: y, y2: y }));
+  for (let x = (width / 2) % step; x < width; x += step) {
+    lines.push(draw("line", { class: "grid", x1: x, x2: x, y1: 0, y2: height }));
+  }
+  for (let y = (height / 2) % step; y < height; y += step) {
+    lines.push(draw("line", { class: "grid", x1: 0, x2: width, y1: y, y2: y }));
+  }
   return lines;
 }
 
@@ -121,7 +127,8 @@ function dot(driver, at) {
   const [x, y] = at(driver);
   const age = Date.now() - Date.parse(driver.last_seen);
   const state = driver.trip_id ? "driver on-trip" : "driver";
-  return draw("circle", { class: age > OLD_MS ? `${state} old` : state, cx: x.toFixed(1), cy: y.toFixed(1), r: rem(0.22) });
+  const kind = age > OLD_MS ? `${state} old` : state;
+  return draw("circle", { class: kind, cx: x.toFixed(1), cy: y.toFixed(1), r: rem(0.22) });
 }
 
 function byCity(drivers) {
@@ -165,8 +172,8 @@ function inWords(drivers, total) {
   const moving = drivers.filter((driver) => driver.speed_kmh !== null);
   const speed = moving.reduce((sum, driver) => sum + driver.speed_kmh, 0) / (moving.length || 1);
   const pace = moving.length ? `, ${fine.format(speed)} km/h on average` : "";
-  return `${whole.format(total)} active ${total === 1 ? "driver" : "drivers"}${where}${all}: ${whole.format(busy)} on a trip, ` +
-    `${whole.format(drivers.length - busy)} free${pace}`;
+  return `${whole.format(total)} active ${total === 1 ? "driver" : "drivers"}${where}${all}: ` +
+    `${whole.format(busy)} on a trip, ${whole.format(drivers.length - busy)} free${pace}`;
 }
 
 export function watchMap() {

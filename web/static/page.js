@@ -9,7 +9,7 @@ import {
   useToken,
 } from "./asking.js";
 import { spark, watchSparks } from "./lines.js";
-import { showActive, showMinutes, showNow, showTiles, watchMinutes } from "./live.js";
+import { showActive, showAnomalies, showMinutes, showNow, showTiles, watchMinutes } from "./live.js";
 import { forgetFrame, showCities, showDrivers, watchMap } from "./map.js";
 import { showBest, showCohorts, showFunnel, showRoutes } from "./depth.js";
 import { behind, forgetRate, ready, SETTLED_LAG, showIngest } from "./ingest.js";
@@ -38,6 +38,7 @@ const add = (name, urlOf, take, everyMs) => sources.push(
 add("now", () => "/v1/metrics/realtime", showNow);
 add("active", () => "/v1/realtime/active", showActive);
 add("minutes", () => `/v1/realtime/minutes?${inCity()}`, showMinutes);
+add("anomalies", () => "/v1/realtime/anomalies", showAnomalies);
 add("cities", () => "/v1/realtime/cities?limit=1000", showEveryCity);
 add("drivers", () => `/v1/realtime/drivers?${inCity({ limit: 2000 })}`, showDrivers);
 for (const name of ENDPOINTS) add(name, () => metricsUrl(name), (found) => present(name, found));

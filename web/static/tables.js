@@ -31,7 +31,8 @@ function cohortRows(found) {
   const periods = Object.keys(found.cohorts[0].retention_by_period);
   return [
     ["cohort_period", "cohort_size", ...periods],
-    ...found.cohorts.map((one) => [one.cohort_period, one.cohort_size, ...periods.map((name) => one.retention_by_period[name])]),
+    ...found.cohorts.map((one) =>
+      [one.cohort_period, one.cohort_size, ...periods.map((name) => one.retention_by_period[name])]),
   ];
 }
 
@@ -60,7 +61,8 @@ const ROWS = {
 // RFC 4180. A spreadsheet takes what begins so for a formula: producers choose the names of routes and cities.
 function quoted(value) {
   const text = value === null || value === undefined ? "" : String(value);
-  const harmless = typeof value === "string" && /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text;
+  const isFormula = typeof value === "string" && /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text));
+  const harmless = isFormula ? `'${text}` : text;
   return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
 }
 
@@ -85,7 +87,8 @@ function open(name, title) {
   const [head, ...body] = rows;
   $("table-title").textContent = title;
   $("table-head").replaceChildren(...head.map((text) => make("th", { scope: "col", textContent: text })));
-  $("table-rows").replaceChildren(...body.map((row) => make("tr", {}, ...row.map((value) => make("td", { textContent: value ?? "" })))));
+  const cell = (value) => make("td", { textContent: value ?? "" });
+  $("table-rows").replaceChildren(...body.map((row) => make("tr", {}, ...row.map(cell))));
   $("table-save").onclick = () => save(name);
   $("table").showModal();
 }

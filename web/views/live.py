@@ -6,11 +6,12 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from openride_stream.api.live import Activity, Cities, DriverPositions, Minutes
+from openride_stream.api.live import Activity, Anomalies, Cities, DriverPositions, Minutes
 from openride_stream.clock import rfc3339
 from tables.by_city import cities
 from tables.drivers import positions
 from tables.minutes import active, minutes
+from tables.watch import level, told
 from web.context import Context
 from web.endpoint import Endpoint, NoParameters
 from web.lately import Lately, moment
@@ -94,6 +95,22 @@ async def _active(context: Context, query: NoParameters) -> dict[str, Any]:
     return {**freshness, **_told(health), "windows": [*map(asdict, active(context.live.state, now_ms))]}
 
 
+async def _anomalies(context: Context, query: NoParameters) -> dict[str, Any]:
+    del query
+    now_ms, freshness, health = await moment(context)
+    del now_ms
+    found = context.live.judgement
+    return {
+        **freshness,
+        **_told(health),
+        "judged_until": None if found.until_ms is None else rfc3339(found.until_ms),
+        "why_not": found.why,
+        "days": found.days,
+        "levels": [*map(level, found.newest)],
+        "anomalies": [*map(told, found.anomalies)],
+    }
+
+
 def _told(health: SystemHealth) -> dict[str, Any]:
     return {"system_health": health.level, "reasons": health.reasons}
 
@@ -112,6 +129,16 @@ _LATELY: Final = {
     "as_of": "2026-11-22T09:00:03.902Z",
     "system_health": "healthy",
     "reasons": [],
+}
+
+
+_LEVEL: Final = {
+    "series": "payments_failed",
+    "start": "2026-11-22T08:41:00.000Z",
+    "end": "2026-11-22T08:49:00.000Z",
+    "observed": 61.0,
+    "expected": 15.0,
+    "score": 10.87,
 }
 
 
@@ -204,6 +231,22 @@ def endpoints() -> tuple[Endpoint, ...]:
                     {"minutes": 15, "active_users": 1640, "active_drivers": 260},
                     {"minutes": 60, "active_users": 3310, "active_drivers": 318},
                 ],
+            },
+        ),
+        Endpoint(
+            "GET",
+            "/v1/realtime/anomalies",
+            "viewer",
+            "What of the last hour is unusual, each series against the same time on earlier days.",
+            Lately(_itself, _anomalies).answer,
+            response=Anomalies,
+            example={
+                **_LATELY,
+                "judged_until": "2026-11-22T08:59:00.000Z",
+                "why_not": None,
+                "days": 8,
+                "levels": [_LEVEL | {"observed": 17.0, "score": 0.31}],
+                "anomalies": [{**_LEVEL, "direction": "high"}],
             },
         ),
     )

@@ -3,7 +3,7 @@
 `currency` is an ISO 4217 code, the platform's own unless given; `city` is exact.
 """
 
-from openride_stream.api.live import Activity, Cities, DriverPositions, Minutes
+from openride_stream.api.live import Activity, Anomalies, Cities, DriverPositions, Minutes
 from openride_stream.client.call import get
 
 
@@ -38,3 +38,8 @@ def realtime_minutes(
 @get("/v1/realtime/active", Activity)
 def realtime_active() -> None:
     """Distinct users and drivers of the last 1, 5, 15 and 60 minutes."""
+
+
+@get("/v1/realtime/anomalies", Anomalies)
+def realtime_anomalies() -> None:
+    """What of the last hour is unusual: each series by minute against the same time on earlier days."""

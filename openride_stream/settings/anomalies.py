@@ -1,0 +1,28 @@
+"""Settings of the watch over the live series."""
+
+from pydantic import BaseModel, Field, SecretStr
+
+
+class AnomalySettings(BaseModel):
+    """When a live series is out of the ordinary, and who is told."""
+
+    anomaly_days: int = Field(
+        28,
+        ge=4,
+        le=90,
+        description="Days back that say what is usual at a time of the day; working days are compared with "
+        "working days, Saturdays and Sundays with each other.",
+    )
+    anomaly_window_minutes: int = Field(
+        5, ge=1, le=30, description="Minutes whose events are taken together when a live series is judged."
+    )
+    anomaly_score: float = Field(
+        5.0,
+        gt=0,
+        description="Robust standard deviations from what is usual, from which on a series is flagged.",
+    )
+    anomaly_webhook_url: SecretStr = Field(
+        SecretStr(""),
+        description="Address that a JSON object is posted to when a series becomes unusual, once in the "
+        "cluster; empty: none. It may hold a secret, so it is not logged.",
+    )

@@ -1,0 +1,150 @@
+"""What of the last hour is unusual: each series by minute, against the same time on earlier days. Pure.
+
+The events of some minutes together are compared with those of the same minutes, and of the ones beside
+them, on earlier days of the same kind. A score is how many spreads they lie from the median: the spread is
+the median absolute deviation (as a standard deviation), or that of independent events where that is more.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Series = Literal[
+    "trips_started",
+    "trips_completed",
+    "bookings_created",
+    "bookings_cancelled",
+    "revenue",
+    "payments_success",
+    "payments_failed",
+]
+Direction = Literal["low", "high"]
+Numbers = npt.NDArray[np.float64]
+
+SERIES: Final[tuple[Series, ...]] = (
+    "trips_started",
+    "trips_completed",
+    "bookings_created",
+    "bookings_cancelled",
+    "revenue",
+    "payments_success",
+    "payments_failed",
+)
+LEAST_DAYS: Final = 4
+MINUTE_MS: Final = 60_000
+_MAD_TO_DEVIATION: Final = 1.4826
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """One series at a time of the day, on earlier days of the same kind.
+
+    Attributes:
+        sums: (days, minutes), what each minute held.
+        squares: (days, minutes), the sum of squares over its events: the variance, were they independent.
+        event: mean square of one event; 1 where events are counted.
+    """
+
+    sums: Numbers
+    squares: Numbers
+    event: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What is usual from `start_ms` on, minute by minute; a series is there when enough days are."""
+
+    start_ms: int
+    days: int
+    series: Mapping[Series, Usual]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One series of late: `numbers` has what each minute from `start_ms` on held."""
+
+    series: Series
+    start_ms: int
+    numbers: Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The minutes from `start_ms` to `end_ms` (since the epoch) of one series, and what is usual then."""
+
+    series: Series
+    start_ms: int
+    end_ms: int
+    observed: float
+    expected: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """Minutes in which a series was unusual; `peak` is the most unusual window among them.
+
+    `ongoing` when it may have begun before what was judged.
+    """
+
+    series: Series
+    direction: Direction
+    start_ms: int
+    end_ms: int
+    peak: Score
+    ongoing: bool
+
+
+def scores(observed: Observed, baseline: Baseline, window: int) -> list[Score]:
+    """A score for each run of `window` minutes of what was observed, in order of time.
+
+    None where the baseline does not reach from `window` minutes before it to `window` minutes after.
+    """
+    usual, seen = baseline.series[observed.series], observed.numbers
+    first = (observed.start_ms - baseline.start_ms) // MINUTE_MS
+    count = len(seen) - window + 1
+    if count < 1 or first < window or usual.sums.shape[1] < first + len(seen) + window:
+        return []
+    samples, chances = (
+        np.concatenate([sums[:, begin : begin + count] for begin in (first - window, first, first + window)])
+        for sums in (_together(usual.sums, window), _together(usual.squares, window))
+    )
+    expected = np.median(samples, axis=0)
+    deviation = _MAD_TO_DEVIATION * np.median(np.abs(samples - expected), axis=0)
+    # One event more or less is never unusual by itself.
+    spread = np.sqrt(np.maximum(deviation**2, np.median(chances, axis=0)) + usual.event)
+    together = _together(seen[np.newaxis], window)[0]
+    found = np.stack([together, expected, (together - expected) / spread], axis=1).tolist()
+    starts = range(observed.start_ms, observed.start_ms + count * MINUTE_MS, MINUTE_MS)
+    return [
+        Score(observed.series, start_ms, start_ms + window * MINUTE_MS, *numbers)
+        for start_ms, numbers in zip(starts, found, strict=True)
+    ]
+
+
+def _together(numbers: Numbers, window: int) -> Numbers:
+    """Sums of `window` numbers each along the last axis."""
+    ends = np.cumsum(np.pad(numbers, ((0, 0), (1, 0))), axis=1)
+    together: Numbers = ends[:, window:] - ends[:, :-window]
+    return together
+
+
+def anomalies(judged: Sequence[Score], threshold: float) -> Iterator[Anomaly]:
+    """Windows of one series whose scores reach the threshold; those that touch on one side are one."""
+    runs: list[list[Score]] = []
+    for score in judged:
+        if abs(score.score) < threshold:
+            continue
+        touches = runs and score.start_ms <= runs[-1][-1].end_ms and score.score * runs[-1][-1].score > 0
+        if touches:
+            runs[-1].append(score)
+        else:
+            runs.append([score])
+    for run in runs:
+        peak = max(run, key=lambda score: abs(score.score))
+        direction: Direction = "high" if peak.score > 0 else "low"
+        ongoing = run[0] is judged[0]
+        yield Anomaly(peak.series, direction, run[0].start_ms, run[-1].end_ms, peak, ongoing)

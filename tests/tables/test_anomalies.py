@@ -1,0 +1,188 @@
+"""What is unusual is flagged, what is not is not, and somebody is told of it once."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from pydantic import SecretStr
+
+from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.clock import rfc3339
+from openride_stream.events.example import example
+from openride_stream.metadata.engine import Metadata
+from openride_stream.metrics import Metrics
+from tables.anomalies import MINUTE_MS, Baseline, Observed, Usual, anomalies, scores
+from tables.series import HOUR_MS
+from tables.state import LiveState
+from tables.usual import DAY_MS, usual
+from tables.watch import AnomalyWatch
+from tests.fixtures.clock import ManualClock
+from tests.fixtures.web import Site, fill
+from tests.tables.faults import rates
+from tests.tables.test_realtime import seen
+
+
+def test_faults_are_found_and_little_else() -> None:
+    rng = np.random.default_rng(5)
+    plain = ("none comes", "twice as many", "four times as many")
+    for rate, found in ((50.0, plain), (10.0, plain), (2.0, plain[2:])):
+        told = rates(rng, rate, 40)
+        for fault in found:
+            precision, recall = told[fault]
+            assert precision >= 0.95, (rate, fault, told)
+            assert recall >= 0.85, (rate, fault, told)
+
+
+def flat(number: float, minutes: int, days: int = 8) -> Baseline:
+    numbers = np.full((days, minutes), number)
+    return Baseline(0, days, {"revenue": Usual(numbers, numbers)})
+
+
+def test_one_event_where_there_are_none_is_not_unusual_and_a_burst_is() -> None:
+    def flagged(most: float) -> list[tuple[str, int, int]]:
+        numbers = np.zeros(20)
+        numbers[9] = most
+        judged = scores(Observed("revenue", 5 * MINUTE_MS, numbers), flat(0, 30), 5)
+        return [
+            (one.direction, one.start_ms // MINUTE_MS, one.end_ms // MINUTE_MS)
+            for one in anomalies(judged, 5)
+        ]
+
+    assert flagged(1) == flagged(4) == []
+    assert flagged(5) == [("high", 10, 19)]
+
+
+def test_what_began_before_the_hour_is_ongoing_and_sides_are_kept_apart() -> None:
+    numbers = np.concatenate([np.zeros(12), np.full(12, 100.0), np.full(6, 300.0)])
+    found = [*anomalies(scores(Observed("revenue", 5 * MINUTE_MS, numbers), flat(100, 40), 5), 5)]
+    assert [(one.direction, one.ongoing) for one in found] == [("low", True), ("high", False)]
+    assert found[0].peak.observed == 0
+    assert found[0].peak.expected == 500
+
+
+def test_a_baseline_that_does_not_reach_judges_nothing() -> None:
+    assert scores(Observed("revenue", 0, np.zeros(20)), flat(1, 25), 5) == []
+    assert scores(Observed("revenue", 5 * MINUTE_MS, np.zeros(3)), flat(1, 25), 5) == []
+
+
+def event(kind: str, at_ms: int, **fields: Any) -> dict[str, Any]:
+    ids = {f"{name}_id": str(uuid.uuid4()) for name in ("booking", "payment", "trip", "event")}
+    sample = example(kind)
+    return sample | {name: ids[name] for name in ids if name in sample} | {
+        "event_id": ids["event_id"], "event_timestamp": rfc3339(at_ms), **fields,
+    }  # fmt: skip
+
+
+async def test_what_is_usual_is_of_distinct_events_at_this_time_on_days_like_this_one(site: Site) -> None:
+    now_ms = site.runtime.clock.now_ms()
+    days = range(1, 22)
+    alike = [day for day in days if _is_weekend(now_ms - day * DAY_MS) == _is_weekend(now_ms)]
+    start = event("trip.started", now_ms - alike[0] * DAY_MS - 60_000)
+    paid = {"total_price": "4500.00", "currency": "KES"}
+    confirmed = [event("booking.confirmed", now_ms - day * DAY_MS, **paid) for day in alike]
+    other = event("booking.confirmed", now_ms - alike[0] * DAY_MS, total_price="1.00", currency="NGN")
+    failed = [event("payment.failed", now_ms - day * DAY_MS + 5 * MINUTE_MS) for day in days]
+    await fill(site, [start, start, *confirmed, other, *failed])
+    found = await usual(site.runtime.store, now_ms, "KES", 21)
+    assert found.days == len(alike)
+    sums = {name: series.sums.sum() for name, series in found.series.items()}
+    assert {name: number for name, number in sums.items() if number} == {
+        "trips_started": 1,
+        "revenue": 4500 * len(alike),
+        "payments_failed": len(alike),
+    }
+    minute = (now_ms - found.start_ms) // MINUTE_MS
+    assert found.series["revenue"].sums[:, minute].tolist() == [4500.0] * len(alike)
+    assert found.series["revenue"].squares[0, minute] == 4500.0**2
+    assert found.series["trips_started"].sums[0, minute - 1] == 1
+    few = await usual(site.runtime.store, now_ms - 18 * DAY_MS, "KES", 21)
+    assert few.series == {}, "four days have to be known"
+
+
+def _is_weekend(at_ms: int) -> bool:
+    # 1970-01-01 was a Thursday.
+    return (at_ms // DAY_MS + 3) % 7 >= 5
+
+
+@dataclass
+class Worker:
+    """What the watch needs of a running worker."""
+
+    store: ClickHouse
+    metadata: Metadata
+    worker: str
+    clock: ManualClock
+    metrics: Metrics = field(default_factory=Metrics)
+
+
+def _itself(worker: Worker) -> Any:
+    return worker
+
+
+@dataclass
+class Live:
+    """Live tables that a test fills."""
+
+    state: LiveState
+    problem: str | None = None
+
+    def trouble(self, now_ms: int) -> str | None:
+        del now_ms
+        return self.problem
+
+
+@pytest.fixture
+async def inbox() -> AsyncIterator[tuple[str, list[dict[str, Any]]]]:
+    """An address that takes what is posted to it, after it has failed once."""
+    taken: list[dict[str, Any]] = []
+    answers = iter([503])
+
+    async def take(request: web.Request) -> web.Response:
+        status = next(answers, 200)
+        if status == 200:
+            taken.append(await request.json())
+        return web.Response(status=status)
+
+    app = web.Application()
+    app.router.add_post("/hook", take)
+    async with TestServer(app) as server:
+        yield str(server.make_url("/hook")), taken
+
+
+async def test_somebody_is_told_once_by_whichever_worker_is_first(
+    site: Site, metadata: Metadata, inbox: tuple[str, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tables.watch._PAUSE_S", 0.01)
+    url, taken = inbox
+    clock = site.runtime.clock
+    now_ms = clock.now_ms()
+    alike = [day for day in range(1, 29) if _is_weekend(now_ms - day * DAY_MS) == _is_weekend(now_ms)]
+    await fill(site, [event("payment.failed", now_ms - day * DAY_MS) for day in alike])
+    settings = site.settings.model_copy(update={"anomaly_webhook_url": SecretStr(url)})
+    live = Live(LiveState(6 * HOUR_MS))
+    workers = [Worker(site.runtime.store, metadata, name, clock) for name in ("one:1", "two:2")]
+    watches = [AnomalyWatch(settings, partial(_itself, worker)) for worker in workers]
+    await asyncio.gather(*(watch.look(live) for watch in watches))
+    assert all(watch.judgement.anomalies == [] for watch in watches)
+    burst = [event("payment.failed", now_ms - 20 * MINUTE_MS - place) for place in range(30)]
+    live.state.add(seen(burst), now_ms)
+    await asyncio.gather(*(watch.look(live) for watch in watches))
+    (anomaly,) = watches[0].judgement.anomalies
+    assert watches[1].judgement.anomalies == [anomaly]
+    assert (anomaly.series, anomaly.direction, anomaly.peak.observed) == ("payments_failed", "high", 30)
+    assert [(one["series"], one["observed"]) for one in taken] == [("payments_failed", 30)]
+    gauge = workers[0].metrics.registry.get_sample_value(
+        "openride_anomaly_deviations", {"series": "payments_failed"}
+    )
+    assert gauge is not None
+    live.problem = "live tables are being read"
+    await watches[0].look(live)
+    assert watches[0].judgement.why == live.problem
+    assert watches[0].judgement.anomalies == [], "what may be incomplete is not judged"
