@@ -41,6 +41,11 @@ Unit = Literal[
 
 _FAST_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _SLOW_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+# The thresholds of the scheduler's health, 30 s and 5 min, are among them.
+_SCHEDULE_S: Final = (
+    *(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+    *(120.0, 300.0, 900.0, 3600.0),
+)
 # The bars of the API are among them: 10 ms from the cache, 150 ms and 1.5 s without.
 _HTTP_S: Final = (
     0.001,
@@ -187,6 +192,37 @@ SPECS: Final[tuple[MetricSpec, ...]] = (
         ("series",),
     ),
     MetricSpec(
+        "schedule_executions_total",
+        "counter",
+        "events",
+        "Schedule executions read, by how they ended; one that is read twice counts twice.",
+        ("tier", "result"),
+    ),
+    MetricSpec(
+        "schedule_queue_seconds",
+        "histogram",
+        "seconds",
+        "How long schedule executions waited in the queue of their tier, of those that say it.",
+        ("tier",),
+        _SCHEDULE_S,
+    ),
+    MetricSpec(
+        "schedule_processing_seconds",
+        "histogram",
+        "seconds",
+        "How long processing schedule executions took.",
+        ("tier",),
+        _SCHEDULE_S,
+    ),
+    MetricSpec(
+        "schedule_drift_seconds",
+        "histogram",
+        "seconds",
+        "How long after they were due schedule executions started; 0 when early.",
+        ("tier",),
+        _SCHEDULE_S,
+    ),
+    MetricSpec(
         "table_rows",
         "gauge",
         "rows",
@@ -257,6 +293,10 @@ class Metrics:
     watermark_timestamp_seconds: Gauge
     lateness_seconds: Histogram
     anomaly_deviations: Gauge
+    schedule_executions_total: Counter
+    schedule_queue_seconds: Histogram
+    schedule_processing_seconds: Histogram
+    schedule_drift_seconds: Histogram
     table_rows: Gauge
     table_bytes: Gauge
     live_table_keys: Gauge

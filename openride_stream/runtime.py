@@ -27,6 +27,7 @@ from openride_stream.kafka.contact import BrokerContact
 from openride_stream.kafka.dead_letters import DeadLetters
 from openride_stream.kafka.dlq.acceptance import accepted_until
 from openride_stream.kafka.end_offsets import broker_misreports_end
+from openride_stream.kafka.producing import RecordProducer
 from openride_stream.lateness import Lateness
 from openride_stream.metadata.engine import Metadata
 from openride_stream.metadata.jobs import JobRuns, slot_of
@@ -34,6 +35,8 @@ from openride_stream.metadata.workers import Workers
 from openride_stream.metrics import Metrics
 from openride_stream.parking import Parking
 from openride_stream.preflight import preflight
+from openride_stream.schedule_times import ScheduleTimes
+from openride_stream.schedules.intake import ScheduleIntake
 from openride_stream.settings import Settings
 from openride_stream.transport import placing
 
@@ -68,6 +71,8 @@ class Runtime:
     sink: Sink
     ingest: Ingest
     reconciler: Reconciler
+    schedules: ScheduleIntake
+    producer: RecordProducer
     misreports_end: bool
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -87,6 +92,7 @@ class Runtime:
         metrics.store_available.set(1)  # it has just answered; the sink will not ask before it has rows
         cluster = await cluster_id(settings)
         dead_letters = await DeadLetters.open(settings, worker, metrics, clock)
+        producer = await RecordProducer.open(settings)
         sink = Sink(store, settings, metrics, clock)
         policy = DecodePolicy.from_settings(settings, cluster)
         circuit = Circuit(CircuitPolicy.from_settings(settings))
@@ -108,8 +114,18 @@ class Runtime:
             contact=BrokerContact(settings, metrics),
             dead_letters=dead_letters,
             sink=sink,
-            ingest=Ingest(policy, sink, dead_letters, metrics, clock, parking, (lateness.apply,)),
+            ingest=Ingest(
+                policy,
+                sink,
+                dead_letters,
+                metrics,
+                clock,
+                parking,
+                (lateness.apply, ScheduleTimes(metrics).apply),
+            ),
             reconciler=Reconciler(store, metrics, clock, settings),
+            schedules=ScheduleIntake(policy, producer, store, clock),
+            producer=producer,
             misreports_end=misreports,
         )
 
@@ -136,6 +152,7 @@ class Runtime:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         await self.dead_letters.close()
+        await self.producer.close()
         await self.cache.close()
         await self.metadata.close()
         await self.store.close()

@@ -8,14 +8,28 @@ from openride_stream.cache import Cache
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.reader import Reader
 from openride_stream.clock import Clock, SystemClock
+from openride_stream.events.topics import Tier
 from openride_stream.metadata.workers import LiveWorker
 from openride_stream.metrics import Metrics
+from openride_stream.schedules.intake import Taken
 from openride_stream.settings import Settings
 from tables.realtime import Figures
 from tables.state import LiveState
 from tables.watch import Judgement
 from web.notes import Notes
 from web.problems import unavailable
+
+
+class Intake(Protocol):
+    """The way in for schedule executions: `openride_stream.schedules.intake.ScheduleIntake` is one."""
+
+    async def execution(self, body: bytes, tier: Tier | None) -> Taken:
+        """Return when the brokers have the execution; raises `Rejection`, `BrokerUnavailable`."""
+        ...
+
+    async def update(self, analytics_id: str, body: bytes) -> Taken:
+        """Return when the brokers have the update; raises `UnknownExecution` as well."""
+        ...
 
 
 class SinkState(Protocol):
@@ -90,6 +104,11 @@ class WebRuntime(Protocol):
     @property
     def sink(self) -> SinkState:
         """The way into ClickHouse."""
+        ...
+
+    @property
+    def schedules(self) -> Intake:
+        """The way in for schedule executions."""
         ...
 
     @property

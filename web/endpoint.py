@@ -6,7 +6,6 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from web.context import Context
 from web.push import Push
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -32,13 +31,27 @@ class Reply:
     etag: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What an endpoint takes besides parameters: a JSON object.
+
+    `schema` is its JSON Schema, `example` one that is accepted. The function that answers gets the bytes, and
+    says what is wrong with them.
+    """
+
+    schema: Mapping[str, Any]
+    example: Mapping[str, Any]
+
+
 class NoParameters(BaseModel):
     """The request model of an endpoint that takes none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-Answer = Callable[[Context, Any], Awaitable[Reply | dict[str, Any]]]
+Answer = Callable[..., Awaitable[Reply | dict[str, Any]]]
+"""Takes the context, the parameters, the bytes of a body where the endpoint has one, then the caller where it
+`asks_who`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +60,9 @@ class Endpoint:
 
     `role` None means that no token is needed, ever. `request` holds query and path parameters and forbids
     others. `response` is None where the answer has no model of its own; then `content_type` says what it is.
-    `others` are further statuses that it gives on purpose, with the same kind of body or none, and when.
-    `push` is set where the answer goes on for as long as somebody listens.
+    `others` are further statuses that it gives on purpose, with the same kind of body or none, and when;
+    `refusals` are statuses of problem documents that others do not give. `status` is that of success. `push`
+    is set where the answer goes on for as long as somebody listens.
     """
 
     method: Method
@@ -61,4 +75,8 @@ class Endpoint:
     example: Mapping[str, Any] | None = None
     content_type: str = JSON
     others: Mapping[int, str] = field(default_factory=dict)
+    refusals: Mapping[int, str] = field(default_factory=dict)
+    status: int = 200
+    body: Body | None = None
+    asks_who: bool = False
     push: Push | None = None

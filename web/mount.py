@@ -1,5 +1,6 @@
 """The registry on Faust's own web server."""
 
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from itertools import groupby
@@ -76,7 +77,9 @@ def _closing(gate: Gate) -> Callable[[web.Application], Awaitable[None]]:
 
 def _view(path: str, endpoints: tuple[Endpoint, ...], context: Context, gate: Gate) -> type[EndpointView]:
     methods = {endpoint.method.lower(): _method(endpoint, context, gate) for endpoint in endpoints}
-    return type("EndpointView", (EndpointView,), {"view_path": path, "view_name": path, **methods})
+    # By itself aiohttp takes no brace in a parameter; a slash is one where it is percent-encoded.
+    matched = re.sub(r"\{(\w+)\}", r"{\1:[^/]+}", path)
+    return type("EndpointView", (EndpointView,), {"view_path": matched, "view_name": path, **methods})
 
 
 def _method(endpoint: Endpoint, context: Context, gate: Gate) -> Callable[..., Awaitable[web.StreamResponse]]:

@@ -17,6 +17,7 @@ _TAGS: Final = {
     "Metrics": "Figures of a range, and what is so now.",
     "Realtime": "What is so now by driver, city and minute.",
     "Analytics": "Figures over time, by place, of who came and who stayed.",
+    "Schedules": "Executions of the three-tier scheduler: one by one, and what they come to.",
     "Operations": "Health, workers, dead letters, Prometheus.",
     "Pages": "For people: what you see here, and what it is made from.",
 }
@@ -29,6 +30,7 @@ _FAILURES: Final = {
     401: "No token, or one that is not known.",
     403: "The token's role is too low; without tokens, a page of another origin asks.",
     421: "No tokens are configured and the request names this machine as somebody else would.",
+    413: "The body is too large.",
     422: "A value is out of range or not one of the choices, or the question is too large for the store.",
     429: "The token was used too often; ask again after `Retry-After` seconds.",
     500: "Our fault; the worker's log has the reason.",
@@ -95,6 +97,8 @@ def is_file(endpoint: Endpoint) -> bool:
 
 def _tag(endpoint: Endpoint) -> str:
     parts = endpoint.path.split("/")
+    if parts[1:3] == ["v1", "schedule-analytics"]:
+        return "Schedules"
     if parts[1] == "v1" and parts[2].capitalize() in _TAGS:
         return parts[2].capitalize()
     return (
@@ -128,7 +132,10 @@ def failures_of(endpoint: Endpoint) -> Mapping[int, str]:
         possible.add(422)
     if endpoint.role is not None:
         possible |= {401, 403, 421, 429, 503}
-    return {status: text for status, text in _FAILURES.items() if status in possible - set(endpoint.others)}
+    if endpoint.body is not None:
+        possible |= {413, 422}
+    usual = {status: text for status, text in _FAILURES.items() if status in possible - set(endpoint.others)}
+    return dict(sorted({**usual, **endpoint.refusals}.items()))
 
 
 def _given(described: Mapping[str, Any]) -> Document:
@@ -148,16 +155,22 @@ def _operation(endpoint: Endpoint) -> Document:
         answer["schema"] = {"$ref": _REF.format(model=endpoint.response.__name__)}
         answer["example"] = endpoint.example
     content = {endpoint.content_type.partition(";")[0]: answer}
-    responses: Document = {"200": {"description": endpoint.summary, "content": content}}
+    done = str(endpoint.status)
+    responses: Document = {done: {"description": endpoint.summary, "content": content}}
     if endpoint.response is not None and endpoint.others is REVALIDATED:
-        responses["200"]["headers"] = {HEADER: _NOTES}
+        responses[done]["headers"] = {HEADER: _NOTES}
     for status, text in endpoint.others.items():
         has_body = status >= 400
         responses[str(status)] = {"description": text, **({"content": content} if has_body else {})}
     problem = {CONTENT_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}}}
     for status, text in failures_of(endpoint).items():
         responses[str(status)] = {"description": text, "content": problem}
+    taken: Document = {}
+    if endpoint.body is not None:
+        given = {"schema": endpoint.body.schema, "example": endpoint.body.example}
+        taken["requestBody"] = {"required": True, "content": {"application/json": given}}
     return {
+        **taken,
         "operationId": _operation_id(endpoint),
         "summary": endpoint.summary,
         "tags": [_tag(endpoint)],

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from web.endpoint import Endpoint
+from web.endpoint import Body, Endpoint
 from web.openapi import failures_of, is_file, openapi, parameters_of
 from web.registry import all_endpoints
 
@@ -35,6 +35,8 @@ def _section(endpoint: Endpoint, schemas: Mapping[str, Any], shown: set[str]) ->
     parameters = parameters_of(endpoint)
     if parameters:
         yield from _parameters(parameters, shown)
+    if endpoint.body is not None:
+        yield from _body(endpoint.body)
     if endpoint.response is not None:
         yield "| field | kind | meaning |"
         yield "|---|---|---|"
@@ -42,9 +44,19 @@ def _section(endpoint: Endpoint, schemas: Mapping[str, Any], shown: set[str]) ->
         yield ""
     else:
         yield f"Answers `{endpoint.content_type.partition(';')[0]}`.\n"
-    statuses = sorted({200, *endpoint.others, *failures_of(endpoint)})
+    statuses = sorted({endpoint.status, *endpoint.others, *failures_of(endpoint)})
     own = "".join(f" {status}: {text}" for status, text in sorted(endpoint.others.items()))
     yield f"Status: {', '.join(map(str, statuses))}.{own}\n"
+
+
+def _body(body: Body) -> Iterator[str]:
+    required = body.schema.get("required", ())
+    yield "| field of the body | kind | meaning |"
+    yield "|---|---|---|"
+    for name, found in body.schema["properties"].items():
+        needed = ", required" if name in required else ""
+        yield f"| `{name}` | {_kind(found)}{needed} | {found['description']} |"
+    yield ""
 
 
 def _who(endpoint: Endpoint) -> str:

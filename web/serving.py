@@ -41,8 +41,11 @@ async def serve(endpoint: Endpoint, context: Context, gate: Gate, request: web.R
     query = parse(endpoint.request, request.query, request.match_info)
     if endpoint.push is not None:
         return await endpoint.push(context, query, request)
-    answer = await endpoint.answer(context, query)
-    return _response(answer if isinstance(answer, Reply) else Reply(answer), request)
+    given: list[object] = [] if endpoint.body is None else [await request.read()]
+    if endpoint.asks_who:
+        given.append(asked.caller)
+    answer = await endpoint.answer(context, query, *given)
+    return _response(answer if isinstance(answer, Reply) else Reply(answer, endpoint.status), request)
 
 
 def _response(reply: Reply, request: web.Request) -> web.Response:

@@ -29,3 +29,6 @@ SourceTopic = Literal[
     "openride.schedules.clickhouse",
     "openride.schedules.redis",
 ]
+ScheduleTier = Literal["mongo_periodic", "clickhouse_delayed", "redis_immediate"]
+ScheduleLevel = Literal["info", "warning", "error"]
+ExecutionResult = Literal["success", "failure", "timeout", "cancelled", "retry"]

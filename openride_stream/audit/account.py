@@ -13,7 +13,7 @@ FATES: Final[dict[Fate, str]] = {
     "stored": "a row stands at the offset",
     "dead_lettered": "a dead letter names the offset",
     "duplicate": "the same content of the same event is stored from another offset",
-    "expired": "the event is older than its table's retention",
+    "expired": "the event is older than its table's retention, or went with a clean-up",
     "no_record": "the log has no record there (a transaction's marker, or compacted away)",
     "unchecked": "Kafka no longer has the record, so nothing can be said",
     "missing": "none of these",

@@ -26,7 +26,8 @@ _NOT_STORED: Final = "the event is stored nowhere"
 class Examiner:
     """Examines the unexplained offsets of one topic's partitions.
 
-    `now_ms` is wall-clock time in milliseconds since the epoch, by which events expire.
+    `now_ms` is wall-clock time in milliseconds since the epoch, by which events expire. Events from before
+    `cleaned_ms` may have been deleted on purpose.
     """
 
     source: SourceTopic
@@ -35,6 +36,7 @@ class Examiner:
     policy: DecodePolicy
     dead: DeadLetterIndex
     now_ms: int
+    cleaned_ms: int = 0
     _waiting: list[ConsumerRecord] = field(default_factory=list)
 
     async def examine(self, account: Account, unexplained: Offsets) -> None:
@@ -96,9 +98,12 @@ class Examiner:
         stored = await self.positions.stored(
             self.source.table, set(identities.values()), min(times_ms), max(times_ms)
         )
+        cleaned = {row["offset"] for row in rows if row["event_timestamp"] < self.cleaned_ms}
         for offset, identity in identities.items():
             places = stored.get(identity)
-            if places is None:
+            if places is None and offset in cleaned:
+                account.book("expired", 1)
+            elif places is None:
                 account.miss([offset], _NOT_STORED)
             elif (account.topic, account.partition, offset) in places:
                 account.book("stored", 1)

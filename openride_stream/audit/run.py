@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from openride_stream.audit.account import Account
 from openride_stream.audit.dead import index_dead_letters
 from openride_stream.audit.examination import Examiner
+from openride_stream.clickhouse.cleanup import cleaned_before_ms
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.positions import Positions, Stretch
 from openride_stream.clock import Clock
@@ -85,7 +86,8 @@ class _TopicAudit:
         stretches = [await self._stretch(position) for position in found]
         absent = await positions.absent(self.source.table, self.source.name, stretches)
         now_ms = self.auditor.clock.now_ms()
-        examiner = Examiner(self.source, self.reader, positions, self.policy, dead, now_ms)
+        cleaned_ms = 0 if self.source.tier is None else await cleaned_before_ms(self.auditor.store)
+        examiner = Examiner(self.source, self.reader, positions, self.policy, dead, now_ms, cleaned_ms)
         for position, stretch in zip(found, stretches, strict=True):
             account = _opened(position)
             await self._settle(account, stretch, absent[stretch.partition], examiner)

@@ -57,7 +57,21 @@ class CurrencyCode(click.ParamType):
 @click.option("--conflicts", default=0.0, type=SHARE, help="Share of ids that are reused for other bytes.")
 @click.option("--without-ids", default=0.0, type=SHARE, help="Share of events that carry no event_id.")
 @click.option(
-    "--schedules", default=0.5, show_default=True, type=SHARE, help="Share of bookings with a reminder."
+    "--reminders", default=0.5, show_default=True, type=SHARE, help="Share of bookings with a reminder."
+)
+@click.option(
+    "--schedules",
+    "due",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Instead of trips a simulated scheduler: N times that a schedule is due, over all tiers.",
+)
+@click.option(
+    "--days",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 60),
+    help="Over how many days these are spread, up to --end or now.",
 )
 @click.option(
     "--currency",
@@ -87,7 +101,9 @@ def command(
     duplicates: float,
     conflicts: float,
     without_ids: float,
-    schedules: float,
+    reminders: float,
+    due: int | None,
+    days: int,
     currency: str,
     json_out: Path | None,
     dry_run: bool,
@@ -99,6 +115,9 @@ def command(
     cycles of events, or a .jsonl or .csv file of events, which are sent as they are. The whole file is
     read before the first record is sent. docs/producers.md describes the columns.
 
+    With --schedules N no trips are sent: a simulated scheduler is, with queueing delays, retries, a burst of
+    failures and a node that gets stuck (docs/schedules.md).
+
     Trips are shifted so that the last one ends now. The same seed and the same --end give the same
     events, byte for byte; without --end every run is new rides.
     """
@@ -106,8 +125,10 @@ def command(
     _refuse(keep_times and (end_ms is not None or loop), "--keep-times excludes --end and --loop")
     timed = speed or at_once or keep_times or loop or end_ms is not None or dry_run
     _refuse(bool(demo and timed), "--demo chooses its own times: no --speed, --max, --end, --loop, --dry-run")
+    others = file is not None or keep_times or loop or demo or limit is not None
+    _refuse(bool(due and others), "--schedules excludes a FILE, --keep-times, --loop, --limit and --demo")
     roughness = Roughness(seed, bad, duplicates, conflicts, without_ids)
-    order = Order(file, speed, keep_times, loop, end_ms, schedules, limit, roughness, currency)
+    order = Order(file, speed, keep_times, loop, end_ms, reminders, limit, roughness, currency, due, days)
     shifted = loop or end_ms is not None
     _refuse(
         shifted and order.holds_events(), "a file of events is sent as it is: --loop and --end are for trips"

@@ -42,6 +42,11 @@ def _expiries(settings: Settings) -> dict[str, tuple[str, int]]:
     expiries = {
         table: ("event_timestamp", days + SEAL_DAYS) for table, days in retention_days(settings).items()
     }
+    schedule_days = settings.retention_schedule_days + SEAL_DAYS
+    expiries |= {
+        "schedule_executions": ("started_processing_at", schedule_days),
+        "schedule_updates": ("event_timestamp", schedule_days),
+    }
     letters_days = settings.retention_dead_letters_days
     # A dead letter that is still in its topic must not be forgotten to have been redriven.
     return expiries | {

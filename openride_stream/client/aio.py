@@ -9,7 +9,7 @@ import httpx
 from pydantic import BaseModel
 
 from openride_stream.client.call import Call, as_method
-from openride_stream.client.calls import analytics, live, metrics, operations
+from openride_stream.client.calls import analytics, live, metrics, operations, schedules, sending
 from openride_stream.client.errors import ApiError
 from openride_stream.client.events import EventReader
 from openride_stream.client.exchange import Retry, headers_of, outcome, parsed, reaching, refusal
@@ -79,6 +79,23 @@ class AsyncOpenRide:
     retention = _asked(analytics.retention)
     geographic = _asked(analytics.geographic)
     trends = _asked(analytics.trends)
+    schedules_schedule = _asked(schedules.schedules_schedule)
+    schedules_time_range = _asked(schedules.schedules_time_range)
+    schedules_level = _asked(schedules.schedules_level)
+    schedules_event_type = _asked(schedules.schedules_event_type)
+    schedules_queue_times = _asked(schedules.schedules_queue_times)
+    schedules_stats = _asked(schedules.schedules_stats)
+    schedules_errors_patterns = _asked(schedules.schedules_errors_patterns)
+    schedules_performance_schedule = _asked(schedules.schedules_performance_schedule)
+    schedules_health_system = _asked(schedules.schedules_health_system)
+    schedules_send = _asked(sending.schedules_send)
+    schedules_warning = _asked(sending.schedules_warning)
+    schedules_error = _asked(sending.schedules_error)
+    schedules_mongo_execution = _asked(sending.schedules_mongo_execution)
+    schedules_clickhouse_transfer = _asked(sending.schedules_clickhouse_transfer)
+    schedules_redis_processing = _asked(sending.schedules_redis_processing)
+    schedules_update = _asked(sending.schedules_update)
+    schedules_cleanup = _asked(sending.schedules_cleanup)
     dead_letters = _asked(operations.dead_letters)
     workers = _asked(operations.workers)
     health = _asked(operations.health)
@@ -99,7 +116,9 @@ class AsyncOpenRide:
         retried = 0
         while True:
             with reaching(self._http.base_url):
-                response = await self._http.get(call.path, params=call.parameters)
+                response = await self._http.request(
+                    call.method, call.url, params=call.parameters, json=call.body
+                )
             answer = outcome(call, response)
             if not isinstance(answer, ApiError):
                 return answer
@@ -111,7 +130,7 @@ class AsyncOpenRide:
 
     @asynccontextmanager
     async def _listen(self, call: Call[A]) -> AsyncIterator[AsyncIterator[A]]:
-        request = self._http.build_request("GET", call.path, params=call.parameters)
+        request = self._http.build_request("GET", call.url, params=call.parameters)
         with reaching(self._http.base_url):
             response = await self._http.send(request, stream=True)
         try:

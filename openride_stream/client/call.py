@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import wraps
 from typing import Any, Generic, ParamSpec, TypeVar
+from urllib.parse import quote
+from uuid import UUID, uuid4
 
 from pydantic import BaseModel
 
@@ -18,16 +20,22 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[A]):
-    """A GET of `path` that is answered by an `answer`, also with a status in `others`."""
+    """A request that is answered by an `answer`, also with a status in `others`.
+
+    `path` is the declared one, `url` has the parameters that are part of it; `body` is a JSON object.
+    """
 
     path: str
     answer: type[A]
     parameters: Mapping[str, str]
     others: frozenset[int]
+    url: str
+    method: str = "GET"
+    body: Mapping[str, object] | None = None
 
 
 def get(
-    path: str, answer: type[A], *, others: frozenset[int] = frozenset()
+    path: str, answer: type[A], *, others: frozenset[int] = frozenset(), method: str = "GET"
 ) -> Callable[[Callable[P, None]], Callable[P, Call[A]]]:
     """Declare an endpoint by a function without a body: keywords are its parameters, None leaves one out."""
 
@@ -37,15 +45,51 @@ def get(
             # Called for Python's own complaint about a keyword that is not declared.
             signature(*args, **kwargs)
             given = {name: text_of(value) for name, value in kwargs.items() if value is not None}
-            return Call(path, answer, given, others)
+            url = url_of(path, given)
+            return Call(path, answer, given, others, url, method)
 
         return build
 
     return declare
 
 
+def send(
+    method: str, path: str, answer: type[A], *, identity: str, fixed: Mapping[str, object] | None = None
+) -> Callable[[Callable[P, None]], Callable[P, Call[A]]]:
+    """Declare an endpoint that takes a JSON object: keywords are its fields, but for those of the path.
+
+    `identity` is made where it is not given, so that what is sent again is the same; so are `fixed` fields.
+    """
+
+    def declare(signature: Callable[P, None]) -> Callable[P, Call[A]]:
+        @wraps(signature)
+        def build(*args: P.args, **kwargs: P.kwargs) -> Call[A]:
+            signature(*args, **kwargs)
+            given = {name: value for name, value in kwargs.items() if value is not None}
+            in_path = {name: text_of(given.pop(name)) for name in [*given] if f"{{{name}}}" in path}
+            body = {identity: str(uuid4()), **(fixed or {})}
+            body |= {name: _json_of(value) for name, value in given.items()}
+            return Call(path, answer, {}, frozenset(), url_of(path, in_path), method, body)
+
+        return build
+
+    return declare
+
+
+def _json_of(value: object) -> object:
+    return text_of(value) if isinstance(value, date | UUID) else value
+
+
+def url_of(path: str, given: dict[str, str]) -> str:
+    """The path with its own parameters, which are taken out of `given`."""
+    names = [name for name in given if f"{{{name}}}" in path]
+    return path.format(**{name: quote(given.pop(name), safe="") for name in names})
+
+
 def text_of(value: object) -> str:
     """A parameter as it stands in a URL, before its percent-encoding."""
+    if isinstance(value, bool):
+        return str(value).lower()
     return value.isoformat() if isinstance(value, date) else str(value)
 
 

@@ -10,7 +10,8 @@ declared field of the type that was sent or has a default, and
   masked; in that case also `precedence` (see `identity.precedence`), which otherwise follows from payload
 - `topic`, `partition`, `offset` where the record was read
 - on schedule rows `record_timestamp`, int ms: when the record was first written, by which updates are
-  ordered; and `is_update`, true on the row of a partial update, absent otherwise. `event_timestamp` is
+  ordered; `carried`, which fields an update may change the record itself carries (`schedules.CARRIED`); and
+  `is_update`, true on the row of a partial update, absent otherwise. `event_timestamp` is
   `started_processing_at` (of an update: `record_timestamp`), `event_id` is `analytics_id` (of an update: its
   own).
 """

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from openride_stream.events.example import EXECUTION_NAME, example
 from openride_stream.events.field_docs import FIELD_DOCS
-from openride_stream.events.registry import EVENT_SHAPES, EXECUTION, TOPIC_OF, Shape
+from openride_stream.events.registry import EVENT_SHAPES, EXECUTION, TOPIC_OF, UPDATE, Shape
 from openride_stream.events.types_common import PERSONAL_NAMES
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -20,7 +20,19 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 def schemas() -> dict[str, dict[str, Any]]:
     """The schema of each of the twenty event types and of `schedule.execution`, by name."""
     events = {name: _event_schema(name, shape) for name, shape in EVENT_SHAPES.items()}
-    return {**events, EXECUTION_NAME: _execution_schema()}
+    return {**events, EXECUTION_NAME: execution_schema()}
+
+
+def update_schema() -> dict[str, Any]:
+    """The schema of the fields of a partial update of an execution, which is named elsewhere."""
+    generated = TypeAdapter(UPDATE.typed_dict).json_schema(mode="validation")
+    names = [name for name in UPDATE.fields if name != "analytics_id"]
+    return {
+        "type": "object",
+        "description": _summary(UPDATE),
+        "properties": {name: _property(name, generated["properties"][name]) for name in names},
+        "additionalProperties": True,
+    }
 
 
 def _event_schema(name: str, shape: Shape) -> dict[str, Any]:
@@ -28,7 +40,8 @@ def _event_schema(name: str, shape: Shape) -> dict[str, Any]:
     return _schema(name, shape, f"{_summary(shape)} Topic: {topic}.", "event_timestamp")
 
 
-def _execution_schema() -> dict[str, Any]:
+def execution_schema() -> dict[str, Any]:
+    """The schema of `schedule.execution`."""
     description = f"{_summary(EXECUTION)} Topic: openride.schedules.mongo, .clickhouse or .redis, by tier."
     return _schema(EXECUTION_NAME, EXECUTION, description, "schedule_id")
 

@@ -11,6 +11,33 @@ from openride_stream.events.rejects import RejectClass, Rejection
 
 _LEVEL_OF_RESULT: Final[Mapping[str, str]] = {"failure": "error", "timeout": "error", "retry": "warning"}
 
+CARRIED: Final = (
+    "execution_result",
+    "level",
+    "completed_at",
+    "total_processing_time_ms",
+    "schedule_name",
+    "event_entity_id",
+    "retry_count",
+    "error_message",
+    "time_in_mongo_queue_ms",
+    "time_in_clickhouse_queue_ms",
+    "time_in_redis_queue_ms",
+    "kafka_publish_time_ms",
+    "processed_by_node",
+    "kafka_topic",
+    "kafka_partition",
+    "kafka_offset",
+    "source_mongo_execution_id",
+    "source_clickhouse_id",
+    "source_redis_key",
+)
+"""The fields that an update may change; bit N of a row's `carried` says that its record carries the Nth.
+
+The order is that of what is stored: it does not change, and what is new comes at the end.
+"""
+_BITS: Final[Mapping[str, int]] = {name: 1 << number for number, name in enumerate(CARRIED)}
+
 
 def complete_schedule(row: Row, record: Record, value: bytes, frame: Frame) -> None:
     """Give a validated row of a schedule topic its tier, identity, event time and defaults, in place.
@@ -26,10 +53,17 @@ def complete_schedule(row: Row, record: Record, value: bytes, frame: Frame) -> N
     identity = "event_id" if row.get("update") else "analytics_id"
     if identity not in row:
         row[identity] = derived_id(frame.policy.cluster_id, position, value)
+    # Before the defaults: what nobody has said follows from what the updates say as well.
+    row["carried"] = sum([_BITS[name] for name in row if name in _BITS])
     if row.pop("update", False):
         _complete_update(row)
     else:
         _complete_execution(row)
+
+
+def level_of(execution_result: str) -> str:
+    """The level of an execution for which none was sent."""
+    return _LEVEL_OF_RESULT.get(execution_result, "info")
 
 
 def _complete_update(row: Row) -> None:
@@ -44,6 +78,6 @@ def _complete_execution(row: Row) -> None:
     """An execution happened when its processing started, and is known by its analytics_id."""
     row["event_id"] = row["analytics_id"]
     row["event_timestamp"] = row["started_processing_at"]
-    row.setdefault("level", _LEVEL_OF_RESULT.get(row["execution_result"], "info"))
+    row.setdefault("level", level_of(row["execution_result"]))
     completed_at_ms = row.setdefault("completed_at", row["record_timestamp"])
     row.setdefault("total_processing_time_ms", max(0, completed_at_ms - row["started_processing_at"]))

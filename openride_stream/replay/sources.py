@@ -11,6 +11,7 @@ from openride_stream.replay.dressing import Roughness, dressed, retention_by_tab
 from openride_stream.replay.eventfiles import BadEventFile, holds_events, read_parcels
 from openride_stream.replay.lifecycle import Pass, Recipe, make_pass, shift_to_end
 from openride_stream.replay.parcels import Parcel
+from openride_stream.replay.simulation import Simulation
 from openride_stream.replay.story import Tariff
 from openride_stream.replay.trips import BadTripFile, Trip, read_trips
 from openride_stream.settings import Settings
@@ -20,7 +21,10 @@ _NOTHING_SENT: Final = "; nothing was sent"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the command line asks for; `end_ms` is None for now, `currency` is that of the fares."""
+    """What the command line asks for; `end_ms` is None for now, `currency` is that of the fares.
+
+    With `due` it is the scheduler alone: so many times that a schedule is due, over `days`.
+    """
 
     file: Path | None
     speed: float | None
@@ -31,6 +35,8 @@ class Order:
     limit: int | None
     roughness: Roughness
     currency: str
+    due: int | None = None
+    days: int = 1
 
     def holds_events(self) -> bool:
         """Whether the file is one of events, to be sent as they are."""
@@ -59,6 +65,8 @@ def open_source(order: Order, settings: Settings, clock: Clock) -> Source:
         BadEventFile: a line of a file of events cannot be sent.
         BadTripFile: a line of a file of trips cannot be read.
     """
+    if order.due is not None:
+        return _simulated(order, order.due, settings, clock)
     if order.file is not None and order.holds_events():
         _check_events(order.file)
         days = retention_by_table(settings)
@@ -70,6 +78,14 @@ def open_source(order: Order, settings: Settings, clock: Clock) -> Source:
     later = (_pass(order, settings, clock, trips, number) for number in count(1))
     passes = (_dressed(one, order, settings) for one in chain([first], later))
     return Source(chain.from_iterable(passes), first.start_ms)
+
+
+def _simulated(order: Order, due: int, settings: Settings, clock: Clock) -> Source:
+    end_ms = clock.now_ms() if order.end_ms is None else order.end_ms
+    simulation = Simulation(due, order.days, end_ms, order.roughness.seed)
+    days = retention_by_table(settings)
+    parcels = dressed(simulation.events(), simulation.scope, order.roughness, days)
+    return Source(parcels, simulation.start_ms, end_ms)
 
 
 def _trips(order: Order) -> list[Trip]:

@@ -11,6 +11,7 @@ from openride_stream.settings.events import DeadLetterSettings, EventSettings
 from openride_stream.settings.flow import LiveSettings, SinkSettings
 from openride_stream.settings.kafka import KafkaSettings
 from openride_stream.settings.process import ProcessSettings
+from openride_stream.settings.schedules import ScheduleSettings
 from openride_stream.settings.stores import ClickHouseSettings, MetadataSettings
 from openride_stream.settings.web import WebSettings
 
@@ -20,6 +21,7 @@ class Settings(
     ProcessSettings,
     WebSettings,
     AnomalySettings,
+    ScheduleSettings,
     LiveSettings,
     SinkSettings,
     DeadLetterSettings,

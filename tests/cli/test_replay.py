@@ -39,6 +39,14 @@ def test_a_pinned_end_gives_the_same_bytes_and_none_gives_new_rides(tmp_path: Pa
         )
 
 
+def test_a_simulated_scheduler_takes_the_place_of_trips(tmp_path: Path) -> None:
+    path = tmp_path / "sent.jsonl"
+    code, output = run("--schedules", "30", "--dry-run", "--end", END, "--json-out", str(path))
+    assert code == 0, output
+    topics = {orjson.loads(line)["topic"] for line in path.read_bytes().splitlines()}
+    assert topics == {topic.name for topic in TOPICS if topic.tier}
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -48,6 +56,8 @@ def test_a_pinned_end_gives_the_same_bytes_and_none_gives_new_rides(tmp_path: Pa
         ("--demo", "--dry-run"),
         ("--end", "tomorrow"),
         ("--bad", "2"),
+        ("--schedules", "0"),
+        ("--schedules", "9", "--loop"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(arguments: tuple[str, ...]) -> None:

@@ -1,6 +1,7 @@
 """The clients against the API's own document: every endpoint, parameter, choice, default and field."""
 
 import inspect
+import re
 import types
 import typing
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 
 from openride_stream.client import AsyncOpenRide, OpenRide
 from openride_stream.client.call import Call
-from openride_stream.client.calls import analytics, live, metrics, operations
+from openride_stream.client.calls import analytics, live, metrics, operations, schedules
 from web.endpoint import Endpoint
 from web.openapi import openapi
 from web.registry import all_endpoints
@@ -23,7 +24,7 @@ STREAM = "text/event-stream"
 Declared = Callable[..., Call[Any]]
 CALLS: dict[str, Declared] = {
     name: found
-    for module in (metrics, live, analytics, operations)
+    for module in (metrics, live, analytics, operations, schedules)
     for name, found in vars(module).items()
     if hasattr(found, "__wrapped__")
 }
@@ -34,15 +35,27 @@ ANSWERING: dict[str, Endpoint] = {
 }
 
 
+def needed(declared: Declared) -> dict[str, Any]:
+    """The keywords that it cannot do without, each with a value."""
+    parameters = inspect.signature(declared).parameters.values()
+    return {found.name: "error" for found in parameters if found.default is found.empty}
+
+
+def called(declared: Declared) -> Call[Any]:
+    """A call with no keywords but those."""
+    return declared(**needed(declared))
+
+
 def operation(call: Call[Any]) -> dict[str, Any]:
     found: dict[str, Any] = DOCUMENT["paths"][call.path]["get"]
     return found
 
 
 def test_every_get_that_answers_in_json_has_one_method_named_after_its_path() -> None:
-    assert sorted(declared().path for declared in CALLS.values()) == sorted(ANSWERING)
+    assert sorted(called(declared).path for declared in CALLS.values()) == sorted(ANSWERING)
     for name, declared in CALLS.items():
-        path = declared().path.removeprefix("/v1/metrics/").removeprefix("/v1/analytics/")
+        path = re.sub(r"/\{\w+\}", "", called(declared).path).replace("/schedule-analytics/", "/schedules/")
+        path = path.removeprefix("/v1/metrics/").removeprefix("/v1/analytics/")
         plain = path.removeprefix("/v1").strip("/").replace("-", "_").replace("/", "_")
         assert name == ("stream_realtime" if plain == "realtime_sse" else plain)
 
@@ -61,15 +74,17 @@ def test_both_clients_have_all_of_them_with_their_keywords_and_words(client: typ
 @pytest.mark.parametrize("name", CALLS)
 def test_keywords_are_the_parameters_with_their_types_choices_and_defaults(name: str) -> None:
     declared = CALLS[name]
-    documented = {found["name"]: found for found in operation(declared())["parameters"]}
+    documented = {found["name"]: found for found in operation(called(declared))["parameters"]}
     signature = inspect.signature(declared)
     hints = get_type_hints(declared.__wrapped__)  # type: ignore[attr-defined]
     assert list(signature.parameters) == list(documented)
     for keyword, parameter in signature.parameters.items():
         assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
         schema = documented[keyword]["schema"]
-        assert documented[keyword]["required"] is False
-        assert parameter.default == schema.get("default"), keyword
+        if documented[keyword]["required"]:
+            assert parameter.default is parameter.empty, keyword
+        else:
+            assert parameter.default == schema.get("default"), keyword
         assert takes(hints[keyword]) == wanted(schema), keyword
 
 
@@ -90,7 +105,7 @@ def takes(hint: object) -> set[object]:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_the_answer_has_the_documented_fields(name: str) -> None:
-    call = CALLS[name]()
+    call = called(CALLS[name])
     responses = operation(call)["responses"]
     if ANSWERING[call.path].content_type == STREAM:
         assert list(responses["200"]["content"]) == [STREAM]

@@ -1,13 +1,57 @@
 """Every endpoint: documented, its example true to its model, its failures all of one shape."""
 
+from typing import Any
+
+import orjson
 import pytest
 
+from openride_stream.clock import rfc3339
+from openride_stream.events.example import EXECUTION_NAME, example
+from tests.clickhouse.storing import NOW_MS, ingest
 from tests.fixtures.web import Site
 from web.endpoint import Endpoint
 from web.registry import all_endpoints
 
 ENDPOINTS = all_endpoints()
 WITH_MODEL = [endpoint for endpoint in ENDPOINTS if endpoint.response]
+
+
+def sent(endpoint: Endpoint) -> dict[str, Any]:
+    """The body that the endpoint's example of one is."""
+    return {} if endpoint.body is None else {"json": dict(endpoint.body.example)}
+
+
+EXECUTION = {
+    **example(EXECUTION_NAME),
+    "scheduled_at": rfc3339(NOW_MS - 200),
+    "started_processing_at": rfc3339(NOW_MS - 100),
+    "completed_at": rfc3339(NOW_MS),
+    "level": "error",
+}
+GIVEN = {
+    "analytics_id": EXECUTION["analytics_id"],
+    "schedule_id": EXECUTION["schedule_id"],
+    "event_type": EXECUTION["event_type"],
+    "level": "error",
+    "days_to_keep": "30",
+}
+
+
+def path_of(endpoint: Endpoint) -> str:
+    """The path with parameters that name something."""
+    return endpoint.path.format(**GIVEN) if "{" in endpoint.path else endpoint.path
+
+
+def required(endpoint: Endpoint) -> dict[str, str]:
+    """What has to be given beside the path."""
+    fields = endpoint.request.model_fields.items()
+    asked = (key for key, found in fields if found.is_required() and f"{{{key}}}" not in endpoint.path)
+    return {key: GIVEN[key] for key in asked}
+
+
+async def store_an_execution(site: Site) -> None:
+    value = orjson.dumps(EXECUTION | {"schedule_type": "redis_immediate"})
+    await ingest(site.runtime.store, site.settings, {"openride.schedules.redis": [value]})
 
 
 def name(endpoint: Endpoint) -> str:
@@ -48,7 +92,8 @@ def test_its_example_is_an_answer(endpoint: Endpoint) -> None:
 
 async def test_an_unknown_parameter_is_refused_everywhere(bare_site: Site) -> None:
     for endpoint in ENDPOINTS:
-        async with bare_site.client.request(endpoint.method, endpoint.path, params={"nope": "1"}) as response:
+        asked = {"params": {"nope": "1"} | required(endpoint)}
+        async with bare_site.client.request(endpoint.method, path_of(endpoint), **asked) as response:
             assert (response.status, name(endpoint)) == (400, name(endpoint))
             assert response.content_type == "application/problem+json"
             document = await response.json(content_type=None)
@@ -64,10 +109,11 @@ async def test_a_method_that_is_not_declared_is_refused_everywhere(bare_site: Si
 
 
 async def test_an_answer_with_a_tag_has_its_304_documented(site: Site) -> None:
+    await store_an_execution(site)
     for endpoint in ENDPOINTS:
         if endpoint.push is not None:
             continue
-        async with site.client.request(endpoint.method, endpoint.path) as response:
+        async with site.client.request(endpoint.method, path_of(endpoint), **sent(endpoint)) as response:
             if response.status == 200:
                 assert ("ETag" in response.headers, name(endpoint)) == (
                     304 in endpoint.others,
@@ -76,11 +122,13 @@ async def test_an_answer_with_a_tag_has_its_304_documented(site: Site) -> None:
 
 
 async def test_answers_are_what_their_models_say(site: Site) -> None:
+    await store_an_execution(site)
     for endpoint in WITH_MODEL:
         with_series = {"granularity": "daily"} if "granularity" in endpoint.request.model_fields else {}
         for parameters in ({}, with_series):
-            async with site.client.request(endpoint.method, endpoint.path, params=parameters) as response:
-                assert (response.status, name(endpoint)) == (200, name(endpoint))
+            asked = {"params": parameters | required(endpoint), **sent(endpoint)}
+            async with site.client.request(endpoint.method, path_of(endpoint), **asked) as response:
+                assert (response.status, name(endpoint)) == (endpoint.status, name(endpoint))
                 assert response.content_type == "application/json"
                 answer = await response.json()
             assert endpoint.response is not None

@@ -5,6 +5,7 @@ import pytest
 
 from openride_stream.events.example import EXECUTION_NAME, example
 from openride_stream.events.registry import UPDATABLE
+from openride_stream.events.schedules import CARRIED
 from openride_stream.events.topics import TOPICS
 from tests.events.batches import DAY_MS, NOW_MS, accepted, decode_values, refused
 
@@ -73,6 +74,20 @@ def test_the_level_follows_from_the_result(result, level):
     assert accepted(REDIS, {**BARE, "execution_result": result, "level": None})["level"] == level
 
 
+def test_a_row_says_which_fields_its_record_carries():
+    def carried(sent):
+        bits = accepted(REDIS, sent)["carried"]
+        return {name for number, name in enumerate(CARRIED) if bits >> number & 1}
+
+    assert set(CARRIED) == UPDATABLE
+    assert len(CARRIED) <= 32
+    # An execution without a result says that it succeeded; levels and times that are left out may follow.
+    assert carried(BARE) == {"execution_result"}
+    assert carried({**BARE, "level": None, "retry_count": 0}) == {"execution_result", "retry_count"}
+    assert carried({**FULL, "level": "info"}) == {"level", *UPDATABLE & FULL.keys()}
+    assert carried({**UPDATE, "error_message": "", "level": None}) == {"retry_count", "error_message"}
+
+
 def test_processing_time_is_never_negative():
     assert accepted(REDIS, BARE, timestamp=STARTED_MS - 5)["total_processing_time_ms"] == 0
 
@@ -91,6 +106,7 @@ def test_an_update_has_no_defaults():
         "analytics_id": ANALYTICS_ID,
         "retry_count": 2,
         "is_update": True,
+        "carried": 1 << CARRIED.index("retry_count"),
         "schedule_type": "redis_immediate",
         "record_timestamp": NOW_MS - 9,
         "event_timestamp": NOW_MS - 9,

@@ -1,0 +1,1 @@
+"""`/v1/schedule-analytics/…`: executions of the three-tier scheduler."""

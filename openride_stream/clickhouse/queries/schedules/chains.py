@@ -1,0 +1,106 @@
+"""What becomes of schedules over time: those that stopped coming, and how long the way over tiers takes."""
+
+from typing import Any, Final
+
+from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.clickhouse.queries.rounding import two_places
+from openride_stream.clickhouse.queries.schedules.executions import executions
+from openride_stream.clickhouse.queries.schedules.span import HOUR_MS, Span
+from openride_stream.clickhouse.queries.schedules.tiers import durations, durations_sql
+from openride_stream.clock import rfc3339
+
+LEAST_TIMES: Final = 4
+"""Of a schedule that was due less often nobody can say when it is due again."""
+LOOKED_BACK_HOURS: Final = 24
+STUCK_TOLD: Final = 100
+LEAST_SILENCE_MS: Final = 60_000
+HOPS: Final = ("mongo_periodic", "clickhouse_delayed", "redis_immediate", "execution")
+"""Due until found; found until handed over; handed over until fired; fired until completed, retries too."""
+
+# The gap is the median one between two times at which it was due, whatever became of those.
+_STUCK: Final = """
+SELECT schedule_id, schedule_type, schedule_name, node, last_ms, gap_ms
+FROM
+(
+    SELECT schedule_id, argMax(schedule_type, newest) AS schedule_type,
+           argMax(schedule_name, newest) AS schedule_name, argMax(processed_by_node, newest) AS node,
+           arraySort(groupUniqArray(toUnixTimestamp64Milli(scheduled_at))) AS times,
+           times[-1] AS last_ms,
+           arrayReduce('quantileExactInclusive(0.5)', arrayPopFront(arrayDifference(times))) AS gap_ms
+    FROM (SELECT *, (started_processing_at, UUIDToNum(analytics_id)) AS newest FROM {rows})
+    GROUP BY schedule_id HAVING length(times) >= {least}
+)
+WHERE {{now:Int64}} - last_ms > greatest({{intervals:Float64}} * gap_ms, {silence})
+ORDER BY last_ms, schedule_id LIMIT {told}
+"""
+_CHAINS: Final = f"""
+SELECT count() AS chains, {{figures}}
+FROM
+(
+    SELECT found != 0 AND handed != 0 AND fired != 0 AS whole,
+           if(whole, found - due, NULL) AS hop0, if(whole, handed - found, NULL) AS hop1,
+           if(whole, fired - handed, NULL) AS hop2, if(whole, ended - fired, NULL) AS hop3,
+           if(whole, ended - due, NULL) AS way
+    FROM
+    (
+        SELECT min(toUnixTimestamp64Milli(scheduled_at)) AS due,
+               minIf(started_ms, schedule_type = '{HOPS[0]}') AS found,
+               minIf(started_ms, schedule_type = '{HOPS[1]}') AS handed,
+               minIf(started_ms, schedule_type = '{HOPS[2]}') AS fired,
+               maxIf(ended_ms, schedule_type = '{HOPS[2]}') AS ended
+        FROM (SELECT *, toUnixTimestamp64Milli(started_processing_at) AS started_ms,
+                     toUnixTimestamp64Milli(assumeNotNull(completed_at)) AS ended_ms FROM {{rows}})
+        GROUP BY correlation_id
+    )
+)
+"""
+
+
+async def stuck_schedules(store: ClickHouse, now_ms: int, intervals: float) -> list[dict[str, Any]]:
+    """Schedules that came regularly and were not due for more than `intervals` of their usual gap.
+
+    The 24 hours before `now_ms` (since the epoch) are looked at; the longest silent come first.
+    """
+    span = Span(now_ms - LOOKED_BACK_HOURS * HOUR_MS, now_ms)
+    columns = (
+        *("analytics_id", "schedule_id", "schedule_type", "scheduled_at", "started_processing_at"),
+        *("schedule_name", "processed_by_node"),
+    )
+    sql = _STUCK.format(
+        rows=executions(store.database, span.condition(), columns),
+        least=LEAST_TIMES,
+        silence=LEAST_SILENCE_MS,
+        told=STUCK_TOLD,
+    )
+    found = await store.select(sql, {**span.params(), "now": now_ms, "intervals": intervals})
+    return [
+        {
+            "schedule_id": row["schedule_id"],
+            "schedule_name": row["schedule_name"] or None,
+            "schedule_type": row["schedule_type"],
+            "last_scheduled_at": rfc3339(row["last_ms"]),
+            "expected_every_ms": two_places(float(row["gap_ms"])),
+            "silent_ms": now_ms - row["last_ms"],
+            "last_node": row["node"] or None,
+        }
+        for row in found
+    ]
+
+
+async def end_to_end(store: ClickHouse, span: Span) -> dict[str, Any]:
+    """The way of what shares a correlation_id: whole where all three tiers were passed in the span."""
+    columns = ("schedule_type", "correlation_id", "scheduled_at", "started_processing_at", "completed_at")
+    figures = ", ".join(
+        [durations_sql("way", "way"), *(durations_sql(f"hop{n}", f"hop{n}") for n in range(len(HOPS)))]
+    )
+    rows = executions(store.database, span.condition(), columns)
+    (row,) = await store.select(_CHAINS.format(figures=figures, rows=rows), span.params())
+    hops = {hop: durations(row, f"hop{number}") for number, hop in enumerate(HOPS)}
+    total = durations(row, "way")
+    slowest = max(HOPS, key=lambda hop: hops[hop]["p95_ms"]) if total["count"] else None
+    return {
+        "chains": row["chains"],
+        "total_time": total,
+        "hops": hops,
+        "slowest_hop": slowest,
+    }

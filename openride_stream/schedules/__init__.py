@@ -1,0 +1,1 @@
+"""Schedule executions that come in over HTTP: the same way in as every record."""

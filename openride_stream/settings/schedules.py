@@ -1,0 +1,27 @@
+"""Settings of schedule analytics: from where on the scheduler is not well."""
+
+from pydantic import BaseModel, Field
+
+
+class ScheduleSettings(BaseModel):
+    """Thresholds of `GET /v1/schedule-analytics/health/system`."""
+
+    schedule_degraded_success_rate: float = Field(
+        95.0, ge=0, le=100, description="A tier of the scheduler whose success rate (%) is lower is degraded."
+    )
+    schedule_critical_success_rate: float = Field(
+        80.0, ge=0, le=100, description="A tier whose success rate (%) is lower is critical."
+    )
+    schedule_degraded_queue_p95_ms: int = Field(
+        30_000, ge=0, description="A tier where more than 5 % of executions wait longer is degraded."
+    )
+    schedule_critical_queue_p95_ms: int = Field(
+        300_000, ge=0, description="A tier where more than 5 % of executions wait longer is critical."
+    )
+    schedule_stuck_intervals: float = Field(
+        3.0,
+        ge=1,
+        le=1_000,
+        description="A schedule that was due at regular times is stuck when it was not for this many of its "
+        "usual gaps, and for a minute.",
+    )

@@ -1,0 +1,90 @@
+"""Every answer about schedules equals the reference's, whatever was sent, updated, repeated, in any order."""
+
+import json
+from collections import Counter
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given, note
+from hypothesis import strategies as st
+
+from tests.exactness.executions import TOPICS, schedule_logs, schedule_questions, spelled, usual
+from tests.exactness.histories import histories
+from tests.exactness.profiles import DEEP, drawn
+from tests.exactness.questions import Asked
+from tests.exactness.records import Sent, json_lines
+from tests.exactness.stage import Stage, stage
+from tests.exactness.stories import DAY_MS, HOUR_MS, MONTH_EDGES_MS, uid
+from tests.reference.schedules import Schedules
+
+__all__ = ["stage"]
+
+EXAMPLES = 4
+BASE = "/v1/schedule-analytics/"
+EDGES_MS = (*MONTH_EDGES_MS, MONTH_EDGES_MS[2] + 17 * HOUR_MS + 7)
+NOW_MS = MONTH_EDGES_MS[2]
+
+
+@pytest.mark.timeout(0 if DEEP else 240)
+def test_every_answer_is_the_references(stage: Stage) -> None:
+    told: Counter[str] = Counter()
+
+    @drawn(EXAMPLES)
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        edge_ms = data.draw(st.sampled_from(EDGES_MS))
+        log = data.draw(schedule_logs(edge_ms))
+        asked = data.draw(schedule_questions(edge_ms))
+        now_ms = edge_ms + data.draw(st.sampled_from((0, 1, 59_000, 5 * 60_000)))
+        note(f"{json_lines(log)}\n{[sent.timestamp - edge_ms for sent in log]}\n{asked}\nat {now_ms}")
+        stage.run(stage.empty())
+        reference, known = Schedules(), set[int]()
+        for step in data.draw(histories(len(log))):
+            for place in sorted({*step.places} - known):
+                reference.add(log[place].topic, log[place].value, log[place].timestamp)
+            known |= {*step.places}
+            stage.run(stage.deliver(log[place] for place in step.places))
+            if not step.looked:
+                continue
+            paths = [Asked(BASE + quote(one.path), one.parameters) for one in asked]
+            for one, answer in zip(asked, stage.run(stage.ask(paths, now_ms)), strict=True):
+                expected = reference.answer(*one, now_ms)
+                assert answer == expected, one
+                nothing = Schedules().answer(*one, now_ms)
+                told[one.path.partition("/")[0]] += expected != nothing
+
+    check()
+    assert len([name for name, times in told.items() if times]) == 9, told
+
+
+def test_pages_hold_each_execution_once(stage: Stage) -> None:
+    # Two of each moment, so that a page ends between them; the last ones are months away.
+    moments = [spelled(NOW_MS - ago_ms) for ago_ms in (0, 1, HOUR_MS, 20 * DAY_MS, 80 * DAY_MS)] * 2
+    log = [
+        Sent(TOPICS[number % 3], number, json.dumps(_body(number, started)).encode())
+        for number, started in enumerate(moments)
+    ]
+    stage.run(stage.empty())
+    stage.run(stage.deliver(log))
+    path, seen, cursor = f"{BASE}level/info", [], None
+    while True:
+        parameters = {"limit": "3"} | ({"cursor": cursor} if cursor else {})
+        (page,) = stage.run(stage.ask([Asked(path, parameters)], NOW_MS))
+        seen += [each["analytics_id"] for each in page["executions"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+        assert len(page["executions"]) == 3
+    reference = Schedules()
+    for sent in log:
+        reference.add(sent.topic, sent.value, sent.timestamp)
+    (whole,) = stage.run(stage.ask([Asked(path, {"limit": "1000"})], NOW_MS))
+    assert seen == [each["analytics_id"] for each in whole["executions"]]
+    assert whole == reference.answer("level/info", {"limit": "1000"}, NOW_MS)
+    assert len(seen) == len({*seen}) == 10
+
+
+def _body(number: int, started: str) -> dict[str, object]:
+    body = usual(analytics_id=uid(7, number), started_processing_at=started)
+    del body["schedule_type"]
+    return body
