@@ -20,7 +20,7 @@ def retention_days(settings: Settings) -> dict[str, int]:
 
 
 async def apply_retention(store: ClickHouse, settings: Settings) -> None:
-    """Set each table's TTL to the setting, where it is not already so."""
+    """Set the TTL of each table that is there to the setting, where it is not already so."""
     rows = await store.select(
         "SELECT name, create_table_query FROM system.tables WHERE database = {database:String}",
         {"database": settings.clickhouse_database},
@@ -28,7 +28,8 @@ async def apply_retention(store: ClickHouse, settings: Settings) -> None:
     definitions = {row["name"]: row["create_table_query"] for row in rows}
     on_cluster = f"ON CLUSTER '{settings.clickhouse_cluster}'" if settings.clickhouse_cluster else ""
     for table, (column, days) in _expiries(settings).items():
-        if f"toIntervalDay({days})" in definitions.get(table, ""):
+        definition = definitions.get(table)
+        if definition is None or f"toIntervalDay({days})" in definition:
             continue
         await store.execute(
             f"ALTER TABLE {settings.clickhouse_database}.{table} {on_cluster} "

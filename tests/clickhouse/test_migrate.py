@@ -3,13 +3,16 @@
 import asyncio
 import re
 
+import orjson
 import pytest
 
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.migrate import current_version, migrate
 from openride_stream.clickhouse.migrations import all_migrations, head
 from openride_stream.clickhouse.preaggregations import ALL
+from openride_stream.clickhouse.queries.schedules.pages import Search, page
 from openride_stream.clickhouse.retention import SEAL_DAYS, retention_days
+from openride_stream.clock import SystemClock
 from openride_stream.errors import Fatal
 from openride_stream.events.topics import TOPICS
 from openride_stream.settings import Settings
@@ -131,5 +134,46 @@ async def test_builds_of_days_whose_events_may_have_expired_are_kept(
         ("active_users.location_events", 40, 2, 2),
         ("user_days.location_events", 40, 2, 2),
     ]
+    await store.execute(f"DROP DATABASE {store.database} SYNC")
+    await store.close()
+
+
+async def test_schedule_executions_of_before_are_read_as_those_of_after(
+    clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(clickhouse_url)
+    store = ClickHouse.open(settings)
+    (own,) = (each.version for each in all_migrations() if each.name == "schedule_executions")
+    before = tuple(each for each in all_migrations() if each.version < own)
+    with monkeypatch.context() as patched:
+        patched.setattr("openride_stream.clickhouse.migrate.all_migrations", lambda: before)
+        patched.setattr("openride_stream.clickhouse.migrate.head", lambda: before[-1].version)
+        await migrate(store, settings)
+    started_ms = SystemClock().now_ms() - 60_000
+    identity = "00000000-0000-4000-8000-000000000001"
+    row = {"analytics_id": identity, "schedule_type": "mongo_periodic", "topic": "t", "partition": 0}
+    execution = {
+        **row,
+        **{"event_id": identity, "record_timestamp": started_ms + 900, "event_timestamp": started_ms},
+        **{"schedule_id": "payouts", "event_type": "payment", "event_action": "payout", "level": "info"},
+        **{"correlation_id": "c", "scheduled_at": started_ms, "started_processing_at": started_ms},
+        **{"completed_at": started_ms + 7, "total_processing_time_ms": 7, "execution_result": "success"},
+        **{"payload": "{}", "offset": 1},
+    }
+    update = {
+        **row,
+        **{"event_id": identity.replace("01", "02"), "is_update": True, "payload": "{1}", "offset": 2},
+        **{"record_timestamp": started_ms + 950, "event_timestamp": started_ms + 950},
+        **{"execution_result": "failure", "level": "error"},
+    }
+    for each in (execution, update, execution):
+        await store.insert(f"{store.database}.schedule_analytics", orjson.dumps(each))
+    await migrate(store, settings)
+    found = await page(store, Search(0, started_ms + 1, started_ms, 9, schedule_id="payouts"))
+    (shown,) = found["executions"]
+    assert (shown["execution_result"], shown["level"]) == ("failure", "error")
+    assert (shown["total_processing_time_ms"], shown["error_message"]) == (7, None)
+    identities = await store.select(f"SELECT count() AS ids FROM {store.database}.event_identities FINAL")
+    assert identities == [{"ids": 2}]
     await store.execute(f"DROP DATABASE {store.database} SYNC")
     await store.close()
