@@ -11,6 +11,7 @@ import pytest
 from openride_stream.api.schedules import ExecutionChange, TieredBody
 from openride_stream.client import AsyncOpenRide, InvalidParameter, NotFound, OpenRide
 from openride_stream.client.calls import sending
+from openride_stream.schedules import intake
 from tests.fixtures.served import Served
 from web.endpoint import Endpoint
 from web.registry import all_endpoints
@@ -73,7 +74,8 @@ def test_warnings_and_errors_say_so_unless_told_otherwise() -> None:
     assert (late["level"], late["execution_result"]) == ("error", "timeout")
 
 
-async def test_what_is_sent_arrives(served: Served) -> None:
+async def test_what_is_sent_arrives(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "KNOWN_WITHIN_S", 0.2)
     outbox = served.site.runtime.outbox
     with OpenRide(served.url, served.tokens["admin"]) as client:
         taken = client.schedules_mongo_execution(**BODY, analytics_id=ID)

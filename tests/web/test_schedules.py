@@ -12,6 +12,7 @@ from openride_stream.errors import BrokerUnavailable
 from openride_stream.events.decode import decode
 from openride_stream.events.example import EXECUTION_NAME, example
 from openride_stream.events.records import RecordBatch
+from openride_stream.schedules import intake
 from tests.clickhouse.storing import NOW_MS, ingest
 from tests.events.batches import POLICY, FakeRecord
 from tests.fixtures.web import Site
@@ -150,7 +151,10 @@ async def test_an_update_follows_its_execution(site: Site) -> None:
     assert (row["is_update"], row["event_id"]) == (True, answer["event_id"])
 
 
-async def test_an_update_must_be_one_of_something_that_is_known(site: Site) -> None:
+async def test_an_update_must_be_one_of_something_that_is_known(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "KNOWN_WITHIN_S", 0.2)
     await store(site, BODY)
     problem = await send(site, "PATCH", "6f1d0a52-3c1f-4e0a-9d1e-0c8c7a1b2d3e", {"retry_count": 1}, 404)
     assert "6f1d0a52" in problem["detail"]
