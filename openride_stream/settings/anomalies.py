@@ -1,6 +1,6 @@
 """Settings of the watch over the live series."""
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, field_validator
 
 
 class AnomalySettings(BaseModel):
@@ -26,3 +26,12 @@ class AnomalySettings(BaseModel):
         description="Address that a JSON object is posted to when a series becomes unusual, once in the "
         "cluster; empty: none. It may hold a secret, so it is not logged.",
     )
+
+    @field_validator("anomaly_webhook_url")
+    @classmethod
+    def _is_an_address(cls, url: SecretStr) -> SecretStr:
+        address = url.get_secret_value()
+        if address and not address.startswith(("http://", "https://")):
+            message = "an address begins with http:// or https://"
+            raise ValueError(message)
+        return url

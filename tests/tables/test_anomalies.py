@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clock import rfc3339
 from openride_stream.events.example import example
 from openride_stream.metadata.engine import Metadata
 from openride_stream.metrics import Metrics
+from openride_stream.settings import Settings
 from tables.anomalies import MINUTE_MS, Baseline, Observed, Usual, anomalies, scores
 from tables.series import HOUR_MS
 from tables.state import LiveState
@@ -186,3 +187,9 @@ async def test_somebody_is_told_once_by_whichever_worker_is_first(
     await watches[0].look(live)
     assert watches[0].judgement.why == live.problem
     assert watches[0].judgement.anomalies == [], "what may be incomplete is not judged"
+
+
+def test_an_address_that_is_none_is_refused_by_the_setting_that_names_it() -> None:
+    with pytest.raises(ValidationError, match="anomaly_webhook_url") as caught:
+        Settings(_env_file=None, anomaly_webhook_url=SecretStr("hooks.example.org/secret"))
+    assert "example" not in str(caught.value)

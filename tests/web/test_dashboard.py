@@ -5,6 +5,7 @@ import csv
 import io
 import os
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,10 +16,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from openride_stream.clock import rfc3339
+from openride_stream.clock import SystemClock, rfc3339
 from openride_stream.settings import Settings
 from tables.watch import Judgement
-from tests.fixtures.browser import Page
+from tests.fixtures.browser import DEADLINE_S, Page
 from tests.fixtures.clock import ManualClock
 from tests.fixtures.web import Site, StartSite, fill, open_site
 from tests.reference.moments import event_ms
@@ -133,6 +134,15 @@ async def text(page: Page, selector: str) -> str:
     return str(await page.until(f"{one}.checkVisibility() && {one}.innerText"))
 
 
+def saved_in(folder: Path) -> str:
+    """The text of the one file that is saved there, once it is whole."""
+    deadline_s = SystemClock().monotonic_s() + DEADLINE_S
+    while not (found := [*folder.glob("openride-*.csv")]):
+        assert SystemClock().monotonic_s() < deadline_s, "no file was saved"
+        time.sleep(0.05)
+    return found[0].read_text("utf-8-sig")
+
+
 async def click(page: Page, selector: str) -> None:
     await page.act(f"document.querySelector('{selector}').click()")
 
@@ -165,7 +175,9 @@ async def test_every_figure_on_the_page_is_that_of_the_api(ridden: Site, page: P
     assert page.errors == []
 
 
-async def test_a_cards_csv_and_table_hold_what_the_api_answered(ridden: Site, page: Page) -> None:
+async def test_a_cards_csv_and_table_hold_what_the_api_answered(
+    ridden: Site, page: Page, tmp_path: Path
+) -> None:
     await page.open(str(ridden.client.make_url("/")))
     await page.until(SETTLED)
     answers = await told(ridden)
@@ -180,6 +192,10 @@ async def test_a_cards_csv_and_table_hold_what_the_api_answered(ridden: Site, pa
     panels = re.findall(r'data-panel="(\w+)"', INDEX)
     for panel in {*panels} - {"cohort", "funnel"}:
         assert await csv_of(page, panel), panel
+    await page.command("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path / "files"))
+    await click(page, "[data-panel=cities] .foot button:last-child")
+    saved = await asyncio.to_thread(saved_in, tmp_path / "files")
+    assert saved.splitlines()[0] == ",".join(answers["cities"][0])
     await click(page, "[data-panel=minutes] .foot button")
     assert len(await texts(page, "#table[open] #table-rows tr")) == 60
     await click(page, "#table-close")
