@@ -7,6 +7,6 @@ from tables.watch import AnomalyWatch
 
 def register(app: OpenRideApp) -> LiveTables:
     """Declare the live tables on `app`."""
-    live = LiveTables(app.settings, AnomalyWatch(app.settings, app.running))
+    live = LiveTables(app.settings, AnomalyWatch(app.settings, app.metrics, app.running))
     app.live = live
     return live

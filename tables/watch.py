@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -12,6 +13,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from openride_stream.clock import rfc3339
 from openride_stream.errors import Rejected, Transient
 from openride_stream.metadata.jobs import JobRuns
+from openride_stream.metrics import Metrics
 from openride_stream.runtime import Runtime
 from openride_stream.settings import Settings
 from tables.anomalies import MINUTE_MS, SERIES, Anomaly, Baseline, Observed, Score, anomalies, scores
@@ -69,8 +71,9 @@ class Judgement:
 class AnomalyWatch:
     """Judges for one worker; what is new is told by whichever worker is the first to claim it."""
 
-    def __init__(self, settings: Settings, running: Callable[[], Runtime]) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, running: Callable[[], Runtime]) -> None:
         self._settings = settings
+        self._metrics = metrics
         self._running = running
         self._baseline: Baseline | None = None
         self._asked_ms = 0
@@ -84,7 +87,7 @@ class AnomalyWatch:
             except (Transient, Rejected) as error:
                 # Not worth a worker: nothing is judged until the stores answer.
                 logger.warning("Live series are not judged", extra={"error": str(error)})
-                self.judgement = Judgement(why="a store is away")
+                self._judge(Judgement(why="a store is away"))
             await asyncio.sleep(_LOOK_INTERVAL_S)
 
     async def look(self, live: Watched) -> None:
@@ -96,19 +99,25 @@ class AnomalyWatch:
         """
         runtime = self._running()
         now_ms = runtime.clock.now_ms()
-        if (trouble := live.trouble(now_ms)) is not None:
-            self.judgement = Judgement(why=trouble)
-            return
-        if self._baseline is None or not 0 <= now_ms - self._asked_ms < _BASELINE_MS:
-            settings = self._settings
-            self._baseline = await usual(runtime.store, now_ms, settings.currency, settings.anomaly_days)
-            self._asked_ms = now_ms
-        self.judgement = judged(live.state, now_ms, self._baseline, self._settings)
-        for score in self.judgement.newest:
-            runtime.metrics.anomaly_deviations.labels(score.series).set(score.score)
+        trouble = live.trouble(now_ms)
+        self._judge(await self._judged(live.state, now_ms) if trouble is None else Judgement(why=trouble))
         for anomaly in self.judgement.anomalies:
             if not anomaly.ongoing:
                 await self._tell(anomaly, runtime)
+
+    def _judge(self, judgement: Judgement) -> None:
+        self.judgement = judgement
+        known = {score.series: score.score for score in judgement.newest}
+        for series in SERIES:
+            # What is not judged must not look as it did when it was.
+            self._metrics.anomaly_deviations.labels(series).set(known.get(series, math.nan))
+
+    async def _judged(self, state: LiveState, now_ms: int) -> Judgement:
+        if self._baseline is None or not 0 <= now_ms - self._asked_ms < _BASELINE_MS:
+            settings, store = self._settings, self._running().store
+            self._baseline = await usual(store, now_ms, settings.currency, settings.anomaly_days)
+            self._asked_ms = now_ms
+        return judged(state, now_ms, self._baseline, self._settings)
 
     async def _tell(self, anomaly: Anomaly, runtime: Runtime) -> None:
         """Post it, unless somebody has: the row of (job, slot) decides."""

@@ -1,6 +1,7 @@
 """What is unusual is flagged, what is not is not, and somebody is told of it once."""
 
 import asyncio
+import math
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -169,7 +170,7 @@ async def test_somebody_is_told_once_by_whichever_worker_is_first(
     settings = site.settings.model_copy(update={"anomaly_webhook_url": SecretStr(url)})
     live = Live(LiveState(6 * HOUR_MS))
     workers = [Worker(site.runtime.store, metadata, name, clock) for name in ("one:1", "two:2")]
-    watches = [AnomalyWatch(settings, partial(_itself, worker)) for worker in workers]
+    watches = [AnomalyWatch(settings, worker.metrics, partial(_itself, worker)) for worker in workers]
     await asyncio.gather(*(watch.look(live) for watch in watches))
     assert all(watch.judgement.anomalies == [] for watch in watches)
     burst = [event("payment.failed", now_ms - 20 * MINUTE_MS - place) for place in range(30)]
@@ -179,14 +180,17 @@ async def test_somebody_is_told_once_by_whichever_worker_is_first(
     assert watches[1].judgement.anomalies == [anomaly]
     assert (anomaly.series, anomaly.direction, anomaly.peak.observed) == ("payments_failed", "high", 30)
     assert [(one["series"], one["observed"]) for one in taken] == [("payments_failed", 30)]
-    gauge = workers[0].metrics.registry.get_sample_value(
-        "openride_anomaly_deviations", {"series": "payments_failed"}
-    )
-    assert gauge is not None
+    assert gauge(workers[0]) is not None
     live.problem = "live tables are being read"
     await watches[0].look(live)
     assert watches[0].judgement.why == live.problem
     assert watches[0].judgement.anomalies == [], "what may be incomplete is not judged"
+    assert math.isnan(gauge(workers[0]) or 0)
+
+
+def gauge(worker: Worker) -> float | None:
+    series = {"series": "payments_failed"}
+    return worker.metrics.registry.get_sample_value("openride_anomaly_deviations", series)
 
 
 def test_an_address_that_is_none_is_refused_by_the_setting_that_names_it() -> None:
