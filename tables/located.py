@@ -20,12 +20,21 @@ class Located:
 
     def of(self, facts: Window) -> Column:
         """The city of facts that have a city and a route."""
-        return self._of(facts["city"], facts["route"])
+        cities = facts["city"]
+        unknown = cities == NO_CITY
+        if unknown.any():
+            cities[unknown] = self.state.origins.of(facts["route"][unknown])
+        return cities
 
     def of_payments(self, payments: Window) -> Column:
         """The city of payments: their own, else where the route of their booking begins."""
-        booked = self.state.window(BOOKED, self.now_ms)
-        return self._of(payments["city"], matched(payments["booking"], booked["id"], booked["route"]))
+        cities = payments["city"]
+        unknown = cities == NO_CITY
+        if unknown.any():
+            booked = self.state.window(BOOKED, self.now_ms)
+            routes = matched(payments["booking"][unknown], booked["id"], booked["route"])
+            cities[unknown] = self.state.origins.of(routes)
+        return cities
 
     @cached_property
     def active_trips(self) -> "ActiveTrips":
@@ -58,9 +67,6 @@ class Located:
             return np.ones(len(cities), bool)
         code = code_of_city(city)
         return cities == code if self.names.get(code) == city else np.zeros(len(cities), bool)
-
-    def _of(self, cities: Column, routes: Column) -> Column:
-        return np.where(cities == NO_CITY, self.state.origins.of(routes), cities)
 
 
 class ActiveTrips:

@@ -1,5 +1,6 @@
 """The last hour minute by minute, and who was active in it, from the live state."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -54,19 +55,23 @@ def minutes(state: LiveState, now_ms: int, currency: str, city: str | None = Non
     first_ms = (now_ms // MINUTE_MS - MINUTES + 1) * MINUTE_MS
     confirmed = state.window(CONFIRMED, now_ms, HOUR_MS)
 
-    def counted(facts: Window, cities: Column) -> list[int]:
-        places = (facts["at"][located.chosen(cities, city)] - first_ms) // MINUTE_MS
+    def there(facts: Window, of: Callable[[Window], Column]) -> Column:
+        # Everywhere: where each is need not be known.
+        return np.ones(len(facts), bool) if city is None else located.chosen(of(facts), city)
+
+    def counted(facts: Window, of: Callable[[Window], Column]) -> list[int]:
+        places = (facts["at"][there(facts, of)] - first_ms) // MINUTE_MS
         return [*map(int, np.bincount(places[places >= 0], minlength=MINUTES))]
 
     def placed(*of: Window) -> list[list[int]]:
-        return [counted(facts, located.of(facts)) for facts in of]
+        return [counted(facts, located.of) for facts in of]
 
     def paid(*of: Window) -> list[list[int]]:
-        return [counted(facts, located.of_payments(facts)) for facts in of]
+        return [counted(facts, located.of_payments) for facts in of]
 
     columns: list[list[Any]] = [
         *placed(*(state.window(series, now_ms, HOUR_MS) for series in (TRIPS, COMPLETED, BOOKED, CANCELLED))),
-        _revenue(confirmed, located.chosen(located.of(confirmed), city), code_of(currency), first_ms),
+        _revenue(confirmed, there(confirmed, located.of), code_of(currency), first_ms),
         *paid(*(state.window(series, now_ms, HOUR_MS) for series in (PAID, UNPAID))),
     ]
     starts = range(first_ms, first_ms + MINUTES * MINUTE_MS, MINUTE_MS)

@@ -15,28 +15,32 @@ Query = TypeVar("Query")
 
 
 class Lately(Generic[Query]):
-    """The last answers, by what `key` says of a question; `make` makes one."""
+    """The last answers, by what `key` says of a question; `make` makes one, which is good for `fresh_s`."""
 
     def __init__(
-        self, key: Callable[[Context, Query], Hashable], make: Callable[[Context, Query], Awaitable[Body]]
+        self,
+        key: Callable[[Context, Query], Hashable],
+        make: Callable[[Context, Query], Awaitable[Body]],
+        fresh_s: float = FRESH_S,
     ) -> None:
+        self._fresh_s = fresh_s
         self._key = key
         self._make = make
         self._answers: dict[Hashable, tuple[float, Body]] = {}
         self._lock = asyncio.Lock()
 
     async def answer(self, context: Context, query: Query) -> Body:
-        """An answer that is at most a quarter of a second old."""
+        """An answer that is at most `fresh_s` old."""
         key = self._key(context, query)
         async with self._lock:
             clock = context.runtime.clock
             made_s, answer = self._answers.get(key, (float("-inf"), {}))
-            if clock.monotonic_s() - made_s < FRESH_S:
+            if clock.monotonic_s() - made_s < self._fresh_s:
                 return answer
             answer = await self._make(context, query)
             # As old as it is when it is there: those who wait for it take it as well.
             now_s = clock.monotonic_s()
-            fresh = {asked: kept for asked, kept in self._answers.items() if now_s - kept[0] < FRESH_S}
+            fresh = {asked: kept for asked, kept in self._answers.items() if now_s - kept[0] < self._fresh_s}
             self._answers = fresh | {key: (now_s, answer)}
             return answer
 

@@ -20,6 +20,8 @@ from web.system_health import SystemHealth
 
 _MAX_DRIVERS: Final = 10_000
 _MAX_CITIES: Final = 1_000
+# Of a large platform an answer takes tens of milliseconds.
+_FRESH_S: Final = 1.0
 
 Query = TypeVar("Query", bound=BaseModel)
 
@@ -150,7 +152,7 @@ def endpoints() -> tuple[Endpoint, ...]:
             "/v1/realtime/drivers",
             "viewer",
             "Where each active driver was seen last, how fast, and on which trip.",
-            Lately(_itself, _drivers).answer,
+            Lately(_itself, _drivers, _FRESH_S).answer,
             request=PositionsQuery,
             response=DriverPositions,
             example={
@@ -174,7 +176,7 @@ def endpoints() -> tuple[Endpoint, ...]:
             "/v1/realtime/cities",
             "viewer",
             "Each city now: drivers, trips under way, bookings, revenue and waits of the last hour.",
-            Lately(_itself, _cities).answer,
+            Lately(_itself, _cities, _FRESH_S).answer,
             request=CitiesQuery,
             response=Cities,
             example={
@@ -197,7 +199,7 @@ def endpoints() -> tuple[Endpoint, ...]:
             "/v1/realtime/minutes",
             "viewer",
             "The last sixty minutes one by one: trips, bookings, cancellations, revenue, payments.",
-            Lately(_itself, _minutes).answer,
+            Lately(_itself, _minutes, _FRESH_S).answer,
             request=MinutesQuery,
             response=Minutes,
             example={
@@ -221,7 +223,7 @@ def endpoints() -> tuple[Endpoint, ...]:
             "/v1/realtime/active",
             "viewer",
             "Distinct users and drivers of the last 1, 5, 15 and 60 minutes.",
-            Lately(_itself, _active).answer,
+            Lately(_itself, _active, _FRESH_S).answer,
             response=Activity,
             example={
                 **_LATELY,
@@ -238,7 +240,7 @@ def endpoints() -> tuple[Endpoint, ...]:
             "/v1/realtime/anomalies",
             "viewer",
             "What of the last hour is unusual, each series against the same time on earlier days.",
-            Lately(_itself, _anomalies).answer,
+            Lately(_itself, _anomalies, _FRESH_S).answer,
             response=Anomalies,
             example={
                 **_LATELY,
