@@ -35,6 +35,8 @@ Unit = Literal[
     "seconds",
     "days",
     "partitions",
+    "exports",
+    "reports",
     "boolean",
     "deviations",
 ]
@@ -263,6 +265,20 @@ SPECS: Final[tuple[MetricSpec, ...]] = (
         "Look-ups in the cache: hit, miss, joined (waited for another caller's computation), unavailable.",
         ("outcome",),
     ),
+    MetricSpec(
+        "exports_total",
+        "counter",
+        "exports",
+        "Exports that this worker has left, by format and outcome: completed, failed, cancelled, put_off.",
+        ("format", "outcome"),
+    ),
+    MetricSpec(
+        "reports_total",
+        "counter",
+        "reports",
+        "Runs of reports that this worker has left, by outcome: completed, failed, put_off.",
+        ("outcome",),
+    ),
 )
 
 
@@ -304,6 +320,8 @@ class Metrics:
     preaggregation_duration_seconds: Histogram
     dirty_days: Gauge
     cache_requests_total: Counter
+    exports_total: Counter
+    reports_total: Counter
 
     def __init__(self) -> None:
         # A creation time beside every counter doubles the size of a scrape and nothing here reads it.

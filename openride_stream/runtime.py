@@ -22,6 +22,8 @@ from openride_stream.delivery import Ingest
 from openride_stream.errors import Fatal, Rejected, Transient
 from openride_stream.events.columnar import scan
 from openride_stream.events.decode import DecodePolicy
+from openride_stream.exports.runner import ExportRunner
+from openride_stream.exports.service import Exports
 from openride_stream.kafka.admin import cluster_id
 from openride_stream.kafka.contact import BrokerContact
 from openride_stream.kafka.dead_letters import DeadLetters
@@ -35,6 +37,8 @@ from openride_stream.metadata.workers import Workers
 from openride_stream.metrics import Metrics
 from openride_stream.parking import Parking
 from openride_stream.preflight import preflight
+from openride_stream.reports.runner import ReportRunner
+from openride_stream.reports.service import ReportDesk
 from openride_stream.schedule_times import ScheduleTimes
 from openride_stream.schedules.intake import ScheduleIntake
 from openride_stream.settings import Settings
@@ -73,6 +77,8 @@ class Runtime:
     reconciler: Reconciler
     schedules: ScheduleIntake
     producer: RecordProducer
+    exports: Exports
+    reports: ReportDesk
     misreports_end: bool
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -126,6 +132,8 @@ class Runtime:
             reconciler=Reconciler(store, metrics, clock, settings),
             schedules=ScheduleIntake(policy, producer, store, clock),
             producer=producer,
+            exports=Exports(store, metadata, clock, settings),
+            reports=ReportDesk(metadata, clock, settings),
             misreports_end=misreports,
         )
 
@@ -134,12 +142,20 @@ class Runtime:
     ) -> None:
         """Start the flush loop, the jobs and `more`; one that fails crashes the worker, to be restarted."""
         releasing = self.ingest.parking.run(self.ingest.take)
-        own = (self.sink.run(), releasing, self._preaggregate(), self.contact.run())
+        own = (self.sink.run(), releasing, self._preaggregate(), self.contact.run(), *self._files())
         self.tasks.append(asyncio.create_task(_load_columns()))
         for work in (*own, *more):
             task = asyncio.create_task(work)
             task.add_done_callback(lambda done: _crash_on_error(done, crash))
             self.tasks.append(task)
+
+    def _files(self) -> tuple[Coroutine[Any, Any, None], ...]:
+        """What makes files: exports, and reports."""
+        name, metrics, settings = self.worker, self.metrics, self.settings
+        return (
+            ExportRunner(self.exports, name, metrics, settings).run(),
+            ReportRunner(self.reports, self.reader, name, metrics, settings).run(),
+        )
 
     @property
     def paused(self) -> list[str]:

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from openride_stream.cache import Cache
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.reader import Reader
 from openride_stream.clock import Clock, SystemClock
 from openride_stream.events.topics import Tier
+from openride_stream.exports.service import Exports
 from openride_stream.metadata.workers import LiveWorker
 from openride_stream.metrics import Metrics
+from openride_stream.reports.service import ReportDesk
 from openride_stream.schedules.intake import Taken
 from openride_stream.settings import Settings
 from tables.realtime import Figures
@@ -18,6 +20,9 @@ from tables.state import LiveState
 from tables.watch import Judgement
 from web.notes import Notes
 from web.problems import unavailable
+
+if TYPE_CHECKING:
+    from web.tokens import Caller
 
 
 class Intake(Protocol):
@@ -94,6 +99,16 @@ class WebRuntime(Protocol):
     @property
     def workers(self) -> LiveWorkers:
         """Who reads which partitions."""
+        ...
+
+    @property
+    def exports(self) -> Exports:
+        """Rows as files."""
+        ...
+
+    @property
+    def reports(self) -> ReportDesk:
+        """Figures that come regularly."""
         ...
 
     @property
@@ -179,7 +194,7 @@ class Context:
     """Passed to every view. `current` gives the runtime between start and stop, else None.
 
     `clock` is there before and after as well. `closed_ttl_s` is how long an answer about the past may be
-    kept. `notes` are those of every question.
+    kept. `notes` are those of every question. `caller` is who asks, where the endpoint has a role.
     """
 
     settings: Settings
@@ -190,6 +205,13 @@ class Context:
     clock: Clock = field(default_factory=SystemClock)
     closed_ttl_s: float = 0.0
     notes: Notes = field(default_factory=Notes)
+    caller: "Caller | None" = None
+
+    @property
+    def asking(self) -> "Caller":
+        """Who asks; only of endpoints that have a role."""
+        assert self.caller is not None, "the endpoint has a role"
+        return self.caller
 
     @property
     def runtime(self) -> WebRuntime:

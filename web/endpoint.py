@@ -1,7 +1,8 @@
 """One declaration an endpoint; routes, documentation and the contract tests are made from it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -20,11 +21,12 @@ REVALIDATED: Final[Mapping[int, str]] = {304: "The client has it (`If-None-Match
 class Reply:
     """An answer that is more than a JSON body with status 200.
 
-    `body` is bytes as they are, or anything that orjson writes. With an `etag`, a client that has the same
-    one gets 304 and no body.
+    `body` is bytes as they are, an iterator of bytes that are sent as they come, the path of a file, or
+    anything that orjson writes; None is no body. With an `etag`, a client that has the same one gets 304 and
+    no body.
     """
 
-    body: Any
+    body: bytes | AsyncIterator[bytes] | Path | Any
     status: int = 200
     content_type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -50,8 +52,8 @@ class NoParameters(BaseModel):
 
 
 Answer = Callable[..., Awaitable[Reply | dict[str, Any]]]
-"""Takes the context, the parameters, the bytes of a body where the endpoint has one, then the caller where it
-`asks_who`."""
+"""Takes the context, the request model, what the body holds where the endpoint has one, then the caller where
+it `asks_who`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,11 @@ class Endpoint:
     """Method, path, who may call it, what it takes and gives.
 
     `role` None means that no token is needed, ever. `request` holds query and path parameters and forbids
-    others. `response` is None where the answer has no model of its own; then `content_type` says what it is.
-    `others` are further statuses that it gives on purpose, with the same kind of body or none, and when;
-    `refusals` are statuses of problem documents that others do not give. `status` is that of success. `push`
-    is set where the answer goes on for as long as somebody listens.
+    others. `body` is a JSON object in the body: the model that it is read by, or a `Body` whose bytes the
+    function reads itself. `status` is that of success: 204 has no answer. `response` is None where the answer
+    has no model of its own; then `content_type` says what it is. `others` are further statuses that it gives
+    on purpose, with the same kind of body or none, and when; `refusals` are statuses of problem documents
+    that others do not give. `push` is set where the answer goes on for as long as somebody listens.
     """
 
     method: Method
@@ -77,6 +80,6 @@ class Endpoint:
     others: Mapping[int, str] = field(default_factory=dict)
     refusals: Mapping[int, str] = field(default_factory=dict)
     status: int = 200
-    body: Body | None = None
+    body: Body | type[BaseModel] | None = None
     asks_who: bool = False
     push: Push | None = None

@@ -1,13 +1,15 @@
 """The OpenAPI 3.1 document of the endpoints, made from their declarations."""
 
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
-from pydantic.json_schema import models_json_schema
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from openride_stream import __version__
 from openride_stream.api.notes import HEADER, MEANINGS, Note
-from web.endpoint import REVALIDATED, Endpoint
+from web.endpoint import JSON, REVALIDATED, Body, Endpoint
 from web.problems import CONTENT_TYPE
 
 Document = dict[str, Any]
@@ -18,6 +20,8 @@ _TAGS: Final = {
     "Realtime": "What is so now by driver, city and minute.",
     "Analytics": "Figures over time, by place, of who came and who stayed.",
     "Schedules": "Executions of the three-tier scheduler: one by one, and what they come to.",
+    "Exports": "Rows and figures as files.",
+    "Reports": "Figures that come by mail, regularly.",
     "Operations": "Health, workers, dead letters, Prometheus.",
     "Pages": "For people: what you see here, and what it is made from.",
 }
@@ -128,12 +132,12 @@ def parameters_of(endpoint: Endpoint) -> list[Document]:
 def failures_of(endpoint: Endpoint) -> Mapping[int, str]:
     """The statuses of problem documents that the endpoint can answer with, and when."""
     possible = {400, 500}
-    if endpoint.request.model_fields:
+    if endpoint.request.model_fields or endpoint.body is not None:
         possible.add(422)
+    if endpoint.body is not None:
+        possible.add(413)
     if endpoint.role is not None:
         possible |= {401, 403, 421, 429, 503}
-    if endpoint.body is not None:
-        possible |= {413, 422}
     usual = {status: text for status, text in _FAILURES.items() if status in possible - set(endpoint.others)}
     return dict(sorted({**usual, **endpoint.refusals}.items()))
 
@@ -155,22 +159,19 @@ def _operation(endpoint: Endpoint) -> Document:
         answer["schema"] = {"$ref": _REF.format(model=endpoint.response.__name__)}
         answer["example"] = endpoint.example
     content = {endpoint.content_type.partition(";")[0]: answer}
-    done = str(endpoint.status)
-    responses: Document = {done: {"description": endpoint.summary, "content": content}}
+    success: Document = {"description": endpoint.summary}
+    if endpoint.status != HTTPStatus.NO_CONTENT:
+        success["content"] = content
+    responses: Document = {str(endpoint.status): success}
     if endpoint.response is not None and endpoint.others is REVALIDATED:
-        responses[done]["headers"] = {HEADER: _NOTES}
+        success["headers"] = {HEADER: _NOTES}
     for status, text in endpoint.others.items():
-        has_body = status >= 400
+        has_body = status >= 400 and endpoint.response is not None
         responses[str(status)] = {"description": text, **({"content": content} if has_body else {})}
     problem = {CONTENT_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}}}
     for status, text in failures_of(endpoint).items():
         responses[str(status)] = {"description": text, "content": problem}
-    taken: Document = {}
-    if endpoint.body is not None:
-        given = {"schema": endpoint.body.schema, "example": endpoint.body.example}
-        taken["requestBody"] = {"required": True, "content": {"application/json": given}}
-    return {
-        **taken,
+    operation = {
         "operationId": _operation_id(endpoint),
         "summary": endpoint.summary,
         "tags": [_tag(endpoint)],
@@ -179,6 +180,15 @@ def _operation(endpoint: Endpoint) -> Document:
         # In OpenAPI 3.1 the list may name the roles that are needed.
         "security": [] if endpoint.role is None else [{"bearer": [endpoint.role]}],
     }
+    if endpoint.body is not None:
+        operation["requestBody"] = {"required": True, "content": {JSON: _body(endpoint.body)}}
+    return operation
+
+
+def _body(body: Body | type[BaseModel]) -> Document:
+    if isinstance(body, Body):
+        return {"schema": body.schema, "example": body.example}
+    return {"schema": {"$ref": _REF.format(model=body.__name__)}}
 
 
 def _operation_id(endpoint: Endpoint) -> str:
@@ -187,7 +197,13 @@ def _operation_id(endpoint: Endpoint) -> str:
 
 
 def _schemas(endpoints: Iterable[Endpoint]) -> Document:
-    models = [endpoint.response for endpoint in endpoints if endpoint.response is not None]
-    _, schema = models_json_schema([(model, "serialization") for model in models], ref_template=_REF)
+    declared = list(endpoints)
+    answers = [endpoint.response for endpoint in declared if endpoint.response is not None]
+    bodies = [endpoint.body for endpoint in declared if isinstance(endpoint.body, type)]
+    modes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
+        *((model, "serialization") for model in answers),
+        *((model, "validation") for model in bodies),
+    ]
+    _, schema = models_json_schema(modes, ref_template=_REF)
     found: Document = schema.get("$defs", {})
     return found

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
+import orjson
 from multidict import MultiMapping
 from pydantic import BaseModel, ValidationError
 
@@ -39,8 +40,28 @@ def parse(model: type[Model], query: MultiMapping[str], path: Mapping[str, str])
     faults += [Fault(name, "is part of the path, not of the query") for name in clashing]
     if faults:
         raise invalid_parameters(400, faults)
+    return _valid(model, {**query, **path})
+
+
+def parse_body(model: type[Model], body: bytes) -> Model:
+    """The model of a JSON body.
+
+    Raises:
+        Problem: 400 when it is no JSON object, or a field is unknown, missing or ill-typed; 422 when all can
+            be read and one has an unacceptable value. Every faulty field is named.
+    """
     try:
-        return model.model_validate({**query, **path})
+        given = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        given = None
+    if not isinstance(given, dict):
+        raise invalid_parameters(400, [Fault("body", "must be a JSON object")])
+    return _valid(model, given)
+
+
+def _valid(model: type[Model], given: Mapping[str, Any]) -> Model:
+    try:
+        return model.model_validate(given)
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)
         unreadable = any(fault["type"] not in _UNACCEPTABLE for fault in errors)
@@ -53,6 +74,6 @@ def _fault(error: Any, model: type[BaseModel]) -> Fault:
     name = str(error["loc"][0]) if error["loc"] else "request"
     if error["type"] == "extra_forbidden":
         known = ", ".join(model.model_fields) or "none"
-        return Fault(name, f"is not a parameter of this endpoint (known: {known})")
+        return Fault(name[:100], f"is not a parameter of this endpoint (known: {known})")
     text = str(error["msg"]).removeprefix("Input ").removeprefix("String ")
     return Fault(name, text)

@@ -1,6 +1,7 @@
 """docs/http-reference.md: every endpoint with its parameters, answer and failures, from the declarations."""
 
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 from web.endpoint import Body, Endpoint
@@ -36,16 +37,24 @@ def _section(endpoint: Endpoint, schemas: Mapping[str, Any], shown: set[str]) ->
     if parameters:
         yield from _parameters(parameters, shown)
     if endpoint.body is not None:
-        yield from _body(endpoint.body)
+        if isinstance(endpoint.body, Body):
+            yield from _body(endpoint.body)
+        else:
+            yield "| in the JSON body | kind | meaning |"
+            yield "|---|---|---|"
+            yield from _body_fields(schemas[endpoint.body.__name__])
+            yield ""
     if endpoint.response is not None:
         yield "| field | kind | meaning |"
         yield "|---|---|---|"
         yield from _fields(schemas[endpoint.response.__name__], schemas)
         yield ""
-    else:
+    elif endpoint.status != HTTPStatus.NO_CONTENT:
         yield f"Answers `{endpoint.content_type.partition(';')[0]}`.\n"
     statuses = sorted({endpoint.status, *endpoint.others, *failures_of(endpoint)})
-    own = "".join(f" {status}: {text}" for status, text in sorted(endpoint.others.items()))
+    own = "".join(
+        f" {status}: {text}" for status, text in sorted({**endpoint.others, **endpoint.refusals}.items())
+    )
     yield f"Status: {', '.join(map(str, statuses))}.{own}\n"
 
 
@@ -81,6 +90,15 @@ def _parameter(found: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     return f"| `{found['name']}` | {_kind(schema)}{default} | {found['description']} |"
 
 
+def _body_fields(schema: Mapping[str, Any]) -> Iterator[str]:
+    required = schema.get("required", ())
+    for name, found in schema["properties"].items():
+        need = "required" if name in required else "optional"
+        if found.get("default") is not None:
+            need = f"default {found['default']}"
+        yield f"| `{name}` | {_kind(found)}, {need} | {found['description']} |"
+
+
 def _fields(schema: Mapping[str, Any], schemas: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     for name, found in schema["properties"].items():
         yield f"| `{prefix}{name}` | {_kind(found)} | {found['description']} |"
@@ -98,6 +116,15 @@ def _inner(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield choice["items"]["$ref"], "[]"
 
 
+# How the pattern of a string begins, and what it is.
+_PATTERNS: Final = {
+    "^[A-Z]{3}$": "string of three capitals",
+    "^[0-9]{4}-": "time",
+    "^[0-9a-fA-F]{8}-": "UUID",
+    r"^-?\d+\.\d\d$": "string of a decimal, two places",
+}
+
+
 def _kind(schema: Mapping[str, Any]) -> str:
     if "anyOf" in schema:
         return " or ".join(_kind(choice) for choice in schema["anyOf"])
@@ -105,6 +132,10 @@ def _kind(schema: Mapping[str, Any]) -> str:
         return " · ".join(f"`{value}`" for value in schema["enum"])
     if "const" in schema:
         return f"`{schema['const']}`"
+    pattern = schema.get("pattern", "")
+    for known, kind in _PATTERNS.items():
+        if pattern.startswith(known):
+            return kind
     kind = {"date-time": "time", "uuid": "UUID"}.get(schema.get("format", ""), schema.get("type", "object"))
     bounds = _bounds(schema)
     return f"{kind} {bounds}" if bounds else str(kind)
@@ -114,8 +145,6 @@ def _bounds(schema: Mapping[str, Any]) -> str:
     lowest, highest = schema.get("minimum"), schema.get("maximum")
     if lowest is not None and highest is not None:
         return f"{lowest:,.0f}..{highest:,.0f}"
-    if "pattern" in schema:
-        return "of three capitals" if "A-Z" in schema["pattern"] else "of a decimal, two places"
     if "maxLength" in schema:
         return f"of {schema.get('minLength', 0)}..{schema['maxLength']} characters"
     return ""

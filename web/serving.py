@@ -1,7 +1,10 @@
 """From an HTTP request to an endpoint's answer and back, and what surrounds every answer."""
 
 import logging
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from http import HTTPStatus
+from pathlib import Path
 from time import perf_counter
 from typing import Final
 
@@ -9,13 +12,13 @@ import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from openride_stream.errors import StoreLimit, Transient
+from openride_stream.errors import OpenRideError, StoreLimit, Transient
 from openride_stream.metrics import Metrics
 from web.asked import ASKED, Asked
 from web.auth import Gate
 from web.context import Context
-from web.endpoint import Endpoint, Reply
-from web.parameters import parse
+from web.endpoint import Body, Endpoint, Reply
+from web.parameters import parse, parse_body
 from web.problems import Problem, beyond, unavailable
 
 logger = logging.getLogger(__name__)
@@ -41,15 +44,27 @@ async def serve(endpoint: Endpoint, context: Context, gate: Gate, request: web.R
     query = parse(endpoint.request, request.query, request.match_info)
     if endpoint.push is not None:
         return await endpoint.push(context, query, request)
-    given: list[object] = [] if endpoint.body is None else [await request.read()]
+    given: list[object] = []
+    if isinstance(endpoint.body, Body):
+        given.append(await request.read())
+    elif endpoint.body is not None:
+        given.append(parse_body(endpoint.body, await request.read()))
     if endpoint.asks_who:
         given.append(asked.caller)
-    answer = await endpoint.answer(context, query, *given)
-    return _response(answer if isinstance(answer, Reply) else Reply(answer, endpoint.status), request)
+    answer = await endpoint.answer(replace(context, caller=asked.caller), query, *given)
+    reply = answer if isinstance(answer, Reply) else Reply(answer, endpoint.status)
+    if isinstance(reply.body, AsyncIterator):
+        return await _sent_as_it_comes(reply, reply.body, request)
+    return _response(reply, request)
 
 
-def _response(reply: Reply, request: web.Request) -> web.Response:
+def _response(reply: Reply, request: web.Request) -> web.StreamResponse:
     headers = {"Cache-Control": "no-store", **reply.headers}
+    if reply.body is None:
+        return web.Response(status=reply.status, headers=headers)
+    if isinstance(reply.body, Path):
+        # It knows ranges and times of change: a download that broke off can go on.
+        return web.FileResponse(reply.body, headers={**headers, "Content-Type": reply.content_type})
     if reply.etag is not None:
         headers["ETag"] = f'"{reply.etag}"'
         if any(tag.value in (reply.etag, "*") for tag in request.if_none_match or ()):
@@ -57,6 +72,26 @@ def _response(reply: Reply, request: web.Request) -> web.Response:
     body = reply.body if isinstance(reply.body, bytes) else orjson.dumps(reply.body)
     headers["Content-Type"] = reply.content_type
     return web.Response(status=reply.status, body=body, headers=headers)
+
+
+async def _sent_as_it_comes(
+    reply: Reply, chunks: AsyncIterator[bytes], request: web.Request
+) -> web.StreamResponse:
+    headers = {"Cache-Control": "no-store", "Content-Type": reply.content_type, **reply.headers}
+    # What fails before the first bytes has its own status.
+    first = await anext(chunks, b"")
+    response = web.StreamResponse(status=reply.status, headers=headers)
+    await response.prepare(request)
+    try:
+        await response.write(first)
+        async for chunk in chunks:
+            await response.write(chunk)
+        await response.write_eof()
+    except OpenRideError as error:
+        logger.warning("Answer broken off", extra={"path": request.path, "error": str(error)})
+        if request.transport is not None:
+            request.transport.close()  # without its last chunk nobody takes it for whole
+    return response
 
 
 @web.middleware

@@ -32,3 +32,14 @@ SourceTopic = Literal[
 ScheduleTier = Literal["mongo_periodic", "clickhouse_delayed", "redis_immediate"]
 ScheduleLevel = Literal["info", "warning", "error"]
 ExecutionResult = Literal["success", "failure", "timeout", "cancelled", "retry"]
+
+ExportFormat = Literal["csv", "excel", "parquet"]
+ExportState = Literal["pending", "processing", "completed", "failed", "cancelled"]
+
+ReportType = Literal[
+    "user_metrics", "booking_metrics", "payment_metrics", "trip_metrics", "driver_earnings", "comprehensive"
+]
+ReportFormat = Literal["csv", "excel", "pdf"]
+ReportRange = Literal["previous_day", "previous_week", "previous_month", "last_7_days", "last_30_days"]
+ExecutionState = Literal["pending", "running", "completed", "failed"]
+ReportTrigger = Literal["scheduled", "late", "manual"]

@@ -7,19 +7,22 @@ deadline, and statements are never parsed, because the caller says what they are
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from datetime import date, datetime
 from typing import Any, Self
 
 import aiohttp
 import orjson
 from aiochclient import ChClient, ChClientError
 
-from openride_stream.clickhouse.failures import insert_failure, query_failure
+from openride_stream.clickhouse.chunks import chunks_of
+from openride_stream.clickhouse.failures import insert_failure, query_failure, unanswered
 from openride_stream.clickhouse.limits import PROFILE_SQL, limits
+from openride_stream.clickhouse.literals import Param, literal
+from openride_stream.clickhouse.raw import RawQuery, Take
 from openride_stream.errors import StoreRefused, StoreUnavailable
 from openride_stream.settings import Settings
 
-Param = str | int | float | datetime | date | list[str] | list[int]
+__all__ = ["ClickHouse", "Param", "Row"]
+
 Row = dict[str, Any]
 
 _READ_SETTINGS: dict[str, str] = {
@@ -40,8 +43,6 @@ _INSERT_SETTINGS: dict[str, str] = {
     "wait_end_of_query": "1",
     "max_partitions_per_insert_block": "0",
 }
-
-
 _RAW_TIMES = "input_format_read_datetime_number_as_raw_value"
 _PIECE_BYTES = 256 * 1024
 _PROFILE_TIMEOUT_S = 5.0
@@ -125,7 +126,7 @@ class ClickHouse:
     async def _fetch(
         self, sql: str, params: Mapping[str, Param], limited: Mapping[str, str], deadline_s: float
     ) -> list[Row]:
-        bound = {f"param_{name}": _literal(value) for name, value in params.items()}
+        bound = {f"param_{name}": literal(value) for name, value in params.items()}
         client = self._client(_Query, {**_READ_SETTINGS, **limited, **bound})
         try:
             async with asyncio.timeout(deadline_s + 1):
@@ -136,8 +137,30 @@ class ClickHouse:
             # It failed after the first rows had been sent: the reason stands where the next row would.
             raise query_failure(error.doc) from error
         except (aiohttp.ClientError, TimeoutError, OSError, AssertionError) as error:
-            raise StoreUnavailable(_connection_text(error)) from error
+            raise unanswered(error) from error
         return rows
+
+    async def raw_query(
+        self, sql: str, params: Mapping[str, str], form: str, take: Take, settings: Mapping[str, str]
+    ) -> RawQuery:
+        """One SELECT whose rows are wanted as bytes of the format `form`, for `raw_rows` or another process.
+
+        `sql` carries no FORMAT; it gets what `take` lets it, and `settings` of the format.
+        """
+        limited = limits(await self._profile_of_user(), take.timeout_s, take.memory_bytes, take.rows)
+        bound = {f"param_{name}": literal(value) for name, value in params.items()}
+        return RawQuery(
+            url=self._settings.clickhouse_url,
+            user=self._settings.clickhouse_user,
+            password=self._settings.clickhouse_password.get_secret_value(),
+            statement=f"{sql}\nFORMAT {form}",
+            parameters={**_READ_SETTINGS, **settings, **limited, **bound},
+            timeout_s=take.timeout_s,
+        )
+
+    def raw_rows(self, query: RawQuery) -> AsyncIterator[bytes]:
+        """The bytes of its rows, once the store has all of them; raises as `select` does."""
+        return chunks_of(self._session, query)
 
     async def _profile_of_user(self) -> list[Row]:
         """The limits that our user may set; none where it may not even ask."""
@@ -154,7 +177,7 @@ class ClickHouse:
         self, sql: str, params: Mapping[str, Param] | None = None, *, timeout_s: float = 120.0
     ) -> None:
         """Run one statement that returns no rows (DDL, INSERT … SELECT)."""
-        bound = {f"param_{name}": _literal(value) for name, value in (params or {}).items()}
+        bound = {f"param_{name}": literal(value) for name, value in (params or {}).items()}
         client = self._client(
             _Command,
             {
@@ -170,7 +193,7 @@ class ClickHouse:
         except ChClientError as error:
             raise query_failure(str(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise StoreUnavailable(_connection_text(error)) from error
+            raise unanswered(error) from error
 
     async def insert(self, table: str, rows: bytes, form: str = "JSONEachRow") -> None:
         """Insert rows, serialised in the format `form`; returns when they are durable.
@@ -188,7 +211,7 @@ class ClickHouse:
         except ChClientError as error:
             raise insert_failure(str(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise StoreUnavailable(_connection_text(error)) from error
+            raise unanswered(error) from error
 
     async def _settings_of_inserts(self) -> dict[str, str]:
         """Rows carry times as milliseconds; newer servers read a bare number as seconds unless told."""
@@ -221,23 +244,3 @@ async def _pieces(body: bytes) -> AsyncIterator[memoryview]:
     view = memoryview(body)
     for start in range(0, len(body), _PIECE_BYTES):
         yield view[start : start + _PIECE_BYTES]
-
-
-def _literal(value: Param) -> str:
-    """The text of a server-side parameter, in ClickHouse's own notation."""
-    if isinstance(value, datetime):
-        return f"{value.timestamp():.3f}"
-    if isinstance(value, list):
-        quoted = (f"'{_escape(v)}'" if isinstance(v, str) else str(v) for v in value)
-        return f"[{','.join(quoted)}]"
-    # Top-level strings are read as an escaped (tab-separated) value.
-    return _escape(value) if isinstance(value, str) else str(value)
-
-
-def _escape(text: str) -> str:
-    replaced = text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-    return replaced.replace("'", "\\'").replace("\0", "\\0")
-
-
-def _connection_text(error: BaseException) -> str:
-    return f"ClickHouse did not answer: {type(error).__name__} {error}".strip()

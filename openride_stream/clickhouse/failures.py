@@ -71,6 +71,11 @@ def insert_failure(text: str) -> OpenRideError:
     return StoreUnavailable(_first_line(text))
 
 
+def unanswered(error: BaseException) -> StoreUnavailable:
+    """The error to raise when there was no whole answer, from what went wrong with the connection."""
+    return StoreUnavailable(f"ClickHouse did not answer: {type(error).__name__} {error}".strip())
+
+
 def _column(text: str) -> str:
     found = _COLUMN.search(text)
     return found.group(1) if found else ""

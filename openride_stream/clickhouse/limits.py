@@ -43,7 +43,10 @@ PROFILE_SQL: Final = (
 
 
 def limits(
-    profile: Sequence[Mapping[str, Any]], max_execution_s: float, max_memory_bytes: int | None
+    profile: Sequence[Mapping[str, Any]],
+    max_execution_s: float,
+    max_memory_bytes: int | None,
+    max_rows: int = MAX_ROWS,
 ) -> dict[str, str]:
     """The settings of one query.
 
@@ -51,7 +54,7 @@ def limits(
     """
     wanted = {"max_execution_time": max_execution_s}
     if max_memory_bytes is not None:
-        wanted |= {"max_result_rows": MAX_ROWS, "max_memory_usage": max_memory_bytes}
+        wanted |= {"max_result_rows": max_rows, "max_memory_usage": max_memory_bytes}
     found = {}
     cuts = {row["name"] for row in profile if row["forbidden"] and row["value"] == "break"}
     for row in profile:

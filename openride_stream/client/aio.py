@@ -3,16 +3,26 @@
 from asyncio import sleep
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 from pydantic import BaseModel
 
-from openride_stream.client.call import Call, as_method
-from openride_stream.client.calls import analytics, live, metrics, operations, schedules, sending
+from openride_stream.client.call import Call, Nothing, as_method
+from openride_stream.client.calls import (
+    analytics,
+    exports,
+    live,
+    metrics,
+    operations,
+    reports,
+    schedules,
+    sending,
+)
 from openride_stream.client.errors import ApiError
 from openride_stream.client.events import EventReader
-from openride_stream.client.exchange import Retry, headers_of, outcome, parsed, reaching, refusal
+from openride_stream.client.exchange import Retry, headers_of, outcome, parsed, reaching, refusal, saving
 
 A = TypeVar("A", bound=BaseModel)
 P = ParamSpec("P")
@@ -37,6 +47,16 @@ def _streamed(
         return self._listen(declared(*args, **kwargs))
 
     as_method(method, declared)
+    return method
+
+
+def _saved(
+    declared: Callable[P, Call[Nothing]],
+) -> "Callable[Concatenate[AsyncOpenRide, str | Path, P], Coroutine[Any, Any, Path]]":
+    async def method(self: "AsyncOpenRide", to: str | Path, /, *args: P.args, **kwargs: P.kwargs) -> Path:
+        return await self._save(declared(*args, **kwargs), Path(to))
+
+    as_method(method, declared, "to")
     return method
 
 
@@ -101,6 +121,21 @@ class AsyncOpenRide:
     health = _asked(operations.health)
     health_live = _asked(operations.health_live)
     health_ready = _asked(operations.health_ready)
+    request_export = _asked(exports.request_export)
+    export_status = _asked(exports.export_status)
+    delete_export = _asked(exports.delete_export)
+    save_export = _saved(exports.save_export)
+    save_quick_csv = _saved(exports.save_quick_csv)
+    save_metrics_excel = _saved(exports.save_metrics_excel)
+    schedule_report = _asked(reports.schedule_report)
+    report_schedules = _asked(reports.report_schedules)
+    report_schedule = _asked(reports.report_schedule)
+    change_report = _asked(reports.change_report)
+    delete_report = _asked(reports.delete_report)
+    execute_report = _asked(reports.execute_report)
+    report_executions = _asked(reports.report_executions)
+    report_execution = _asked(reports.report_execution)
+    save_report = _saved(reports.save_report)
 
     async def __aenter__(self) -> Self:
         return self
@@ -127,6 +162,21 @@ class AsyncOpenRide:
                 raise answer
             retried += 1
             await sleep(wait_s)
+
+    async def _save(self, call: Call[Nothing], to: Path) -> Path:
+        request = self._http.build_request("GET", call.url, params=call.parameters)
+        with reaching(self._http.base_url):
+            response = await self._http.send(request, stream=True)
+            try:
+                if not response.is_success:
+                    await response.aread()
+                    raise refusal(response)
+                with saving(to) as file:
+                    async for chunk in response.aiter_bytes():
+                        file.write(chunk)
+            finally:
+                await response.aclose()
+        return to
 
     @asynccontextmanager
     async def _listen(self, call: Call[A]) -> AsyncIterator[AsyncIterator[A]]:

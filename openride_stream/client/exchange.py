@@ -3,14 +3,15 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from pathlib import Path
+from typing import Any, BinaryIO, Final, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
 from openride_stream.api.fields import Answer
 from openride_stream.api.notes import HEADER, from_header
-from openride_stream.client.call import Call
+from openride_stream.client.call import Call, Nothing
 from openride_stream.client.errors import (
     ApiError,
     Fault,
@@ -76,6 +77,18 @@ def reaching(address: httpx.URL) -> Iterator[None]:
         raise Unreachable(message) from error
 
 
+@contextmanager
+def saving(to: Path) -> Iterator[BinaryIO]:
+    """A file to write an answer to, which is at `to` once it is whole, and nowhere before."""
+    part = to.with_name(f"{to.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(to)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def outcome(call: Call[A], response: httpx.Response) -> A | ApiError:
     """The answer, or the refusal for the caller to raise or to wait out; the body must have been read.
 
@@ -85,6 +98,8 @@ def outcome(call: Call[A], response: httpx.Response) -> A | ApiError:
     answers = response.is_success or (response.status_code in call.others and _kind(response) == _JSON)
     if not answers:
         return refusal(response)
+    if call.answer is Nothing:
+        return call.answer()
     answer = parsed(call.answer, response.content)
     if isinstance(answer, Answer):
         answer._notes = from_header(response.headers.get(HEADER))

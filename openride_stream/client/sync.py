@@ -2,17 +2,27 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from time import sleep
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 from pydantic import BaseModel
 
-from openride_stream.client.call import Call, as_method
-from openride_stream.client.calls import analytics, live, metrics, operations, schedules, sending
+from openride_stream.client.call import Call, Nothing, as_method
+from openride_stream.client.calls import (
+    analytics,
+    exports,
+    live,
+    metrics,
+    operations,
+    reports,
+    schedules,
+    sending,
+)
 from openride_stream.client.errors import ApiError
 from openride_stream.client.events import EventReader
-from openride_stream.client.exchange import Retry, headers_of, outcome, parsed, reaching, refusal
+from openride_stream.client.exchange import Retry, headers_of, outcome, parsed, reaching, refusal, saving
 
 A = TypeVar("A", bound=BaseModel)
 P = ParamSpec("P")
@@ -33,6 +43,16 @@ def _streamed(
         return self._listen(declared(*args, **kwargs))
 
     as_method(method, declared)
+    return method
+
+
+def _saved(
+    declared: Callable[P, Call[Nothing]],
+) -> "Callable[Concatenate[OpenRide, str | Path, P], Path]":
+    def method(self: "OpenRide", to: str | Path, /, *args: P.args, **kwargs: P.kwargs) -> Path:
+        return self._save(declared(*args, **kwargs), Path(to))
+
+    as_method(method, declared, "to")
     return method
 
 
@@ -104,6 +124,21 @@ class OpenRide:
     health = _asked(operations.health)
     health_live = _asked(operations.health_live)
     health_ready = _asked(operations.health_ready)
+    request_export = _asked(exports.request_export)
+    export_status = _asked(exports.export_status)
+    delete_export = _asked(exports.delete_export)
+    save_export = _saved(exports.save_export)
+    save_quick_csv = _saved(exports.save_quick_csv)
+    save_metrics_excel = _saved(exports.save_metrics_excel)
+    schedule_report = _asked(reports.schedule_report)
+    report_schedules = _asked(reports.report_schedules)
+    report_schedule = _asked(reports.report_schedule)
+    change_report = _asked(reports.change_report)
+    delete_report = _asked(reports.delete_report)
+    execute_report = _asked(reports.execute_report)
+    report_executions = _asked(reports.report_executions)
+    report_execution = _asked(reports.report_execution)
+    save_report = _saved(reports.save_report)
 
     def __enter__(self) -> Self:
         return self
@@ -128,6 +163,21 @@ class OpenRide:
                 raise answer
             retried += 1
             sleep(wait_s)
+
+    def _save(self, call: Call[Nothing], to: Path) -> Path:
+        request = self._http.build_request("GET", call.url, params=call.parameters)
+        with reaching(self._http.base_url):
+            response = self._http.send(request, stream=True)
+            try:
+                if not response.is_success:
+                    response.read()
+                    raise refusal(response)
+                with saving(to) as file:
+                    for chunk in response.iter_bytes():
+                        file.write(chunk)
+            finally:
+                response.close()
+        return to
 
     @contextmanager
     def _listen(self, call: Call[A]) -> Iterator[Iterator[A]]:

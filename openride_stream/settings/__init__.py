@@ -8,9 +8,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from openride_stream.settings.anomalies import AnomalySettings
 from openride_stream.settings.events import DeadLetterSettings, EventSettings
+from openride_stream.settings.exports import ExportSettings
 from openride_stream.settings.flow import LiveSettings, SinkSettings
 from openride_stream.settings.kafka import KafkaSettings
 from openride_stream.settings.process import ProcessSettings
+from openride_stream.settings.reports import ReportSettings
 from openride_stream.settings.schedules import ScheduleSettings
 from openride_stream.settings.stores import ClickHouseSettings, MetadataSettings
 from openride_stream.settings.web import WebSettings
@@ -19,6 +21,8 @@ from openride_stream.settings.web import WebSettings
 # In the order of .env.example, from the last to the first.
 class Settings(
     ProcessSettings,
+    ReportSettings,
+    ExportSettings,
     WebSettings,
     AnomalySettings,
     ScheduleSettings,

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from openride_stream.settings import Settings
-from tests.contracts.test_endpoints import GIVEN
+from tests.contracts.test_endpoints import GIVEN, of_desk
 from tests.fixtures.web import Site, fill
 from tests.web.test_metrics import RANGE, event
 from web.endpoint import Endpoint
@@ -126,7 +126,9 @@ async def test_nothing_that_is_injected_changes_or_shows_anything(site: Site) ->
                 assert not any(word in str(answer) for word in ("DB::", "Code:", "Traceback"))
 
     asking = []
-    for endpoint in (each for each in ENDPOINTS if each.method == "GET"):
+    # Queries of exports have a corpus of their own; ids of exports and reports are nothing but ids.
+    asked = [each for each in ENDPOINTS if each.method == "GET" and not of_desk(each)]
+    for endpoint in asked:
         texts = [name for name in endpoint.request.model_fields if name in FREE_TEXTS]
         others = [[name] for name in endpoint.request.model_fields if name not in FREE_TEXTS]
         asking += [try_all(endpoint, names) for names in (texts, *others) if names]

@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from openride_stream.clock import SystemClock
 from openride_stream.settings import Settings
-from tests.fixtures.web import Client, Site
+from tests.fixtures.web import Client, Site, path_of
 from web.endpoint import Endpoint, Role
 from web.registry import all_endpoints
 from web.tokens import ROLES, entry_of, new_token
@@ -28,7 +28,7 @@ def name(endpoint: Endpoint) -> str:
 
 async def ask(client: Client, endpoint: Endpoint, authorization: str | None) -> ClientResponse:
     headers = {} if authorization is None else {"Authorization": authorization}
-    response = await client.request(endpoint.method, endpoint.path, headers=headers)
+    response = await client.request(endpoint.method, path_of(endpoint), headers=headers)
     if endpoint.push is None or response.status != 200:
         await response.read()
     else:

@@ -63,7 +63,7 @@ def test_there_are_examples_where_people_look_for_them() -> None:
 
 @pytest.mark.skipif(not (shutil.which("curl") or os.environ.get("CI")), reason="needs curl")
 @pytest.mark.parametrize("example", CURLS, ids=str)
-def test_a_curl_example_answers(example: Example, served: Served) -> None:
+def test_a_curl_example_answers(example: Example, served: Served, tmp_path: Path) -> None:
     endless = "/sse" in example.text
     command = example.text.replace(HERE, served.url).replace(THERE, served.url)
     if TOKEN in command:
@@ -76,9 +76,16 @@ def test_a_curl_example_answers(example: Example, served: Served) -> None:
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S + 5,
+        cwd=tmp_path,
         check=False,
     )
     assert run.returncode == (TIME_IS_UP if endless else 0), run.stdout + run.stderr
+    for saved in tmp_path.iterdir():
+        assert saved.read_bytes().startswith(b"PK"), example  # a workbook
+        return
+    if "/csv" in command:
+        assert run.stdout.startswith('"')
+        return
     body = run.stdout.partition("data: ")[2].partition("\n")[0] if endless else run.stdout
     assert json.loads(body)
 

@@ -1,0 +1,1 @@
+"""Analysts' own queries as files: read, judged and rewritten here, written by processes of their own."""

@@ -1,0 +1,148 @@
+"""A report as a PDF: a page for each section, with its figures, its series as a chart, its tables."""
+
+from collections.abc import Sequence
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
+
+import reportlab
+from reportlab.graphics.charts.linecharts import HorizontalLineChart
+from reportlab.graphics.shapes import Drawing
+from reportlab.lib.colors import HexColor, white
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+
+from openride_stream.sheets.sections import Block, Section, shown
+
+_INK, _PALE, _GREY = HexColor("#1F4E5F"), HexColor("#EEF3F5"), HexColor("#6B7780")
+_WIDTH: Final = A4[0] - 36 * mm
+_SHARES: Final = {5: (0.27, 0.15, 0.15, 0.11, 0.32), 3: (0.5, 0.2, 0.3), 6: (0.4, 0.1, 0.14, 0.14, 0.12, 0.1)}
+_CHART_LABELS: Final = 8
+
+
+@cache
+def _fonts() -> tuple[str, str]:
+    """Two fonts that come with reportlab and have the letters of western languages."""
+    folder = Path(reportlab.__file__).parent / "fonts"
+    for name, file in (("Vera", "Vera.ttf"), ("VeraBd", "VeraBd.ttf")):
+        pdfmetrics.registerFont(TTFont(name, str(folder / file)))
+    return "Vera", "VeraBd"
+
+
+def pages(title: str, sections: Sequence[Section]) -> bytes:
+    """The bytes of the PDF."""
+    plain, bold = _fonts()
+    head = ParagraphStyle("head", fontName=bold, fontSize=17, leading=22, textColor=_INK)
+    asked = ParagraphStyle("asked", fontName=plain, fontSize=8, leading=11, textColor=_GREY)
+    block = ParagraphStyle("block", fontName=bold, fontSize=10.5, leading=14, textColor=_INK, spaceBefore=8)
+    story: list[Any] = []
+    for number, section in enumerate(sections):
+        if number:
+            story.append(PageBreak())
+        story += [
+            Paragraph(_text(section.title), head),
+            Paragraph(_text(section.asked), asked),
+            Spacer(1, 4 * mm),
+        ]
+        first, *others = section.blocks
+        story += [_table(first), Spacer(1, 3 * mm)]
+        if section.series is not None and len(section.series.rows) > 1:
+            story += [Paragraph(_text(section.series.title), block), _chart(section.series)]
+        for other in others:
+            if other.rows:
+                story += [Paragraph(_text(other.title), block), Spacer(1, 2 * mm), _table(other)]
+    written = BytesIO()
+    document = SimpleDocTemplate(
+        written, pagesize=A4, title=title, author="OpenRide Stream", topMargin=28 * mm, bottomMargin=18 * mm,
+        leftMargin=18 * mm, rightMargin=18 * mm,
+    )  # fmt: skip
+    document.build(story, onFirstPage=_frame(title), onLaterPages=_frame(title))
+    return written.getvalue()
+
+
+def _frame(title: str) -> Any:
+    plain, bold = _fonts()
+
+    def draw(canvas: Canvas, document: SimpleDocTemplate) -> None:
+        canvas.saveState()
+        canvas.setFillColor(_INK)
+        canvas.rect(0, A4[1] - 18 * mm, A4[0], 18 * mm, stroke=0, fill=1)
+        canvas.setFillColor(white)
+        canvas.setFont(bold, 12)
+        canvas.drawString(18 * mm, A4[1] - 11.5 * mm, title[:80])
+        canvas.setFillColor(_GREY)
+        canvas.setFont(plain, 7.5)
+        canvas.drawString(18 * mm, 10 * mm, "OpenRide Stream")
+        canvas.drawRightString(A4[0] - 18 * mm, 10 * mm, f"Page {document.page}")
+        canvas.restoreState()
+
+    return draw
+
+
+def _table(block: Block) -> Table:
+    plain, bold = _fonts()
+    small = ParagraphStyle("cell", fontName=plain, fontSize=7.5, leading=9.5)
+    titles = ParagraphStyle("title", fontName=bold, fontSize=7.5, leading=9.5, textColor=white)
+    right = ParagraphStyle("number", parent=small, alignment=2)
+    right_titles = ParagraphStyle("number title", parent=titles, alignment=2)
+    numbers = [_is_number(block, column) for column in range(len(block.columns))]
+    rows = [
+        [
+            Paragraph(_text(t), right_titles if n else titles)
+            for t, n in zip(block.columns, numbers, strict=True)
+        ]
+    ]
+    for number, row in enumerate(block.rows):
+        cells = [shown(value, block.form(number, column)) for column, value in enumerate(row)]
+        rows.append([Paragraph(_text(c), right if n else small) for c, n in zip(cells, numbers, strict=True)])
+    widths = [share * _WIDTH for share in _SHARES[len(block.columns)]]
+    table = Table(rows, colWidths=widths, repeatRows=1, hAlign="LEFT")
+    table.setStyle(
+        TableStyle(
+            [
+                ("BACKGROUND", (0, 0), (-1, 0), _INK),
+                ("ROWBACKGROUNDS", (0, 1), (-1, -1), [white, _PALE]),
+                ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
+                ("TOPPADDING", (0, 0), (-1, -1), 2.5),
+                ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
+            ]
+        )
+    )
+    return table
+
+
+def _is_number(block: Block, column: int) -> bool:
+    return bool(block.rows) and block.form(0, column) not in ("", "date")
+
+
+def _chart(series: Block) -> Drawing:
+    plain, _ = _fonts()
+    drawing = Drawing(_WIDTH, 52 * mm)
+    chart = HorizontalLineChart()
+    chart.x, chart.y, chart.width, chart.height = 14 * mm, 10 * mm, _WIDTH - 18 * mm, 38 * mm
+    chart.data = [[float(value) for _, value in series.rows]]
+    every = max(1, -(-len(series.rows) // _CHART_LABELS))
+    chart.categoryAxis.categoryNames = [
+        f"{day:%d %b}" if number % every == 0 else "" for number, (day, _) in enumerate(series.rows)
+    ]
+    chart.categoryAxis.labels.fontName = chart.valueAxis.labels.fontName = plain
+    chart.categoryAxis.labels.fontSize = chart.valueAxis.labels.fontSize = 7
+    chart.categoryAxis.visibleTicks = 0
+    chart.categoryAxis.strokeColor = chart.valueAxis.strokeColor = _GREY
+    chart.valueAxis.valueMin = 0
+    chart.valueAxis.labelTextFormat = lambda value: f"{value:,.0f}"
+    chart.valueAxis.visibleGrid, chart.valueAxis.gridStrokeColor = 1, _PALE
+    chart.lines[0].strokeColor, chart.lines[0].strokeWidth = _INK, 1.4
+    drawing.add(chart)
+    return drawing
+
+
+def _text(text: str) -> str:
+    # A paragraph is read as XML.
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

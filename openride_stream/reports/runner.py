@@ -1,0 +1,208 @@
+"""What one worker does for reports: notices what is due, makes it, mails it, once in the cluster."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Final
+
+import orjson
+
+from openride_stream.clickhouse.queries.question import Question
+from openride_stream.clickhouse.reader import Reader
+from openride_stream.errors import OpenRideError, Transient
+from openride_stream.exports.figures import told
+from openride_stream.exports.files import safe_name
+from openride_stream.metadata.reports import Execution, Schedule
+from openride_stream.metrics import Metrics
+from openride_stream.reports.contents import Asked, contents, rows_in
+from openride_stream.reports.files import CONTENT_TYPES, SUFFIXES, file_of
+from openride_stream.reports.mail import Attached, MailPartlyRefused, deliver, message
+from openride_stream.reports.service import ReportDesk, format_of, parameters_of, run_of, type_of
+from openride_stream.reports.slots import last_slot, next_slot, range_before, usual_range
+from openride_stream.settings import Settings
+from openride_stream.sheets.sections import Section
+
+logger = logging.getLogger(__name__)
+
+LEASE_S: Final = 60.0
+_LOOK_EVERY_S: Final = 5.0
+_CLEAR_EVERY_S: Final = 3_600.0
+_LATE: Final = timedelta(minutes=10)
+_PAUSES_S: Final = (60.0, 300.0, 1_800.0)
+"""Before each further try: a report that fails after the last of them has failed."""
+_DRIVERS: Final = 100
+
+
+class ReportRunner:
+    """Makes reports, one after the other; `run` goes on until it is cancelled."""
+
+    def __init__(
+        self, desk: ReportDesk, reader: Reader, worker: str, metrics: Metrics, settings: Settings
+    ) -> None:
+        self._desk = desk
+        self._reader = reader
+        self._worker = worker
+        self._metrics = metrics
+        self._settings = settings
+
+    async def run(self) -> None:
+        """Look for what is due and make it, until cancelled."""
+        clear_at_s = 0.0
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                await self.plan_due()
+                await self.make_waiting()
+                if loop.time() >= clear_at_s:
+                    clear_at_s = loop.time() + _CLEAR_EVERY_S
+                    await self.clear()
+            except (OpenRideError, OSError) as error:
+                # No reason to end a worker: what is due stays due.
+                logger.warning("Reports put off", extra={"error": str(error)})
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def plan_due(self) -> None:
+        """Queue a run for each schedule whose time has come. Of several missed slots it is the last one's."""
+        for schedule in await self._desk.kept.due():
+            assert schedule.next_run_at is not None, "what is due has a time"
+            now = self._desk.kept.now()
+            slot = last_slot(schedule.frequency, schedule.timezone, schedule.next_run_at, now)
+            run = run_of(schedule, slot, "late" if now - slot > _LATE else "scheduled", now)
+            following = next_slot(schedule.frequency, schedule.timezone, now)
+            if await self._desk.kept.plan(schedule, run, following):
+                logger.info("Report due", extra={"schedule_id": schedule.schedule_id, "slot": run.slot})
+
+    async def make_waiting(self) -> None:
+        """Make what waits, until nothing does."""
+        while (run := await self._desk.kept.claim(self._worker, LEASE_S)) is not None:
+            async with self._held(run):
+                outcome = await self._made(run)
+            self._metrics.reports_total.labels(outcome).inc()
+            logger.info("Report ended", extra={"execution_id": run.execution_id, "outcome": outcome})
+
+    @contextlib.asynccontextmanager
+    async def _held(self, run: Execution) -> AsyncIterator[None]:
+        """Within the block the run's lease is renewed."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(LEASE_S / 4)
+                with contextlib.suppress(Transient):
+                    await self._desk.kept.renew(run, LEASE_S)
+
+        renewing = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+
+    async def _made(self, run: Execution) -> str:
+        kept = self._desk.kept
+        schedule = await kept.schedule(run.schedule_id)
+        if schedule is None:
+            await kept.fail(run, "its schedule is gone")
+            return "failed"
+        if run.attempts > len(_PAUSES_S) + 1:
+            await kept.fail(run, f"{run.attempts - 1} workers ended while they made it")
+            return "failed"
+        try:
+            await self._make(run, schedule)
+        except Exception as error:
+            return await self._unmade(run, error)
+        return "completed"
+
+    async def _unmade(self, run: Execution, error: Exception) -> str:
+        text = str(error) if isinstance(error, OpenRideError) else f"{type(error).__name__}: {error}"
+        if isinstance(error, Transient) and run.attempts <= len(_PAUSES_S):
+            await self._desk.kept.put_off(run, text, _PAUSES_S[run.attempts - 1])
+            return "put_off"
+        if not isinstance(error, OpenRideError):
+            logger.error("Report failed", exc_info=error, extra={"execution_id": run.execution_id})
+        await self._desk.kept.fail(run, text)
+        return "failed"
+
+    async def _make(self, run: Execution, schedule: Schedule) -> None:
+        asked = self._asked(run, schedule)
+        sections = await contents(self._reader, type_of(schedule), asked)
+        form = format_of(schedule)
+        content = await asyncio.to_thread(file_of, schedule.report_name, sections, form)
+        filename = safe_name(f"{schedule.report_name} {run.range_start:%Y-%m-%d}", SUFFIXES[form])
+        await asyncio.to_thread(self._keep, run, content, SUFFIXES[form])
+        refused = await self._mailed(run, schedule, sections, filename, content)
+        if not await self._desk.kept.complete(run, rows_in(sections), filename, len(content)):
+            return  # somebody else has it now, or its schedule is gone
+        if refused:
+            logger.warning("Report not for all", extra={"execution_id": run.execution_id, "error": refused})
+
+    def _asked(self, run: Execution, schedule: Schedule) -> Asked:
+        parameters = parameters_of(schedule)
+        kind = parameters.range or usual_range(schedule.frequency)
+        before = range_before(kind, schedule.timezone, run.range_start)
+        question = Question(
+            start_ms=_ms(run.range_start),
+            end_ms=_ms(run.range_end),
+            currency=parameters.currency or self._settings.currency,
+            city=parameters.city,
+            state=parameters.state,
+        )
+        earlier = Question(
+            _ms(before[0]), _ms(before[1]), question.currency, parameters.city, parameters.state
+        )
+        return Asked(question, earlier, parameters.limit or _DRIVERS, told(question))
+
+    def _keep(self, run: Execution, content: bytes, suffix: str) -> None:
+        work = self._desk.files.begin(run.execution_id, run.attempts)
+        try:
+            (work / "file").write_bytes(content)
+            self._desk.files.keep(work / "file", run.execution_id, suffix)
+        finally:
+            self._desk.files.discard(work)
+
+    async def _mailed(
+        self, run: Execution, schedule: Schedule, sections: list[Section], filename: str, content: bytes
+    ) -> str:
+        """Mail the report, unless it was; answers with what became of recipients who do not get it."""
+        if run.delivered_at is not None or not await self._desk.kept.renew(run, LEASE_S):
+            return ""
+        small = len(content) <= self._settings.reports_attachment_bytes
+        mail = message(
+            execution_id=run.execution_id,
+            subject=f"{schedule.report_name}: {run.range_start:%Y-%m-%d}",
+            recipients=orjson.loads(schedule.recipients),
+            sections=sections,
+            remarks=_remarks(run),
+            link=f"{self._address()}/v1/reports/executions/{run.execution_id}/download",
+            attached=Attached(filename, CONTENT_TYPES[format_of(schedule)], content if small else None),
+            settings=self._settings,
+        )
+        refused = ""
+        try:
+            await deliver(mail, run.execution_id, self._settings)
+        except MailPartlyRefused as error:
+            refused = str(error)
+        await self._desk.kept.delivered(run)
+        return refused
+
+    def _address(self) -> str:
+        own = f"http://{self._settings.web_host}:{self._settings.web_port}"
+        return self._settings.reports_url.rstrip("/") or own
+
+    async def clear(self) -> None:
+        """Forget executions whose time is over, and delete their files."""
+        kept = timedelta(days=self._settings.reports_retention_days)
+        for execution_id in await self._desk.kept.expire(kept):
+            self._desk.files.remove(execution_id)
+        await self._desk.files.sweep(self._desk.kept.known)
+
+
+def _remarks(run: Execution) -> list[str]:
+    if run.trigger != "late":
+        return []
+    return [f"This report was due at {run.due_at:%Y-%m-%d %H:%M} UTC and is late: no worker ran then."]
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)

@@ -1,0 +1,1 @@
+"""Excel workbooks, written row by row: what exports and reports have in common."""

@@ -1,0 +1,66 @@
+"""How workbooks look: one header, one set of number formats."""
+
+from typing import Final
+
+from openpyxl.cell import Cell, WriteOnlyCell
+from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.worksheet._write_only import WriteOnlyWorksheet
+
+HEADER_FONT: Final = Font(name="Calibri", bold=True, color="FFFFFFFF")
+HEADER_FILL: Final = PatternFill("solid", fgColor="FF1F4E5F")
+HEADER_ALIGNMENT: Final = Alignment(horizontal="left", vertical="center")
+
+WHOLE: Final = "#,##0"
+PERCENT: Final = '0.00"%"'
+DATE: Final = "yyyy-mm-dd"
+MOMENT: Final = "yyyy-mm-dd hh:mm:ss.000"
+MAX_CELL_CHARS: Final = 32_767
+"""The most that a cell of Excel takes, in UTF-16 units."""
+
+# What XML 1.0 has no way to write.
+_NO_XML: Final = dict.fromkeys(
+    (*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF), "\ufffd"
+)
+
+
+def decimals(places: int) -> str:
+    """The number format with so many decimal places."""
+    return f"#,##0.{'0' * places}" if places else WHOLE
+
+
+def header_cell(sheet: WriteOnlyWorksheet, title: str) -> Cell:
+    """A cell of the header row."""
+    cell = text_cell(sheet, title)
+    cell.font, cell.fill, cell.alignment = HEADER_FONT, HEADER_FILL, HEADER_ALIGNMENT
+    return cell
+
+
+def text_cell(sheet: WriteOnlyWorksheet, text: str) -> Cell:
+    """A cell that is text whatever it begins with: never a formula."""
+    cell = WriteOnlyCell(sheet, plain(text))
+    cell.data_type = "s"
+    return cell
+
+
+def number_cell(sheet: WriteOnlyWorksheet, value: float | None, number_format: str) -> Cell:
+    """A number as it is shown."""
+    cell = WriteOnlyCell(sheet, value)
+    cell.number_format = number_format
+    return cell
+
+
+def plain(text: str) -> str:
+    """The text as a cell takes it: what XML cannot write is replaced, and what is too long cut."""
+    if not text.isprintable():
+        text = text.translate(_NO_XML)
+    if len(text) * 2 > MAX_CELL_CHARS:
+        units = text.encode("utf-16-le")
+        if len(units) > 2 * MAX_CELL_CHARS:
+            text = units[: 2 * MAX_CELL_CHARS - 2].decode("utf-16-le", "ignore") + "…"
+    return text
+
+
+def width_of(texts: list[str]) -> float:
+    """A column's width, in characters, at which these can be read; no wider than a screen."""
+    longest = max((len(line) for text in texts for line in text.split("\n")), default=0)
+    return min(max(longest + 2.5, 9.0), 60.0)

@@ -1,0 +1,255 @@
+"""Reports over HTTP and by mail: made once, exact, on record, whatever workers and the SMTP server do."""
+
+import asyncio
+import csv
+import io
+from typing import Any
+
+import pytest
+from openpyxl import load_workbook
+from pydantic import SecretStr
+
+from tests.reports.conftest import WEEKLY, Desk
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+JANUARY = {"range": "last_30_days", "city": "Lagos"}
+RANGE = {"start_date": "2026-01-02T23:00:00Z", "end_date": "2026-02-01T23:00:00Z", "city": "Lagos"}
+WEEK_S = 7 * 86_400
+
+
+async def test_a_schedule_is_made_changed_listed_and_deleted(desk: Desk) -> None:
+    made = await desk.call("POST", "schedule", 201, json=WEEKLY)
+    path = f"schedule/{made['schedule_id']}"
+    assert made["next_run_at"] == "2026-02-09T05:00:00.000Z"
+    assert await desk.call("GET", path) == made
+    changed = await desk.call(
+        "PATCH", path, json={"timezone": "America/New_York", "recipients": ["c@example.org"]}
+    )
+    assert (changed["next_run_at"], changed["recipients"]) == ("2026-02-09T11:00:00.000Z", ["c@example.org"])
+    assert changed["report_name"] == WEEKLY["report_name"]
+    assert (await desk.call("PATCH", path, json={"active": False}))["next_run_at"] is None
+    assert (await desk.call("GET", "schedule"))["schedules"] != []
+    assert (await desk.call("GET", "schedule?active_only=true"))["schedules"] == []
+    await desk.call("DELETE", path, 204)
+    await desk.call("GET", path, 404)
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "status"),
+    [
+        ({"timezone": "Lagos"}, "timezone", 422),
+        ({"frequency": "hourly"}, "frequency", 422),
+        ({"frequency": "* * * * *"}, "frequency", 422),
+        ({"recipients": []}, "recipients", 400),
+        ({"recipients": ["ada@example.org\r\nBcc: x@y.z"]}, "recipients", 422),
+        ({"report_name": "a\r\nBcc: x@y.z"}, "report_name", 422),
+        ({"report_type": "everything"}, "report_type", 422),
+        ({"parameters": {"limit": 5}}, "parameters", 422),
+        ({"parameters": {"colour": "red"}}, "parameters", 400),
+        ({"format": "docx"}, "format", 422),
+        ({"nope": 1}, "nope", 400),
+    ],
+)
+async def test_what_is_wrong_with_a_schedule_is_named(
+    desk: Desk, changed: dict[str, Any], field: str, status: int
+) -> None:
+    answer = await desk.call("POST", "schedule", status, json=WEEKLY | changed)
+    assert [fault["parameter"] for fault in answer["errors"]] == [field]
+
+
+async def test_reports_are_their_owners_and_an_admins(desk: Desk) -> None:
+    schedule_id = await desk.schedule()
+    run = await desk.made(schedule_id)
+    for method, path in (
+        ("GET", f"schedule/{schedule_id}"),
+        ("DELETE", f"schedule/{schedule_id}"),
+        ("POST", f"schedule/{schedule_id}/execute"),
+        ("GET", f"schedule/{schedule_id}/executions"),
+        ("GET", f"executions/{run['execution_id']}"),
+        ("GET", f"executions/{run['execution_id']}/download"),
+    ):
+        await desk.call(method, path, 404, "ben")
+    assert (await desk.call("GET", "schedule", who="ben"))["schedules"] == []
+    assert await desk.call("GET", f"executions/{run['execution_id']}/download", who="root")
+
+
+async def test_a_due_report_is_mailed_once_by_however_many_workers(desk: Desk) -> None:
+    schedule_id = await desk.schedule()
+    workers = [desk.runner(f"worker-{number}") for number in range(3)]
+    await asyncio.gather(*(worker.plan_due() for worker in workers))
+    assert await desk.executions(schedule_id) == []
+    desk.site.runtime.clock.advance(WEEK_S)
+    for _ in range(2):
+        await asyncio.gather(*(worker.plan_due() for worker in workers))
+        await asyncio.gather(*(worker.make_waiting() for worker in workers))
+    (run,) = await desk.executions(schedule_id)
+    assert (run["status"], run["attempts"], run["error"]) == ("completed", 1, None)
+    assert run["due_at"] == "2026-02-09T05:00:00.000Z"
+    assert (run["range_start"], run["range_end"]) == ("2026-02-01T23:00:00.000Z", "2026-02-08T23:00:00.000Z")
+    (mail,) = desk.inbox.mails
+    assert desk.inbox.recipients == [WEEKLY["recipients"]]
+    assert mail["Subject"] == "Trips of the week: 2026-02-01"
+    assert run["execution_id"] in mail["Message-ID"]
+    assert (await desk.call("GET", f"schedule/{schedule_id}"))["next_run_at"] == "2026-02-16T05:00:00.000Z"
+
+
+async def test_missed_slots_come_once_late_and_say_so(desk: Desk) -> None:
+    schedule_id = await desk.schedule()
+    desk.site.runtime.clock.advance(3 * WEEK_S)
+    for worker in (desk.runner("a"), desk.runner("b")):
+        await worker.plan_due()
+        await worker.make_waiting()
+    (run,) = await desk.executions(schedule_id)
+    assert (run["trigger"], run["due_at"]) == ("late", "2026-02-23T05:00:00.000Z")
+    (mail,) = desk.inbox.mails
+    text = mail.get_body(("plain",))
+    assert text is not None
+    assert "was due at 2026-02-23 05:00 UTC and is late" in text.get_content()
+
+
+async def test_an_smtp_server_that_is_away_or_busy_is_tried_again(desk: Desk) -> None:
+    schedule_id = await desk.schedule()
+    first = await desk.made(schedule_id, desk.runner(smtp_port=1))
+    assert (first["status"], first["attempts"]) == ("pending", 1)
+    assert "SMTP server" in first["error"]
+    desk.inbox.answer = "451 try again later"
+    desk.site.runtime.clock.advance(61)
+    await desk.runner().make_waiting()
+    desk.inbox.answer = "250 OK"
+    await desk.runner().make_waiting()
+    assert desk.inbox.mails == []  # it waits for longer now
+    desk.site.runtime.clock.advance(301)
+    await desk.runner().make_waiting()
+    (run,) = await desk.executions(schedule_id)
+    assert (run["status"], run["attempts"], run["error"]) == ("completed", 3, None)
+    assert len(desk.inbox.mails) == 1
+
+
+@pytest.mark.parametrize(("answer", "password"), [("554 no", "secret"), ("250 OK", "wrong")])
+async def test_a_refusal_for_good_fails_with_its_reason(desk: Desk, answer: str, password: str) -> None:
+    desk.inbox.answer = answer
+    run = await desk.made(await desk.schedule(), desk.runner(smtp_password=SecretStr(password)))
+    assert run["status"] == "failed"
+    assert ("554" if answer != "250 OK" else "535") in run["error"]
+    await desk.call("GET", f"executions/{run['execution_id']}/download", 409)
+
+
+async def test_a_mail_that_some_cannot_get_is_not_sent_to_the_others_again(desk: Desk) -> None:
+    run = await desk.made(await desk.schedule(recipients=["ada@example.org", "nobody@example.org"]))
+    assert (run["status"], desk.inbox.recipients) == ("completed", [["ada@example.org"]])
+
+
+async def test_who_takes_over_from_a_worker_that_died_mails_no_second_time(desk: Desk) -> None:
+    schedule_id = await desk.schedule()
+    await desk.call("POST", f"schedule/{schedule_id}/execute", 202)
+    kept = desk.site.runtime.reports.kept
+    mine = await kept.claim("dead", 60)
+    assert mine is not None
+    assert await kept.delivered(mine)
+    desk.site.runtime.clock.advance(61)
+    await desk.runner("heir").make_waiting()
+    (run,) = await desk.executions(schedule_id)
+    assert (run["status"], run["attempts"], desk.inbox.mails) == ("completed", 2, [])
+    assert not await kept.complete(mine, 0, "x.csv", 0)
+
+
+KINDS = {
+    "user_metrics": ("users",),
+    "booking_metrics": ("bookings",),
+    "payment_metrics": ("payments",),
+    "trip_metrics": ("trips",),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_every_figure_is_what_the_api_answers(desk: Desk, kind: str) -> None:
+    schedule_id = await desk.schedule(report_type=kind, parameters=JANUARY)
+    run = await desk.made(schedule_id)
+    body = await desk.call("GET", f"executions/{run['execution_id']}/download")
+    records = list(csv.DictReader(io.StringIO(body.decode(), newline="")))
+    found = {(row["section"].lower(), row["field"]): row for row in records if row["table"] == "Figures"}
+    compared = 0
+    for name in KINDS[kind]:
+        answer = await desk.call("GET", f"/v1/metrics/{name}", params=RANGE)
+        before = await desk.call(
+            "GET",
+            f"/v1/metrics/{name}",
+            params=RANGE | {"start_date": "2025-12-03T23:00:00Z", "end_date": RANGE["start_date"]},
+        )
+        for field, value in answer.items():
+            if not isinstance(value, list):
+                row = found[name, field.replace("_", " ").capitalize()]
+                assert (row["value"], row["period_before"]) == (str(value), str(before[field])), field
+                compared += 1
+    assert compared == len(found)
+    assert run["rows"] >= compared
+
+
+async def test_drivers_are_listed_as_the_api_lists_them(desk: Desk) -> None:
+    schedule_id = await desk.schedule(
+        report_type="driver_earnings", format="excel", parameters=JANUARY | {"limit": 3}
+    )
+    run = await desk.made(schedule_id)
+    body = await desk.call("GET", f"executions/{run['execution_id']}/download")
+    (sheet,) = load_workbook(io.BytesIO(body)).worksheets
+    rows = [row[:6] for row in sheet.iter_rows(values_only=True)]
+    answer = await desk.call("GET", "/v1/metrics/drivers", params=RANGE | {"limit": "3"})
+    at = next(number for number, row in enumerate(rows) if row[0] == "Driver")
+    wanted = [[str(value) for value in driver.values()] for driver in answer["drivers"]]
+    listed = [[str(value) for value in row] for row in rows[at + 1 : at + 4]]
+    assert [[row[0], float(row[2])] for row in listed] == [[row[0], float(row[2])] for row in wanted]
+    assert len(wanted) == 3
+
+
+@pytest.mark.parametrize(
+    ("form", "kind", "begins"),
+    [
+        ("excel", "comprehensive", b"PK"),
+        ("pdf", "comprehensive", b"%PDF"),
+        ("csv", "trip_metrics", b"section,"),
+    ],
+)
+async def test_the_mail_has_figures_and_the_file(desk: Desk, form: str, kind: str, begins: bytes) -> None:
+    schedule_id = await desk.schedule(report_type=kind, format=form, parameters=JANUARY)
+    run = await desk.made(schedule_id)
+    (mail,) = desk.inbox.mails
+    plain, page = mail.get_body(("plain",)), mail.get_body(("html",))
+    assert plain is not None
+    assert page is not None
+    assert "Trips completed: 36" in plain.get_content()
+    assert "<td" in page.get_content()
+    (attached,) = mail.iter_attachments()
+    content = attached.get_content()
+    content = content.encode() if isinstance(content, str) else content
+    assert content.startswith(begins)
+    assert attached.get_filename() == run["filename"]
+    assert len(await desk.call("GET", f"executions/{run['execution_id']}/download")) == run["size_bytes"]
+    if form == "excel":
+        sheets = load_workbook(io.BytesIO(content)).worksheets
+        assert [sheet.title for sheet in sheets] == ["Users", "Bookings", "Payments", "Trips", "Drivers"]
+        assert all(len(sheet._charts) == 1 for sheet in sheets)
+
+
+async def test_a_large_file_is_linked_and_without_smtp_mail_is_a_file(desk: Desk) -> None:
+    runner = desk.runner(smtp_host="", reports_attachment_bytes=10, reports_url="https://api.example.org/")
+    run = await desk.made(await desk.schedule(), runner)
+    assert (run["status"], desk.inbox.mails) == ("completed", [])
+    (written,) = (desk.settings.data_dir / "mail").glob("*.eml")
+    text = written.read_text()
+    assert f"https://api.example.org/v1/reports/executions/{run['execution_id']}/download" in text.replace(
+        "=\n", ""
+    )
+    assert "attachment" not in text
+    assert written.stem == run["execution_id"]
+
+
+async def test_executions_and_their_files_go_when_their_time_is_over(desk: Desk) -> None:
+    schedule_id = await desk.schedule()
+    run = await desk.made(schedule_id)
+    folder = desk.settings.data_dir / "exports" / "reports"
+    assert list(folder.glob(f"{run['execution_id']}.*"))
+    desk.site.runtime.clock.advance(91 * 86_400)
+    await desk.runner().clear()
+    assert not list(folder.glob(f"{run['execution_id']}.*"))
+    assert await desk.executions(schedule_id) == []

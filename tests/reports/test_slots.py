@@ -1,0 +1,80 @@
+"""When reports are due and what they are about, also where clocks change."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from openride_stream.reports.slots import FrequencyRefused, check, last_slot, next_slot, range_of
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "zone", "after", "due"),
+    [
+        ("daily", "Africa/Lagos", "2026-01-31T05:00:00Z", "2026-02-01T05:00:00Z"),
+        ("weekly", "Africa/Lagos", "2026-02-02T04:59:59Z", "2026-02-02T05:00:00Z"),
+        ("monthly", "America/New_York", "2026-02-28T12:00:00Z", "2026-03-01T11:00:00Z"),
+        # New York moves its clocks on 8 March and 1 November 2026: six o'clock stays six o'clock there.
+        ("daily", "America/New_York", "2026-03-07T12:00:00Z", "2026-03-08T10:00:00Z"),
+        ("daily", "America/New_York", "2026-10-31T12:00:00Z", "2026-11-01T11:00:00Z"),
+        # 02:30 does not exist on the first of these days, and comes twice on the second.
+        ("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z"),
+        ("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", "2026-10-25T00:30:00Z"),
+        ("30 2 * * *", "Europe/Berlin", "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"),
+    ],
+)
+def test_the_next_slot_keeps_to_the_clocks_of_its_zone(
+    frequency: str, zone: str, after: str, due: str
+) -> None:
+    assert next_slot(frequency, zone, at(after)) == at(due)
+
+
+def test_of_missed_slots_it_is_the_last_one() -> None:
+    first = at("2026-01-05T05:00:00Z")
+    given: dict[str, Any] = {"frequency": "weekly", "zone": "Africa/Lagos", "first": first}
+    assert last_slot(**given, now=at("2026-01-05T05:00:00Z")) == first
+    assert last_slot(**given, now=at("2026-01-28T12:00:00Z")) == at("2026-01-26T05:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("kind", "zone", "start", "end"),
+    [
+        ("previous_day", "Africa/Lagos", "2026-03-29T23:00:00Z", "2026-03-30T23:00:00Z"),
+        ("previous_week", "Africa/Lagos", "2026-03-22T23:00:00Z", "2026-03-29T23:00:00Z"),
+        ("previous_month", "Africa/Lagos", "2026-01-31T23:00:00Z", "2026-02-28T23:00:00Z"),
+        # A week with a change of clocks has an hour less.
+        ("previous_week", "Europe/Berlin", "2026-03-22T23:00:00Z", "2026-03-29T22:00:00Z"),
+        ("last_7_days", "Europe/Berlin", "2026-03-23T23:00:00Z", "2026-03-30T22:00:00Z"),
+        ("last_30_days", "UTC", "2026-03-01T00:00:00Z", "2026-03-31T00:00:00Z"),
+    ],
+)
+def test_a_range_is_of_whole_days_of_the_zone(kind: Any, zone: str, start: str, end: str) -> None:
+    assert range_of(kind, zone, at("2026-03-31T10:00:00Z")) == (at(start), at(end))
+
+
+@pytest.mark.parametrize(
+    "frequency", ["daily", "weekly", "monthly", "0 * * * *", "15 7 * * 1-5", "0 9 L * *"]
+)
+def test_a_frequency_names_moments(frequency: str) -> None:
+    check(frequency, "America/New_York", at("2026-03-07T12:00:00Z"))
+
+
+@pytest.mark.parametrize(
+    ("frequency", "said"),
+    [
+        ("yearly", "cron expression"),
+        ("0 6 * *", "cron expression"),
+        ("61 * * * *", "cron expression"),
+        ("0 0 30 2 *", "day-of-month|no moment"),
+        ("*/30 * * * *", "once an hour"),
+        ("0,59 6 * * *", "once an hour"),
+        ("* * * * * *", "once an hour|cron expression"),
+    ],
+)
+def test_any_other_is_refused(frequency: str, said: str) -> None:
+    with pytest.raises(FrequencyRefused, match=said):
+        check(frequency, "UTC", at("2026-03-07T12:00:00Z"))
