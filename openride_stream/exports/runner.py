@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 LEASE_S: Final = 30.0
 _LOOK_EVERY_S: Final = 1.0
 _CLEAR_EVERY_S: Final = 60.0
+_AFTER_TROUBLE_S: Final = 10.0
 _LAST_WORD_S: Final = 2.0
 _FILE: Final = "file"
 
@@ -46,12 +47,14 @@ class ExportRunner:
 
     async def _every(self, interval_s: float, work: Callable[[], Awaitable[object]]) -> None:
         while True:
+            pause_s = interval_s
             try:
                 await work()
             except (OpenRideError, OSError) as error:
                 # No reason to end a worker: ingest and answers do not need exports.
                 logger.warning("Exports put off", extra={"error": str(error)})
-            await asyncio.sleep(interval_s)
+                pause_s = max(interval_s, _AFTER_TROUBLE_S)
+            await asyncio.sleep(pause_s)
 
     async def write_waiting(self) -> None:
         """Write what waits, one after the other, until nothing does."""
