@@ -13,7 +13,7 @@ from openride_stream.client import AsyncOpenRide, InvalidParameter, NotFound, Op
 from openride_stream.client.calls import sending
 from openride_stream.schedules import intake
 from tests.fixtures.served import Served
-from web.endpoint import Endpoint
+from web.endpoint import Body, Endpoint
 from web.registry import all_endpoints
 
 NOW = datetime.now(UTC)
@@ -41,9 +41,10 @@ def called(name: str) -> Any:
     return declared(analytics_id=ID, retry_count=1) if name == "schedules_update" else declared(**BODY)
 
 
-def test_every_endpoint_that_takes_something_has_a_method_in_both_clients() -> None:
+def test_every_endpoint_that_takes_something_of_schedules_has_a_method_in_both_clients() -> None:
     told = {(called(name).method, called(name).path) for name in NAMES}
-    assert told == {(each.method, each.path) for each in all_endpoints() if each.method != "GET"}
+    taking_some = [each for each in all_endpoints() if each.path.startswith("/v1/schedule-analytics")]
+    assert told == {(each.method, each.path) for each in taking_some if each.method != "GET"}
     for name in NAMES:
         call = called(name)
         assert call.answer is taking(call.method, call.path).response
@@ -57,7 +58,7 @@ def test_keywords_are_the_fields_of_the_bodies() -> None:
         (ExecutionChange, "PATCH", "/v1/schedule-analytics/{analytics_id}"),
     ):
         body = taking(method, path).body
-        assert body is not None
+        assert isinstance(body, Body)
         assert set(get_type_hints(kind)) >= set(body.schema["properties"]) - {"event_id", "schedule_type"}
         assert set(body.schema.get("required", ())) - {"schedule_type"} == (
             kind.__required_keys__ - {"schedule_type"}
