@@ -49,11 +49,14 @@ endif
 up: setup  ## The whole stack here, with real trips; ARGS="--workers 2 --port 8100".
 	@$(BIN)/openride up $(ARGS)
 
+# Tests wait for brokers and workers as often as they compute: three at a time keep two cores busy.
+PROCESSES ?= 3
+
 # A part alone is quick and says nothing about coverage: PART=tests/events.
 test: setup  ## All tests with coverage, or PART=tests/events; ARGS="-x -k name".
 ifeq ($(PART),)
 	@$(BIN)/coverage erase
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 20 --cov --cov-report=term:skip-covered \
+	$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations 20 --cov --cov-report=term:skip-covered \
 		--cov-report=xml:.openride/coverage.xml --cov-fail-under=$(COVERAGE_MIN) $(ARGS)
 else
 	$(BIN)/pytest $(PART) $(ARGS)
