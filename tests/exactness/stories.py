@@ -32,7 +32,8 @@ CLOCK_CHANGES_MS = tuple(
 )
 # The end of a short month, of a leap one, of a year; a month that begins with a week.
 MONTH_EDGES_MS = tuple(ms_of(text) for text in ("2025-03-01", "2024-03-01", "2026-01-01", "2025-12-01"))
-EDGES_MS = (*MONTH_EDGES_MS, *CLOCK_CHANGES_MS)
+# Taken in turns: what is drawn leans to the first.
+EDGES_MS = tuple(edge for both in zip(CLOCK_CHANGES_MS, MONTH_EDGES_MS, strict=True) for edge in both)
 
 
 def uid(kind: int, number: int) -> str:

@@ -16,7 +16,7 @@ from tests.reference.figures import Reference
 __all__ = ["stage"]
 
 EXAMPLES = 12
-LOOKED_THROUGH = 80
+LOOKED_THROUGH = 120
 EACH_KIND = 3
 EMPTY = Reference("NGN")
 
