@@ -87,8 +87,7 @@ class Expected:
             return
         content = stated.lower(), precedence(record.value)
         self.tables[name].contents[content] = record
-        if name != SCHEDULES:
-            self._contents_of[content[0]].add(content[1])
+        self._contents_of[content[0]].add(content[1])
 
 
 def is_payload_of(payload: str, value: bytes) -> bool:
