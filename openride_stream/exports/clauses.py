@@ -30,6 +30,12 @@ REFUSED_NODES: Final[Mapping[type[exp.Expr], str]] = {
     exp.Pivot: "PIVOT is not allowed",
     exp.MatchRecognize: "MATCH_RECOGNIZE is not allowed",
 }
+# Functions that ClickHouse calls without brackets as well, and that tell of the server or of its user.
+SERVER_WORDS: Final = frozenset(
+    {"user", "currentuser", "current_user", "session_user", "system_user", "database", "schema"}
+    | {"currentdatabase", "current_database", "current_schema", "currentschemas", "current_catalog"}
+    | {"currenthandler", "currentrequesturl"}
+)
 # Words that may stand before a bracket and call nothing. Of types, those with arguments.
 WORDS: Final = frozenset(
     [

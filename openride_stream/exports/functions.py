@@ -56,7 +56,7 @@ _FUNCTIONS: Final = """
     fromunixtimestamp fromunixtimestamp64micro fromunixtimestamp64milli fromunixtimestamp64nano
     fromunixtimestamp64second fromunixtimestampinjodasyntax fromutctimestamp gccmurmurhash gcd geodistance
     geohashdecode geohashencode geohashesinbox geometryintersectcartesian geometryintersectspherical geotoh3
-    geotomgrs geotoutm globalnullin greatcircleangle greatcircledistance greater greaterorequals greatest
+    geotomgrs geotoutm greatcircleangle greatcircledistance greater greaterorequals greatest
     h3cellaream2 h3cellarearads2 h3distance h3edgeangle h3edgelengthkm h3edgelengthm h3exactedgelengthkm
     h3exactedgelengthm h3exactedgelengthrads h3getbasecell h3getdestinationindexfromunidirectionaledge
     h3getfaces h3getindexesfromunidirectionaledge h3getoriginindexfromunidirectionaledge

@@ -6,25 +6,22 @@ understood: what the parser took for a string or a comment cannot be anything el
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from collections.abc import Mapping
 from typing import Final
 
 from sqlglot import exp, parse
 from sqlglot.errors import SqlglotError
-from sqlglot.tokenizer_core import Token, TokenType
-from sqlglot.tokens import Tokenizer
 
+from openride_stream.exports.calls import check_calls, may_not_call
 from openride_stream.exports.clauses import (
     REFUSED_NODES,
     SELECT_CLAUSES,
     SET_CLAUSES,
     TABLE_PARTS,
-    TYPES,
-    WORDS,
 )
 from openride_stream.exports.functions import may_call
 from openride_stream.exports.prepared import MAX_CHARS, Prepared, QueryRefused
+from openride_stream.exports.shape import check_part, check_reads, check_written
 from openride_stream.exports.tables import TABLES, distinct_rows
 
 DIALECT: Final = "clickhouse"
@@ -35,7 +32,6 @@ logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
 
 _PARAMETER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 _PREFIX: Final = "with_"
-_NAMES: Final = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
 
 
 def prepare(text: str, given: Mapping[str, str], database: str, row_limit: int) -> Prepared:
@@ -44,9 +40,18 @@ def prepare(text: str, given: Mapping[str, str], database: str, row_limit: int) 
     Raises:
         QueryRefused: it is no single SELECT over the tables of exports, or it wants more than that.
     """
-    tree = _parsed(text)
+    try:
+        return _prepared(_parsed(text), given, database, row_limit)
+    except RecursionError:
+        message = "is nested too deep"
+        raise QueryRefused(message) from None
+
+
+def _prepared(tree: exp.Query, given: Mapping[str, str], database: str, row_limit: int) -> Prepared:
     for node in tree.walk():
+        node.comments = None
         _check(node)
+        check_part(node)
     _check_parameters(tree, given)
     _name_ctes(tree)
     for column in tree.find_all(exp.Column):
@@ -54,8 +59,10 @@ def prepare(text: str, given: Mapping[str, str], database: str, row_limit: int) 
             column.set("db", None)  # tables are known by their aliases from here on
     for table in list(tree.find_all(exp.Table)):
         _replace(table, database)
-    sql = _limited(tree, row_limit).sql(DIALECT, comments=False)
-    _check_calls(sql)
+    limited = _limited(tree, row_limit)
+    sql = limited.sql(DIALECT, comments=False)
+    check_calls(sql, DIALECT)
+    check_written(limited, sql, DIALECT)
     return Prepared(sql, dict(given))
 
 
@@ -111,15 +118,25 @@ def _check(node: exp.Expr) -> None:
     elif isinstance(node, exp.In):
         _check_in(node)
     elif isinstance(node, exp.Anonymous) and not may_call(node.name):
-        raise _may_not_call(node.name)
+        raise may_not_call(node.name)
 
 
 def _check_in(node: exp.In) -> None:
     """A bare name after IN is a table to ClickHouse, and looks like a column to a parser."""
     names = [node.args.get("field"), node.args.get("unnest"), *node.expressions]
-    if any(isinstance(found, exp.Column | exp.Identifier | exp.Dot | exp.Table) for found in names if found):
+    bare = (_bare(found) for found in names if found)
+    if any(isinstance(found, exp.Column | exp.Identifier | exp.Dot | exp.Table) for found in bare):
         message = "after IN stand values, or a SELECT in brackets"
         raise QueryRefused(message)
+
+
+def _bare(node: exp.Expr) -> exp.Expr:
+    """Without brackets and names around it, which make no value of a table either."""
+    while isinstance(node, exp.Paren | exp.Alias) or (
+        isinstance(node, exp.Tuple) and len(node.expressions) == 1
+    ):
+        node = node.expressions[0] if isinstance(node, exp.Tuple) else node.this
+    return node
 
 
 def _check_parameters(tree: exp.Query, given: Mapping[str, str]) -> None:
@@ -144,8 +161,10 @@ def _check_parameters(tree: exp.Query, given: Mapping[str, str]) -> None:
 
 def _name_ctes(tree: exp.Query) -> None:
     """Give every common table expression a name that no table has, where it is seen and nowhere else."""
+    seen = {id(table): cte for table in tree.find_all(exp.Table) if (cte := _seen_cte(table)) is not None}
+    check_reads(tree, seen)
     for table in tree.find_all(exp.Table):
-        if not table.db and isinstance(table.this, exp.Identifier) and _seen_cte(table):
+        if id(table) in seen:
             if not table.alias:
                 table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)))
             table.set("this", exp.to_identifier(_PREFIX + table.name, quoted=True))
@@ -155,9 +174,11 @@ def _name_ctes(tree: exp.Query) -> None:
             cte.args["alias"].set("this", exp.to_identifier(_PREFIX + cte.alias, quoted=True))
 
 
-def _seen_cte(table: exp.Table) -> bool:
-    """Whether a WITH around the table, before it, defines its name as a table."""
+def _seen_cte(table: exp.Table) -> exp.CTE | None:
+    """What defines the table's name as a table in a WITH around it, before it."""
     node: exp.Expr = table
+    if table.db or not isinstance(table.this, exp.Identifier):
+        return None
     within: exp.CTE | None = None
     while node.parent is not None:
         if isinstance(node, exp.CTE):
@@ -167,9 +188,9 @@ def _seen_cte(table: exp.Table) -> bool:
         for cte in with_.expressions if isinstance(with_, exp.With) else ():
             if cte is within:
                 break  # neither itself nor those that come later
-            if cte.alias == table.name and not cte.args.get("scalar"):
-                return True
-    return False
+            if isinstance(cte, exp.CTE) and cte.alias == table.name and not cte.args.get("scalar"):
+                return cte
+    return None
 
 
 def _replace(table: exp.Table, database: str) -> None:
@@ -209,25 +230,3 @@ def _limited(tree: exp.Query, row_limit: int) -> exp.Query:
     ):
         return tree.limit(min(row_limit, int(literal.name)))
     return exp.select("*").from_(tree.subquery("asked")).limit(row_limit)
-
-
-def _check_calls(sql: str) -> None:
-    """Look at what the store will see: whatever stands before a bracket is listed, or is no call."""
-    for token in _before_brackets(sql):
-        name = token.text.lower()
-        quoted = token.token_type is TokenType.IDENTIFIER
-        if not may_call(name) and (quoted or name not in WORDS | TYPES):
-            raise _may_not_call(token.text)
-
-
-def _before_brackets(sql: str) -> Iterator[Token]:
-    found = Tokenizer(dialect=DIALECT).tokenize(sql)
-    for token, after in pairwise(found):
-        if after.token_type is not TokenType.L_PAREN:
-            continue
-        if token.token_type in _NAMES or (re.fullmatch(r"\w+", token.text) and not token.text.isdigit()):
-            yield token
-
-
-def _may_not_call(name: str) -> QueryRefused:
-    return QueryRefused(f"the function {name[:60]} is not allowed")

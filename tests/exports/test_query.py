@@ -25,6 +25,8 @@ SELECT event_type, JSONExtractString(payload, 'note') FROM events_raw PREWHERE c
 SELECT 'a; -- ( file(''/etc/passwd'')' FROM trip_events
 SELECT a FROM trip_events ORDER BY a LIMIT 5 BY b
 FROM driver_earnings SELECT driver_id, sum(earnings) GROUP BY driver_id HAVING count() > 1
+SELECT dateDiff('day', a, b), dateDiff(hour, a, b), EXTRACT(DAY FROM a), CAST(c, 'Int8') FROM trip_events
+SELECT t.user FROM trip_events t ARRAY JOIN splitByChar(',', city) AS p, [1, 2] AS n WHERE (a) IN (('b'))
 """.strip().splitlines()
 
 BAD = r"""
@@ -88,6 +90,20 @@ SELECT @@version || {name:Type}
 SELECT a FROM trip_events SAMPLE 0.1 || SAMPLE
 SELECT a, count() FROM trip_events GROUP BY a WITH TOTALS || TOTALS
 SELECT 1 FROM trip_events FOR UPDATE || LOCKS
+SELECT 1 WHERE 1 IN ((dead_letters)) || after IN
+SELECT 1 WHERE 1 IN ((openride_analytics.dead_letters AS x)) || after IN
+SELECT 1 WHERE 1 IN (((system.one)),) || after IN
+SELECT globalNullIn(0, system.one) || globalNullIn
+SELECT m FROM trip_events ARRAY JOIN (SELECT groupArray(message) FROM dead_letters) AS m || ARRAY JOIN
+SELECT m FROM trip_events LEFT ARRAY JOIN arrayMap(x -> (SELECT 1 FROM system.one), [1]) AS m || ARRAY JOIN
+SELECT dateDiff('day, now(), now()), * FROM INFORMATION_SCHEMA.TABLES WHERE (1', 1, 1) || no unit
+SELECT extract(`DAY FROM now()), * FROM INFORMATION_SCHEMA.TABLES WHERE (1` FROM z) || no unit
+(SELECT 1) SETTINGS max_threads = 1 || SETTINGS
+SELECT * FROM ((SELECT 1) FORMAT CSV) || FORMAT
+SELECT session_user || session_user
+SELECT currentUser, `currentRequestURL` || currentUser
+SELECT CAST(unhex('00'), 'AggregateFunction(groupArray, String)') || states
+SELECT CAST('x', {t:String}) || written out
 SELECT 'unterminated || cannot be read
 """.strip().splitlines()
 
@@ -115,6 +131,22 @@ def test_anything_else_is_refused_and_says_what(line: str) -> None:
 def test_what_is_long_deep_or_empty_is_refused_as_well(query: str) -> None:
     with pytest.raises(QueryRefused):
         prepare(query, {}, DATABASE, 1_000)
+
+
+@pytest.mark.parametrize(
+    "query", ["SELECT 1" + "::Int8" * 2_000, "SELECT " + "x->" * 5_000 + "1", "SELECT 1" + " IN 1" * 3_000]
+)
+def test_what_the_parser_reads_and_nobody_can_walk_is_refused(query: str) -> None:
+    with pytest.raises(QueryRefused, match="too deep"):
+        prepare(query, {}, DATABASE, 1_000)
+
+
+def test_tables_that_are_read_are_counted_also_behind_names() -> None:
+    twice = [f"t{number} AS (SELECT x.city FROM t{number - 1} x, t{number - 1} y)" for number in range(1, 30)]
+    doubled = f"WITH t0 AS (SELECT city FROM trip_events), {', '.join(twice)} SELECT * FROM t29"
+    for query in (doubled, "SELECT 1 FROM events_raw" + ", events_raw" * 1_200):
+        with pytest.raises(QueryRefused, match="reads more than 60 tables"):
+            prepare(query, {}, DATABASE, 1_000)
 
 
 @pytest.mark.parametrize(
