@@ -31,6 +31,7 @@ MAX_DEPTH: Final = 60
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
 
 _PARAMETER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
+_UNREAD: Final = (SqlglotError, LookupError, ValueError, TypeError, AttributeError, AssertionError)
 _PREFIX: Final = "with_"
 
 
@@ -44,6 +45,10 @@ def prepare(text: str, given: Mapping[str, str], database: str, row_limit: int) 
         return _prepared(_parsed(text), given, database, row_limit)
     except RecursionError:
         message = "is nested too deep"
+        raise QueryRefused(message) from None
+    except _UNREAD as error:
+        # The parser takes what it reads, and writes, for better than it may be: map('a') has no value.
+        message = f"cannot be read as ClickHouse SQL: {_short(error)}"
         raise QueryRefused(message) from None
 
 
@@ -71,11 +76,7 @@ def _parsed(text: str) -> exp.Query:
         message = f"is longer than {MAX_CHARS:,} characters"
         raise QueryRefused(message)
     _check_depth(text)
-    try:
-        found = [tree for tree in parse(text, dialect=DIALECT) if tree is not None]
-    except (SqlglotError, RecursionError) as error:
-        message = f"cannot be read as ClickHouse SQL: {_short(error)}"
-        raise QueryRefused(message) from None
+    found = [tree for tree in parse(text, dialect=DIALECT) if tree is not None]
     if len(found) != 1:
         message = "must be one statement"
         raise QueryRefused(message)

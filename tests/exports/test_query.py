@@ -104,6 +104,7 @@ SELECT session_user || session_user
 SELECT currentUser, `currentRequestURL` || currentUser
 SELECT CAST(unhex('00'), 'AggregateFunction(groupArray, String)') || states
 SELECT CAST('x', {t:String}) || written out
+SELECT map('a') || cannot be read
 SELECT 'unterminated || cannot be read
 """.strip().splitlines()
 
