@@ -18,6 +18,9 @@ _RANGES: Final[dict[str, ReportRange]] = {
 }
 _LOOKED_AT: Final = 60
 _LEAST: Final = timedelta(hours=1)
+# By which clocks are put back, and more.
+_LONGEST_CHANGE: Final = timedelta(hours=25)
+_FIELDS: Final = 5
 
 
 class FrequencyRefused(Rejected):
@@ -30,6 +33,9 @@ def check(frequency: str, zone: str, now: datetime) -> None:
     Raises:
         FrequencyRefused: it does not.
     """
+    if len(_cron(frequency).split()) != _FIELDS:
+        message = "is daily, weekly, monthly or a cron expression of five fields"
+        raise FrequencyRefused(message)
     try:
         found = list(islice(CronSim(_cron(frequency), now.astimezone(ZoneInfo(zone))), _LOOKED_AT))
     except CronSimError as error:
@@ -52,13 +58,16 @@ def next_slot(frequency: str, zone: str, after: datetime) -> datetime:
 
     A time that a change of clocks leaves out is due right after it, one that comes twice is due once.
     """
-    return next(CronSim(_cron(frequency), after.astimezone(ZoneInfo(zone)))).astimezone(UTC)
+    found = (moment.astimezone(UTC) for moment in CronSim(_cron(frequency), after.astimezone(ZoneInfo(zone))))
+    # In an hour that comes twice cronsim goes by the clock on the wall, which was there before.
+    return next(moment for moment in found if moment > after)
 
 
 def last_slot(frequency: str, zone: str, first: datetime, now: datetime) -> datetime:
     """The last moment up to `now` at which it was due, `first` at the earliest."""
-    just_after = now.astimezone(ZoneInfo(zone)) + timedelta(seconds=1)
-    return max(first, next(CronSim(_cron(frequency), just_after, reverse=True)).astimezone(UTC))
+    later = (now + _LONGEST_CHANGE).astimezone(ZoneInfo(zone))
+    found = (moment.astimezone(UTC) for moment in CronSim(_cron(frequency), later, reverse=True))
+    return max(first, next(moment for moment in found if moment <= now))
 
 
 def usual_range(frequency: str) -> ReportRange:
@@ -91,4 +100,8 @@ def _midnight(day: date, zone: str) -> datetime:
 
 
 def _cron(frequency: str) -> str:
-    return _NAMED.get(frequency, frequency)
+    fields = _NAMED.get(frequency, frequency).split()
+    if len(fields) == _FIELDS and fields[1] not in ("*", "*/1"):
+        # What begins with a star is left out, or comes twice, when clocks change: to cronsim it has no hour.
+        fields[:2] = fields[0].replace("*", "0-59"), fields[1].replace("*", "0-23")
+    return " ".join(fields)

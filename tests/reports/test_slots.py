@@ -25,6 +25,12 @@ def at(text: str) -> datetime:
         ("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z"),
         ("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", "2026-10-25T00:30:00Z"),
         ("30 2 * * *", "Europe/Berlin", "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"),
+        # Asked in the hour that comes for the second time: what was due in the first is over.
+        ("30 2 * * *", "Europe/Berlin", "2026-10-25T01:10:00Z", "2026-10-26T01:30:00Z"),
+        # A star is no other way to write it.
+        ("*/60 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z"),
+        ("*/60 2 * * *", "Europe/Berlin", "2026-10-25T00:00:00Z", "2026-10-26T01:00:00Z"),
+        ("30 */2 * * *", "Europe/Berlin", "2026-03-29T00:00:00Z", "2026-03-29T01:00:00Z"),
     ],
 )
 def test_the_next_slot_keeps_to_the_clocks_of_its_zone(
@@ -38,6 +44,18 @@ def test_of_missed_slots_it_is_the_last_one() -> None:
     given: dict[str, Any] = {"frequency": "weekly", "zone": "Africa/Lagos", "first": first}
     assert last_slot(**given, now=at("2026-01-05T05:00:00Z")) == first
     assert last_slot(**given, now=at("2026-01-28T12:00:00Z")) == at("2026-01-26T05:00:00Z")
+
+
+def test_the_last_slot_is_also_found_in_the_hour_that_comes_twice() -> None:
+    given: dict[str, Any] = {"frequency": "30 2 * * *", "zone": "Europe/Berlin"}
+    found = last_slot(**given, first=at("2026-10-20T00:30:00Z"), now=at("2026-10-25T01:10:00Z"))
+    assert found == at("2026-10-25T00:30:00Z")
+
+
+@pytest.mark.parametrize("frequency", ["0 30 2 * * *", " ", "0 6 * *"])
+def test_a_frequency_of_other_than_five_fields_is_refused(frequency: str) -> None:
+    with pytest.raises(FrequencyRefused, match="five fields"):
+        check(frequency, "Europe/Berlin", at("2026-01-01T00:00:00Z"))
 
 
 @pytest.mark.parametrize(
