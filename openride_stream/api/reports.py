@@ -55,8 +55,8 @@ class ReportParameters(BaseModel):
         description="Which days, by the schedule's time zone. Default: the day, week (from Monday) or month "
         "before, as often as the report comes; of a cron expression the last 7 days.",
     )
-    city: str | None = Field(None, min_length=1, description="Only events of this city.")
-    state: str | None = Field(None, min_length=1, description="Only events of this state.")
+    city: str | None = Field(None, min_length=1, max_length=200, description="Only events of this city.")
+    state: str | None = Field(None, min_length=1, max_length=200, description="Only events of this state.")
     currency: str | None = Field(
         None, pattern=r"^[A-Z]{3}$", description="That money is summed in. Default: OPENRIDE_CURRENCY."
     )

@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from email.message import EmailMessage
 from typing import Final
 
 import orjson
@@ -33,6 +34,9 @@ _LATE: Final = timedelta(minutes=10)
 _PAUSES_S: Final = (60.0, 300.0, 1_800.0)
 """Before each further try: a report that fails after the last of them has failed."""
 _DRIVERS: Final = 100
+_ON_RECORD_S: Final = (0.2, 1.0, 5.0, 10.0, 20.0)
+"""Pauses in which the metadata store may come back to be told that a mail was taken."""
+_LAST_WORD_S: Final = 5.0
 
 
 class ReportRunner:
@@ -66,13 +70,21 @@ class ReportRunner:
     async def plan_due(self) -> None:
         """Queue a run for each schedule whose time has come. Of several missed slots it is the last one's."""
         for schedule in await self._desk.kept.due():
-            assert schedule.next_run_at is not None, "what is due has a time"
-            now = self._desk.kept.now()
-            slot = last_slot(schedule.frequency, schedule.timezone, schedule.next_run_at, now)
-            run = run_of(schedule, slot, "late" if now - slot > _LATE else "scheduled", now)
-            following = next_slot(schedule.frequency, schedule.timezone, now)
-            if await self._desk.kept.plan(schedule, run, following):
-                logger.info("Report due", extra={"schedule_id": schedule.schedule_id, "slot": run.slot})
+            try:
+                await self._plan(schedule)
+            except OpenRideError:
+                raise
+            except Exception:  # one that cannot be read any more, of a zone that is gone: others are due
+                logger.exception("Report not planned", extra={"schedule_id": schedule.schedule_id})
+
+    async def _plan(self, schedule: Schedule) -> None:
+        assert schedule.next_run_at is not None, "what is due has a time"
+        now = self._desk.kept.now()
+        slot = last_slot(schedule.frequency, schedule.timezone, schedule.next_run_at, now)
+        run = run_of(schedule, slot, "late" if now - slot > _LATE else "scheduled", now)
+        following = next_slot(schedule.frequency, schedule.timezone, now)
+        if await self._desk.kept.plan(schedule, run, following):
+            logger.info("Report due", extra={"schedule_id": schedule.schedule_id, "slot": run.slot})
 
     async def make_waiting(self) -> None:
         """Make what waits, until nothing does."""
@@ -178,11 +190,26 @@ class ReportRunner:
             attached=Attached(filename, CONTENT_TYPES[format_of(schedule)], content if small else None),
             settings=self._settings,
         )
+        sending = asyncio.create_task(self._sent(run, mail))
+        try:
+            return await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            # A mail that is under way may be taken: who stops now, and does not say so, has it sent again.
+            await asyncio.wait({sending}, timeout=_LAST_WORD_S)
+            sending.cancel()
+            raise
+
+    async def _sent(self, run: Execution, mail: EmailMessage) -> str:
         refused = ""
         try:
             await deliver(mail, run.execution_id, self._settings)
         except MailPartlyRefused as error:
             refused = str(error)
+        for pause_s in _ON_RECORD_S:
+            with contextlib.suppress(Transient):
+                await self._desk.kept.delivered(run)
+                return refused
+            await asyncio.sleep(pause_s)
         await self._desk.kept.delivered(run)
         return refused
 

@@ -9,6 +9,10 @@ import pytest
 from openpyxl import load_workbook
 from pydantic import SecretStr
 
+from openride_stream.errors import MetadataUnavailable
+from openride_stream.metadata.reports import Execution, Reports
+from openride_stream.reports import runner
+from openride_stream.settings import Settings
 from tests.reports.conftest import WEEKLY, Desk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -138,6 +142,52 @@ async def test_a_refusal_for_good_fails_with_its_reason(desk: Desk, answer: str,
 async def test_a_mail_that_some_cannot_get_is_not_sent_to_the_others_again(desk: Desk) -> None:
     run = await desk.made(await desk.schedule(recipients=["ada@example.org", "nobody@example.org"]))
     assert (run["status"], desk.inbox.recipients) == ("completed", [["ada@example.org"]])
+
+
+async def test_a_mail_is_on_record_also_when_the_metadata_store_was_away_then(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, tries = desk.site.runtime.reports.kept, []
+
+    async def delivered(run: Execution) -> bool:
+        tries.append(run)
+        if len(tries) < 3:
+            message = "away"
+            raise MetadataUnavailable(message)
+        return await Reports.delivered(kept, run)
+
+    monkeypatch.setattr(kept, "delivered", delivered)
+    made = await desk.made(await desk.schedule())
+    assert (made["status"], made["attempts"], len(desk.inbox.mails)) == ("completed", 1, 1)
+
+
+async def test_a_worker_that_stops_while_it_mails_says_that_the_mail_was_taken(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(mail: Any, execution_id: str, settings: Settings) -> None:
+        begun.set()
+        await go_on.wait()
+
+    monkeypatch.setattr(runner, "deliver", slowly)
+    schedule_id = await desk.schedule()
+    run = await desk.call("POST", f"schedule/{schedule_id}/execute", 202)
+    making = asyncio.create_task(desk.runner().make_waiting())
+    await begun.wait()
+    making.cancel()
+    asyncio.get_running_loop().call_later(0.1, go_on.set)
+    await asyncio.gather(making, return_exceptions=True)
+    found = await desk.call("GET", f"executions/{run['execution_id']}")
+    assert (found["status"], found["delivered_at"] is not None) == ("running", True)
+
+
+async def test_a_schedule_that_cannot_be_read_holds_up_no_other(desk: Desk) -> None:
+    broken, whole = await desk.schedule(), await desk.schedule()
+    await desk.site.runtime.reports.kept.change(broken, {"timezone": "Atlantis/Capital"})
+    desk.site.runtime.clock.ms += WEEK_S * 1000
+    await desk.runner().plan_due()
+    assert len(await desk.executions(whole)) == 1
 
 
 async def test_who_takes_over_from_a_worker_that_died_mails_no_second_time(desk: Desk) -> None:
