@@ -34,8 +34,15 @@ SETTINGS: Final = {
     "output_format_parquet_compression_method": "zstd",
 }
 
-# A spreadsheet runs text that begins so, in some locales in its full width too.
-_FORMULA: Final = r"^\\s*[=+\\-@＝＋－＠]|^[\\t\\r\\n]"
+# What some programs drop or pass over at the start of a cell: control signs, spaces, marks without a width.
+_UNSEEN: Final = (
+    r"[\x00-\x20\x7f-\xa0\xad\x{2000}-\x{200f}\x{2028}-\x{202f}\x{205f}-\x{206f}\x{3000}\x{feff}]"
+)
+FORMULA: Final = (
+    re.sub(r"\\x\{(\w+)\}", lambda code: chr(int(code[1], 16)), _UNSEEN) + r"*[=+\-@＝＋－＠]|[\t\r\n]"
+)
+"""What a spreadsheet runs begins so, in some locales in its full width too: for Python and for ClickHouse."""
+_IN_SQL: Final = f"^(?:{FORMULA})".replace("\\", "\\\\")
 _EXCEL_EPOCH_DAYS: Final = 25_569
 _DAY_MS: Final = 86_400_000
 _KINDS: Final[tuple[tuple[str, Kind], ...]] = (
@@ -100,7 +107,7 @@ def written(sql: str, columns: Sequence[Column], form: ExportFormat) -> str:
 
 
 def _title(name: str, form: ExportFormat) -> str:
-    runs = form == "csv" and re.match(_FORMULA.replace("\\\\", "\\"), name)
+    runs = form == "csv" and re.match(FORMULA, name)
     return f"'{name}" if runs else name
 
 
@@ -108,7 +115,7 @@ def _in_csv(column: Column) -> str:
     name = _of(column)
     if column.kind == "text":
         text = f"toString({name})"
-        return f"if(match({text}, '{_FORMULA}'), concat('\\'', {text}), {text})"
+        return f"if(match({text}, '{_IN_SQL}'), concat('\\'', {text}), {text})"
     return f"toJSONString({name})" if column.kind == "nested" else name
 
 

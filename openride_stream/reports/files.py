@@ -7,6 +7,7 @@ from io import BytesIO, StringIO
 from typing import Any, Final
 
 from openride_stream.api.choices import ReportFormat
+from openride_stream.exports.cells import FORMULA
 from openride_stream.sheets.sections import Block, Section
 
 SUFFIXES: Final[dict[ReportFormat, str]] = {"csv": "csv", "excel": "xlsx", "pdf": "pdf"}
@@ -15,8 +16,7 @@ CONTENT_TYPES: Final[dict[ReportFormat, str]] = {
     "excel": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "pdf": "application/pdf",
 }
-# A spreadsheet would run it.
-_FORMULA: Final = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")
+_FORMULA: Final = re.compile(FORMULA)
 
 
 def type_of_suffix(suffix: str) -> str:
