@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 import orjson
@@ -29,6 +29,16 @@ class ReportRefused(Rejected):
         self.field = field
 
 
+class ReportQuotaReached(Rejected):
+    """The user has as many schedules, or a schedule as many runs that wait, as may be."""
+
+
+MAX_SCHEDULES: Final = 200
+"""Of one user."""
+MAX_WAITING: Final = 5
+"""Runs of one schedule that wait or are made: each is mailed to whoever the schedule names."""
+
+
 class ReportDesk:
     """What the endpoints of reports do. Methods raise `MetadataUnavailable` when the store is away."""
 
@@ -41,7 +51,11 @@ class ReportDesk:
 
         Raises:
             ReportRefused: its frequency or a parameter is not acceptable.
+            ReportQuotaReached: the owner has to delete a schedule first.
         """
+        if len(await self.kept.schedules(owner, active_only=False)) >= MAX_SCHEDULES:
+            message = f"{MAX_SCHEDULES} schedules are yours, which is as many as may be: delete some"
+            raise ReportQuotaReached(message)
         now = self.kept.now()
         parameters = asked.parameters or ReportParameters.model_validate({})
         _check(asked.frequency, asked.timezone, now, asked.report_type, parameters)
@@ -100,7 +114,15 @@ class ReportDesk:
             self.files.remove(execution_id)
 
     async def execute(self, schedule: Schedule) -> Execution:
-        """Have the report made now; its slot is one of its own."""
+        """Have the report made now; its slot is one of its own.
+
+        Raises:
+            ReportQuotaReached: enough runs of it wait already.
+        """
+        runs = await self.kept.executions(schedule.schedule_id)
+        if sum(run.status in ("pending", "running") for run in runs) >= MAX_WAITING:
+            message = f"{MAX_WAITING} runs of the report wait or are made: ask again when one has ended"
+            raise ReportQuotaReached(message)
         now = self.kept.now()
         run = run_of(schedule, now, "manual", now)
         await self.kept.queue(run)

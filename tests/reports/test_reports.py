@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from openride_stream.errors import MetadataUnavailable
 from openride_stream.metadata.reports import Execution, Reports
-from openride_stream.reports import runner
+from openride_stream.reports import runner, service
 from openride_stream.settings import Settings
 from tests.reports.conftest import WEEKLY, Desk
 
@@ -180,6 +180,19 @@ async def test_a_worker_that_stops_while_it_mails_says_that_the_mail_was_taken(
     await asyncio.gather(making, return_exceptions=True)
     found = await desk.call("GET", f"executions/{run['execution_id']}")
     assert (found["status"], found["delivered_at"] is not None) == ("running", True)
+
+
+async def test_runs_and_schedules_are_as_many_as_may_be(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    schedule_id = await desk.schedule()
+    for _ in range(service.MAX_WAITING):
+        await desk.call("POST", f"schedule/{schedule_id}/execute", 202)
+    answer = await desk.call("POST", f"schedule/{schedule_id}/execute", 429)
+    assert answer["type"].endswith("quota-reached")
+    await desk.runner().make_waiting()
+    await desk.call("POST", f"schedule/{schedule_id}/execute", 202)
+    monkeypatch.setattr(service, "MAX_SCHEDULES", 1)
+    await desk.call("POST", "schedule", 429, json=WEEKLY)
+    await desk.call("POST", "schedule", 201, json=WEEKLY, who="ben")
 
 
 async def test_a_schedule_that_cannot_be_read_holds_up_no_other(desk: Desk) -> None:

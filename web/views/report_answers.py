@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from openride_stream.clock import rfc3339
 from openride_stream.metadata.reports import Execution, Schedule
-from openride_stream.reports.service import as_answer
+from openride_stream.reports.service import ReportQuotaReached, as_answer
+from web.problems import RETRY_AFTER_S, Problem
 
 SCHEDULE: Final[dict[str, Any]] = {
     "schedule_id": "6f1d2c9a-9d0e-4b52-9a57-0d1f5a3c7e21",
@@ -92,3 +93,9 @@ def _duration_ms(run: Execution) -> int | None:
 
 def _moment(moment: datetime | None) -> str | None:
     return None if moment is None else rfc3339(round(moment.timestamp() * 1000))
+
+
+def too_many(full: ReportQuotaReached) -> Problem:
+    """The problem of a quota that is used up."""
+    headers = {"Retry-After": str(RETRY_AFTER_S)}
+    return Problem(429, str(full), kind="quota-reached", headers=headers)

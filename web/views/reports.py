@@ -16,12 +16,12 @@ from openride_stream.api.reports import (
 )
 from openride_stream.metadata.reports import Execution, Schedule
 from openride_stream.reports.files import type_of_suffix
-from openride_stream.reports.service import ReportRefused
+from openride_stream.reports.service import ReportQuotaReached, ReportRefused
 from web.attachments import attachment
 from web.context import Context
 from web.endpoint import Endpoint, NoParameters, Reply
 from web.problems import Fault, Problem, invalid_parameters
-from web.views.report_answers import EXECUTION, SCHEDULE, execution_answer, schedule_answer
+from web.views.report_answers import EXECUTION, SCHEDULE, execution_answer, schedule_answer, too_many
 
 
 class SchedulesQuery(BaseModel):
@@ -54,6 +54,8 @@ async def _create(context: Context, query: NoParameters, asked: ReportRequest) -
         return schedule_answer(await context.runtime.reports.create(asked, context.asking.key))
     except ReportRefused as refused:
         raise invalid_parameters(422, [Fault(refused.field, str(refused))]) from refused
+    except ReportQuotaReached as full:
+        raise too_many(full) from full
 
 
 async def _list(context: Context, query: SchedulesQuery) -> dict[str, Any]:
@@ -83,7 +85,10 @@ async def _delete(context: Context, query: ScheduleQuery) -> Reply:
 
 async def _execute(context: Context, query: ScheduleQuery) -> dict[str, Any]:
     schedule = await _found(context, query.schedule_id)
-    return execution_answer(await context.runtime.reports.execute(schedule))
+    try:
+        return execution_answer(await context.runtime.reports.execute(schedule))
+    except ReportQuotaReached as full:
+        raise too_many(full) from full
 
 
 async def _executions(context: Context, query: ScheduleQuery) -> dict[str, Any]:
@@ -104,14 +109,12 @@ async def _download(context: Context, query: ExecutionQuery) -> Reply:
         raise Problem(409, detail, kind="report-not-completed")
     path = context.runtime.reports.path_of(run, schedule)
     if not await asyncio.to_thread(path.is_file):
-        detail = "the file is not here: workers do not share one OPENRIDE_EXPORTS_DIR"
-        raise Problem(404, detail)
+        raise Problem(404, "the file is not here: workers do not share one OPENRIDE_EXPORTS_DIR")
     return Reply(path, content_type=type_of_suffix(path.suffix[1:]), headers=attachment(run.filename))
 
 
 def _owner(context: Context) -> str | None:
-    caller = context.asking
-    return None if caller.may("admin") else caller.key
+    return None if context.asking.may("admin") else context.asking.key
 
 
 async def _found(context: Context, schedule_id: UUID) -> Schedule:
@@ -130,8 +133,7 @@ async def _found_run(context: Context, query: ExecutionQuery) -> tuple[Execution
     owner = _owner(context)
     schedule = None if run is None else await context.runtime.reports.find(run.schedule_id, owner)
     if run is None or schedule is None:
-        detail = "there is no such execution of a report of yours"
-        raise Problem(404, detail)
+        raise Problem(404, "there is no such execution of a report of yours")
     return run, schedule
 
 
