@@ -26,7 +26,8 @@ def _zone(name: str) -> str:
 
 
 def _address(text: str) -> str:
-    if len(text) > 254 or not _ADDRESS.fullmatch(text):
+    # Of an encoded word (RFC 2047) a mail would have what is in it, be it another address.
+    if len(text) > 254 or "=?" in text or not _ADDRESS.fullmatch(text):
         told: LiteralString = "must be an e-mail address, such as ada@example.org"
         raise _unacceptable(told)
     return text
@@ -39,10 +40,14 @@ def _line(text: str) -> str:
     return text.strip()
 
 
+def _once(addresses: list[str]) -> list[str]:
+    return list({address.lower(): address for address in reversed(addresses)}.values())[::-1]
+
+
 Zone = Annotated[str, AfterValidator(_zone)]
 Address = Annotated[str, AfterValidator(_address), WithJsonSchema({"type": "string", "format": "email"})]
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_line)]
-Recipients = Annotated[list[Address], Field(min_length=1, max_length=50)]
+Recipients = Annotated[list[Address], Field(min_length=1, max_length=50), AfterValidator(_once)]
 
 
 class ReportParameters(BaseModel):

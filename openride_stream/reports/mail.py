@@ -57,7 +57,8 @@ def message(
     Its Message-ID is that of the execution: who gets it twice after all can tell.
     """
     mail = EmailMessage(policy=SMTP)
-    mail["Subject"] = subject
+    # Taken for an encoded word (RFC 2047) it would be decoded, line ends and further headers with it.
+    mail["Subject"] = subject.replace("=?", "= ?")
     mail["From"] = settings.smtp_from
     mail["To"] = ", ".join(recipients)
     mail["Date"] = format_datetime(datetime.now(UTC))

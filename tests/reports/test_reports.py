@@ -47,6 +47,7 @@ async def test_a_schedule_is_made_changed_listed_and_deleted(desk: Desk) -> None
         ({"frequency": "* * * * *"}, "frequency", 422),
         ({"recipients": []}, "recipients", 400),
         ({"recipients": ["ada@example.org\r\nBcc: x@y.z"]}, "recipients", 422),
+        ({"recipients": ["=?utf-8?q?v=40evil.org=2C?=@example.org"]}, "recipients", 422),
         ({"report_name": "a\r\nBcc: x@y.z"}, "report_name", 422),
         ({"report_type": "everything"}, "report_type", 422),
         ({"parameters": {"limit": 5}}, "parameters", 422),
@@ -201,6 +202,18 @@ async def test_a_schedule_that_cannot_be_read_holds_up_no_other(desk: Desk) -> N
     desk.site.runtime.clock.ms += WEEK_S * 1000
     await desk.runner().plan_due()
     assert len(await desk.executions(whole)) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["=?utf-8?q?x=0D=0ABcc=3A_v=40evil.org?=", "a =?utf-8?b?DQpCY2M6IHZAZXZpbC5vcmc=?= b"]
+)
+async def test_a_name_is_no_header_of_its_mail(desk: Desk, name: str) -> None:
+    recipients = ["ada@example.org", "Ada@example.org", "ben@example.org"]
+    await desk.made(await desk.schedule(report_name=name, recipients=recipients))
+    assert desk.inbox.recipients == [["ada@example.org", "ben@example.org"]]
+    (mail,) = desk.inbox.mails
+    assert mail["Bcc"] is None
+    assert mail["Subject"] == f"{name}: 2026-01-25".replace("=?", "= ?")
 
 
 async def test_who_takes_over_from_a_worker_that_died_mails_no_second_time(desk: Desk) -> None:
