@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -141,7 +142,7 @@ class ReportRunner:
         sections = await contents(self._reader, type_of(schedule), asked)
         form = format_of(schedule)
         content = await asyncio.to_thread(file_of, schedule.report_name, sections, form)
-        filename = safe_name(f"{schedule.report_name} {run.range_start:%Y-%m-%d}", SUFFIXES[form])
+        filename = safe_name(f"{schedule.report_name} {_first_day(run, schedule)}", SUFFIXES[form])
         await asyncio.to_thread(self._keep, run, content, SUFFIXES[form])
         refused = await self._mailed(run, schedule, sections, filename, content)
         if not await self._desk.kept.complete(run, rows_in(sections), filename, len(content)):
@@ -182,7 +183,7 @@ class ReportRunner:
         small = len(content) <= self._settings.reports_attachment_bytes
         mail = message(
             execution_id=run.execution_id,
-            subject=f"{schedule.report_name}: {run.range_start:%Y-%m-%d}",
+            subject=f"{schedule.report_name}: {_first_day(run, schedule)}",
             recipients=orjson.loads(schedule.recipients),
             sections=sections,
             remarks=_remarks(run),
@@ -223,6 +224,10 @@ class ReportRunner:
         for execution_id in await self._desk.kept.expire(kept):
             self._desk.files.remove(execution_id)
         await self._desk.files.sweep(self._desk.kept.known)
+
+
+def _first_day(run: Execution, schedule: Schedule) -> str:
+    return f"{run.range_start.astimezone(ZoneInfo(schedule.timezone)):%Y-%m-%d}"
 
 
 def _remarks(run: Execution) -> list[str]:

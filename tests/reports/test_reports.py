@@ -94,7 +94,7 @@ async def test_a_due_report_is_mailed_once_by_however_many_workers(desk: Desk) -
     assert (run["range_start"], run["range_end"]) == ("2026-02-01T23:00:00.000Z", "2026-02-08T23:00:00.000Z")
     (mail,) = desk.inbox.mails
     assert desk.inbox.recipients == [WEEKLY["recipients"]]
-    assert mail["Subject"] == "Trips of the week: 2026-02-01"
+    assert mail["Subject"] == "Trips of the week: 2026-02-02"
     assert run["execution_id"] in mail["Message-ID"]
     assert (await desk.call("GET", f"schedule/{schedule_id}"))["next_run_at"] == "2026-02-16T05:00:00.000Z"
 
@@ -213,7 +213,7 @@ async def test_a_name_is_no_header_of_its_mail(desk: Desk, name: str) -> None:
     assert desk.inbox.recipients == [["ada@example.org", "ben@example.org"]]
     (mail,) = desk.inbox.mails
     assert mail["Bcc"] is None
-    assert mail["Subject"] == f"{name}: 2026-01-25".replace("=?", "= ?")
+    assert mail["Subject"] == f"{name}: 2026-01-26".replace("=?", "= ?")
 
 
 async def test_who_takes_over_from_a_worker_that_died_mails_no_second_time(desk: Desk) -> None:
