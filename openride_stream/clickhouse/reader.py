@@ -12,7 +12,7 @@ from openride_stream.clock import Clock, SystemClock
 
 _LAST_DAY: Final = 65_535
 NEVER: Final = 1 << 62
-"""More than all generations of a day together."""
+"""More than all touches of a day together."""
 
 # A look is renewed behind the back of who asks at this share of its age: few wait for one.
 _RENEWED_AT: Final = 0.5
@@ -45,24 +45,22 @@ class Look:
     def states(self, kept: PreAggregation, first_day: int, last_day: int) -> list[DayState]:
         """Every touched day from `first_day` to `last_day`, in order.
 
-        What is made of others stands for their builds: its `marks` are the sum of their generations, which
-        grows with each of them, and `NEVER` while one of them is not clean.
+        What is made of others stands for their builds: its `marks` are the touches that those have seen
+        together, which only grow, and `NEVER` while one of them is not clean.
         """
         builds = self.builds.get(kept.name, {})
-        touches = (
-            self._generations(kept, first_day, last_day) if kept.parts else self.marks.get(kept.source, {})
-        )
+        touches = self._seen(kept, first_day, last_day) if kept.parts else self.marks.get(kept.source, {})
         return [
             DayState(day, marks, *builds.get(day, (0, 0, False)))
             for day, marks in sorted(touches.items())
             if first_day <= day <= last_day
         ]
 
-    def _generations(self, kept: PreAggregation, first_day: int, last_day: int) -> dict[int, int]:
+    def _seen(self, kept: PreAggregation, first_day: int, last_day: int) -> dict[int, int]:
         sums: dict[int, int] = {}
         for part in kept.parts:
             for state in self.states(part, first_day, last_day):
-                sums[state.day] = sums.get(state.day, 0) + (state.generation if state.clean else NEVER)
+                sums[state.day] = sums.get(state.day, 0) + (state.seen if state.clean else NEVER)
         return {day: min(total, NEVER) for day, total in sums.items()}
 
     def total(self, source: str, first_day: int = 0, last_day: int = _LAST_DAY) -> int:
