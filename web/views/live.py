@@ -2,9 +2,9 @@
 
 from collections.abc import Hashable
 from dataclasses import asdict
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from openride_stream.api.live import Activity, Anomalies, Cities, DriverPositions, Minutes
 from openride_stream.clock import rfc3339
@@ -15,47 +15,13 @@ from tables.watch import level, told
 from web.context import Context
 from web.endpoint import Endpoint, NoParameters
 from web.lately import Lately, moment
-from web.ranges import Place
 from web.system_health import SystemHealth
+from web.views.live_questions import CitiesQuery, MinutesQuery, PositionsQuery
 
-_MAX_DRIVERS: Final = 10_000
-_MAX_CITIES: Final = 1_000
 # Of a large platform an answer takes tens of milliseconds.
 _FRESH_S: Final = 1.0
 
 Query = TypeVar("Query", bound=BaseModel)
-
-
-class PositionsQuery(BaseModel):
-    """Which drivers, and how many."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    city: Place | None = Field(
-        None, description="Only drivers who are in this city, exactly as it is spelled in events."
-    )
-    limit: Annotated[int, Field(ge=1, le=_MAX_DRIVERS)] = Field(1000, description="At most so many drivers.")
-
-
-class MinutesQuery(BaseModel):
-    """Of which city, and in which currency."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    city: Place | None = Field(
-        None, description="Only events of this city, exactly as it is spelled in them."
-    )
-    currency: str | None = Field(
-        None,
-        pattern=r"^[A-Z]{3}$",
-        description="ISO 4217 code that revenue is summed in. Default: OPENRIDE_CURRENCY.",
-    )
-
-
-class CitiesQuery(MinutesQuery):
-    """How many cities."""
-
-    limit: Annotated[int, Field(ge=1, le=_MAX_CITIES)] = Field(100, description="At most so many cities.")
 
 
 async def _drivers(context: Context, query: PositionsQuery) -> dict[str, Any]:
