@@ -122,7 +122,7 @@ HOURLY_ACTIVITY: Final = tuple(_activity(active.source) for active in ACTIVE_USE
 
 ALL: Final = (BOOKINGS, PAYMENTS, TRIPS, *ACTIVE_USERS, *HOURLY_ACTIVITY, *USER_DAYS, *RIDER_STEPS)
 
-MERGED: Final = (merged("active_users.all", ACTIVE_USERS), merged("user_days.all", USER_DAYS))
+MERGED: Final = (merged("active_users.merged", ACTIVE_USERS), merged("user_days.merged", USER_DAYS))
 """Made of the builds of others once those are clean: half as many rows, of days that are over."""
 
 _MERGED_OF: Final = {kept.parts: kept for kept in MERGED}
