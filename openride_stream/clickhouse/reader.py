@@ -118,8 +118,11 @@ class Reader:
             return last
         if self._look_s == 0:
             return await self._fresh()  # one that began before the question may be too old
-        # Shielded: one who goes away must not take it from the others.
-        return await asyncio.shield(self._renew())
+        # Shielded: one who goes away must not take it from the others. Of a store that takes long the look
+        # under way may have begun too early for this question: then the next one.
+        while (found := await asyncio.shield(self._renew())).at_s <= now_s - self._look_s:
+            pass
+        return found
 
     def _renew(self) -> "asyncio.Task[Look]":
         if self._looking is None or self._looking.done():

@@ -36,7 +36,7 @@ _LAST_DAY = 65_535
 # One statement recomputes so many days: enough to be quick, few enough to bound its memory.
 _DAYS_AT_ONCE = 16
 _SWEEP_EVERY_S = 600.0
-# A reader that planned with a generation has long finished when the generation is swept.
+# A reader that planned with a generation has long finished when that is swept, so long after its successor.
 _SWEPT_AFTER_MS = 600_000
 
 
@@ -162,24 +162,30 @@ class Reconciler:
         return max(self._clock.now_ms() // DAY_MS - self._retention_days[source] - 1, 0)
 
     async def _sweep(self) -> None:
-        """Delete generations that no reader uses any more."""
+        """Delete generations that no reader uses any more.
+
+        Who looked at the days within `_SWEPT_AFTER_MS` may still read what was current then, however old it
+        is: what has been replaced stays for that long after its successor.
+        """
         if self._clock.monotonic_s() - self._swept_s < _SWEEP_EVERY_S:
             return
         self._swept_s = self._clock.monotonic_s()
         database = self._store.database
         limit = time.time_ns() // 1000 - _SWEPT_AFTER_MS * 1000
-        current = (
-            "(SELECT preaggregation, day, argMax(generation, (marks_seen, generation)) "
-            f"FROM {database}.day_builds GROUP BY preaggregation, day)"
+        past = f"now64(3) - toIntervalMillisecond({_SWEPT_AFTER_MS})"
+        used = (
+            f"(SELECT preaggregation, day, generation FROM {database}.day_builds WHERE built_at >= {past} "
+            "UNION ALL SELECT preaggregation, day, argMax(b.generation, (marks_seen, b.generation)) "
+            f"FROM {database}.day_builds AS b WHERE built_at < {past} GROUP BY preaggregation, day)"
         )
         for preaggregation in (*ALL, *MERGED):
             key = f"'{preaggregation.name}'"
             await self._store.execute(
                 f"DELETE FROM {database}.{preaggregation.table} WHERE generation < {limit} "
                 f"AND {preaggregation.of_source} "
-                f"AND ({key}, day, generation) NOT IN {current}"
+                f"AND ({key}, day, generation) NOT IN {used}"
             )
         await self._store.execute(
             f"DELETE FROM {database}.day_builds WHERE generation < {limit} AND preaggregation != 'conflicts' "
-            f"AND (preaggregation, day, generation) NOT IN {current}"
+            f"AND (preaggregation, day, generation) NOT IN {used}"
         )

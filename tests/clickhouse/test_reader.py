@@ -149,3 +149,17 @@ async def test_one_look_serves_all_who_wait_whoever_goes_away(store: ClickHouse,
     assert isinstance(ended[0], asyncio.CancelledError)
     assert ended[1:] == ["booking_events:0"] * 2
     assert gate.asked == 1
+
+
+async def test_a_look_that_began_too_early_is_not_an_answer(store: ClickHouse, clock: ManualClock) -> None:
+    gate = Gate(store)
+    gate.open.clear()
+    reader = Reader(gate, clock, look_s=1.0)  # type: ignore[arg-type]
+    early = asyncio.create_task(reader.version(SOURCES, *RANGE_MS))
+    await gate.entered.wait()
+    clock.advance(30)
+    late = asyncio.create_task(reader.version(SOURCES, *RANGE_MS))
+    await asyncio.sleep(0)
+    gate.open.set()
+    await asyncio.gather(early, late)
+    assert gate.asked == 2, "the store took half a minute: what it said then is that old"
