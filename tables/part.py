@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -76,7 +76,11 @@ class Sought(ABC):
     def of_type(self, *types: str) -> Part:
         """Those of some types."""
         if types not in self._of_types:
-            self._of_types[types] = self._only(types)
+            found = self._only(types)
+            # A part that referred to itself would keep its events until the collector comes by.
+            if found is cast("Part", self):
+                return found
+            self._of_types[types] = found
         return self._of_types[types]
 
     def halves(self, field: str) -> Halves:

@@ -27,7 +27,10 @@ class RowsPart(Sought):
     def __init__(self, rows: Rows, whole: "RowsPart | None" = None, places: Sequence[int] = ()) -> None:
         super().__init__()
         self.rows: Final = rows
-        self._whole, self._places = whole, np.array(places, np.intp)
+        self._places = np.array(places, np.intp)
+        # What the whole has found, not the whole itself: it refers to its parts, and a circle would keep the
+        # events until the collector comes by.
+        self._whole_halves, self._whole_ids = (whole._halves, whole._ids) if whole is not None else ({}, {})
         if whole is None:
             self.at = np.fromiter((row["event_timestamp"] for row in rows), np.int64, len(rows))
         else:
@@ -54,14 +57,14 @@ class RowsPart(Sought):
 
     def halves(self, field: str) -> Halves:
         """The UUIDs of a field that each of them has, (n, 2): the first 64 bits and the last."""
-        if self._whole is not None and field in self._whole._halves:
-            return self._whole._halves[field][self._places]
+        if field in self._whole_halves:
+            return self._whole_halves[field][self._places]
         return super().halves(field)
 
     def ids(self, field: str) -> npt.NDArray[np.uint64]:
         """Hashes of the UUIDs of a field that each of them has; not to be written to."""
-        if self._whole is not None and field in self._whole._ids:
-            return self._whole._ids[field][self._places]
+        if field in self._whole_ids:
+            return self._whole_ids[field][self._places]
         return super().ids(field)
 
     def uuids(self, field: str) -> Bytes:

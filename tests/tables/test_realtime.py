@@ -1,5 +1,6 @@
 """The realtime figures, whoever saw what, in whatever order and however often."""
 
+import gc
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -213,3 +214,24 @@ def test_what_lies_ahead_is_looked_at_when_its_minute_comes() -> None:
         now_ms = NOW_MS + ahead_ms
         expected = {ping["driver_id"] for ping in pings[: ahead_ms // 1999 + 1][-151:]}
         assert figures(state, now_ms, "NGN").active_drivers == len(expected)
+
+
+@pytest.mark.parametrize("domain", ["user", "booking", "payment", "trip", "location"])
+@pytest.mark.parametrize("least_records", [2, 1_000_000], ids=["columns", "rows"])
+def test_a_batch_that_was_looked_at_is_let_go_of_without_the_collector(
+    domain: str, least_records: int
+) -> None:
+    """It seldom comes by: half of a worker's memory had been batches that waited for it."""
+    load()
+    topic = f"openride.events.{domain}"
+    events = [event for event in some_hours(3, NOW_MS, 400) if topic_of(event) == topic]
+    records = [FakeRecord(orjson.dumps(event), place, NOW_MS) for place, event in enumerate(events)]
+    found = accept(RecordBatch(topic, 0, records), POLICY, NOW_MS, least_records=least_records)
+    assert bool(found.columns) == (least_records == 2)
+    gc.collect()
+    gc.disable()
+    try:
+        assert sightings(topic, found, NOW_MS, LIVE_MS)
+        assert gc.collect() == 0, "something refers to itself"
+    finally:
+        gc.enable()
