@@ -25,6 +25,7 @@ from openride_stream.errors import Fatal
 
 _SESSION_TIMEOUT_S: Final = 10.0
 _READY_WITHIN_S: Final = 120.0
+_READ_WITHIN_S: Final = 300.0
 _BUILT_WITHIN_S: Final = 3_600.0
 _POLL_S: Final = 1.0
 _MANY_CLIENTS: Final = 50
@@ -58,6 +59,7 @@ async def run(events: int, tell: Callable[[str], None]) -> dict[str, Any]:
                 busy = await _by_path(url, in_turn([*asked.values()]), 1)
             tell(f"asked while {_INGESTED_PER_S:,} events a second came in, nothing kept")
         async with _worker(stage, {}) as url:
+            await _until_read(url)
             await ask(url, in_turn([*asked.values()]), 1)
             warm = await _by_path(url, in_turn([*asked.values()]), 1)
             warm_crowded = await _by_path(url, in_turn([*asked.values()]), _MANY_CLIENTS)
@@ -133,6 +135,20 @@ async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
             return answer.status == 200
     except (aiohttp.ClientError, OSError):
         return False
+
+
+async def _until_read(url: str) -> None:
+    """Return when nothing waits any more: what is stored meanwhile is a reason to answer anew."""
+    async with aiohttp.ClientSession(url) as session:
+        began_s = time.monotonic()
+        while True:
+            async with session.get("/v1/metrics/realtime") as answer:
+                if not (await answer.json())["consumer_lag"]:
+                    return
+            if time.monotonic() - began_s > _READ_WITHIN_S:
+                message = "what came in was not read"
+                raise Fatal(message)
+            await asyncio.sleep(_POLL_S)
 
 
 async def _until_built(stage: Stage, tell: Callable[[str], None]) -> None:
