@@ -48,8 +48,9 @@ async def run(events: int, tell: Callable[[str], None]) -> dict[str, Any]:
         rows = await fill(stage.store, events, int(now.timestamp() * 1000), tell)
         tell(f"{rows:,} events stored")
         asked = questions(now)
-        async with _worker(stage, {**_NO_CACHE, **_ROUNDS_AT_ONCE}) as url:
+        async with _worker(stage, _ROUNDS_AT_ONCE):
             await _until_built(stage, tell)
+        async with _worker(stage, _NO_CACHE) as url:
             cold = await _by_path(url, in_turn([*asked.values()]), 1)
             tell("asked by one client, nothing kept")
             crowded = await _by_path(url, in_turn([*asked.values()]), _MANY_CLIENTS)

@@ -23,7 +23,7 @@ from openride_stream.clickhouse.days import (
 )
 from openride_stream.clickhouse.distinct import NO_ROUTE
 from openride_stream.clickhouse.preaggregations import ALL, MERGED, PreAggregation
-from openride_stream.clickhouse.reader import NEVER, Reader
+from openride_stream.clickhouse.reader import NEVER, Look, Reader
 from openride_stream.clickhouse.rerouted import mark_rerouted
 from openride_stream.clickhouse.retention import retention_days
 from openride_stream.clock import Clock
@@ -57,16 +57,18 @@ class Reconciler:
         """One round; returns how many days were recomputed."""
         await self.notice()
         rebuilt = 0
+        look = await self._reader.look()
         for preaggregation in ALL:
             with self._timed(preaggregation):
-                dirty = await self._dirty(preaggregation)
+                dirty = self._dirty(look, preaggregation)
                 for first in range(0, len(dirty), _DAYS_AT_ONCE):
                     await self.build(preaggregation, dirty[first : first + _DAYS_AT_ONCE])
             rebuilt += len(dirty)
         self._metrics.dirty_days.set(0)
+        look = await self._reader.look()
         for kept in MERGED:
             with self._timed(kept):
-                await self.merge(kept)
+                await self.merge(look, kept)
         await self._sweep()
         return rebuilt
 
@@ -93,9 +95,8 @@ class Reconciler:
         )
         await self._make_current(preaggregation, states, generation)
 
-    async def merge(self, kept: PreAggregation) -> None:
-        """Make the days anew of what is made of others, where those are clean."""
-        look = await self._reader.look()
+    async def merge(self, look: Look, kept: PreAggregation) -> None:
+        """Make the days anew of what is made of others, where those are clean by `look`."""
         due = [day for day in look.states(kept, 0, _LAST_DAY) if not day.clean and day.marks < NEVER]
         for first in range(0, len(due), _DAYS_AT_ONCE):
             states = due[first : first + _DAYS_AT_ONCE]
@@ -150,10 +151,10 @@ class Reconciler:
         )
         return {row["day"]: row["late"] for row in rows}
 
-    async def _dirty(self, preaggregation: PreAggregation) -> list[DayState]:
-        oldest = self._oldest_day(preaggregation.source)
-        states = await self._reader.states([preaggregation], oldest, _LAST_DAY)
-        dirty = [state for state in states[preaggregation.name] if not state.clean]
+    def _dirty(self, look: Look, preaggregation: PreAggregation) -> list[DayState]:
+        # By a look from before the round: what came in since makes its day dirty for the next one.
+        states = look.states(preaggregation, self._oldest_day(preaggregation.source), _LAST_DAY)
+        dirty = [state for state in states if not state.clean]
         self._metrics.dirty_days.set(len(dirty))
         return dirty
 

@@ -81,7 +81,8 @@ class Stage:
         states = await self.site.runtime.reader.states(ALL, 0, LAST_DAY)
         dirty = {name: [day for day in days if not day.clean] for name, days in states.items()}
         await asyncio.gather(*(self.rounds.build(kept, dirty[kept.name]) for kept in ALL if dirty[kept.name]))
-        await asyncio.gather(*map(self.rounds.merge, MERGED))
+        look = await self.site.runtime.reader.look()
+        await asyncio.gather(*(self.rounds.merge(look, kept) for kept in MERGED))
 
     async def ask(self, asked: Sequence[Asked], now_ms: int) -> list[Any]:
         """The answers to all of them, asked at once while the clock says `now_ms`."""

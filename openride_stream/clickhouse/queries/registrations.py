@@ -19,17 +19,19 @@ def registered(database: str, question: Question) -> str:
     )
 
 
-def first_facts(database: str, kind: Literal["registered", "upgraded"]) -> str:
+def first_facts(database: str, kind: Literal["registered", "upgraded"], among: str = "") -> str:
     """A subquery of each user's earliest fact of a kind before the end of the range.
 
-    Columns: `user_id`, `at`, `number` (orders facts of one time), `role`, `city` and `state`.
+    Columns: `user_id`, `at`, `number` (orders facts of one time), `role`, `city` and `state`. `among` is SQL
+    of the users to look at; without it all of them.
     """
+    chosen = f"AND user_id IN ({among}) " if among else ""
     # The table is sorted by user and time: to take the first row of each costs next to nothing.
     return (
         "(SELECT user_id, event_timestamp AS at, UUIDToNum(event_id) AS number, role, city, state "
         f"FROM {database}.user_facts WHERE kind = '{kind}' "
         "AND event_timestamp < fromUnixTimestamp64Milli({registered_before:Int64}, 'UTC') "
-        f"AND {counted(database)} ORDER BY user_id, event_timestamp, number LIMIT 1 BY user_id)"
+        f"{chosen}AND {counted(database)} ORDER BY user_id, event_timestamp, number LIMIT 1 BY user_id)"
     )
 
 

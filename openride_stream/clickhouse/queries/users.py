@@ -23,7 +23,13 @@ SELECT countIf({in_range}) AS new_registrations, count() AS total_users,
 FROM {registered} WHERE {here}
 """
 
-# The event that made a driver: the registration as one, or the first upgrade, whichever came before.
+# The event that made a driver: the registration as one, or the first upgrade, whichever came before. Only
+# whoever has one of these in the range can have become one there: few need be looked through.
+_MAYBE_DRIVERS: Final = """
+SELECT user_id FROM {database}.user_facts
+WHERE kind IN ('registered', 'upgraded') AND role = 'DRIVER' AND {before}
+  AND event_timestamp >= fromUnixTimestamp64Milli({{registered_from:Int64}}, 'UTC')
+"""
 _DRIVERS_SQL: Final = """
 SELECT count() AS new_drivers,
        countIf(user_id IN (
@@ -33,7 +39,7 @@ FROM
 (
     SELECT * FROM
     (
-        SELECT * FROM {registered} WHERE role = 'DRIVER' UNION ALL SELECT * FROM {upgraded}
+        SELECT * FROM {registered_drivers} WHERE role = 'DRIVER' UNION ALL SELECT * FROM {upgraded_drivers}
     )
     ORDER BY user_id, at, number LIMIT 1 BY user_id
 )
@@ -75,11 +81,14 @@ async def _active(store: Reader, question: Question) -> dict[str, Any]:
 
 
 async def _people(store: Reader, question: Question) -> dict[str, Any]:
+    before = "event_timestamp < fromUnixTimestamp64Milli({registered_before:Int64}, 'UTC')"
+    maybe_drivers = _MAYBE_DRIVERS.format(database=store.database, before=before)
     parts = {
         "database": store.database,
         "registered": first_facts(store.database, "registered"),
-        "upgraded": first_facts(store.database, "upgraded"),
-        "before": "event_timestamp < fromUnixTimestamp64Milli({registered_before:Int64}, 'UTC')",
+        "registered_drivers": first_facts(store.database, "registered", maybe_drivers),
+        "upgraded_drivers": first_facts(store.database, "upgraded", maybe_drivers),
+        "before": before,
         "counted": counted(store.database),
         "in_range": _IN_RANGE,
         "here": here(question),
