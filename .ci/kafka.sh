@@ -3,6 +3,8 @@
 #
 #   eval "$(.ci/kafka.sh start)"     one broker; sets OPENRIDE_TEST_KAFKA
 #   eval "$(.ci/kafka.sh start 3)"   three brokers, replication 3, min.insync.replicas 2
+#                                    (each also listens for SASL_SSL and for TLS with a client's certificate:
+#                                    OPENRIDE_TEST_KAFKA_SASL_SSL, …_SSL, certificates in …_CERTIFICATES)
 #   .ci/kafka.sh kill 2              kill -9 of broker 2 (stop 2: an orderly stop)
 #   .ci/kafka.sh resume 2            start it again on its old port and log
 #   .ci/kafka.sh stop                stop all and remove their logs
@@ -61,17 +63,45 @@ storage_tool() {
     java "${JAVA_OPTIONS[@]}" kafka.tools.StorageTool "$@"
 }
 
-# write_properties NODE BROKERS PORT CONTROLLER_PORT VOTERS
+# certificate NAME: a key and a certificate of our own authority, NAME.pem has both, as Kafka wants them.
+certificate() {
+    openssl req -newkey rsa:2048 -nodes -subj "/CN=$1" -keyout "$1.key" -out "$1.csr"
+    openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -out "$1.crt" \
+        -extfile <(echo "subjectAltName=IP:127.0.0.1")
+    cat "$1.key" "$1.crt" >"$1.pem"
+}
+
+write_certificates() {
+    command -v openssl >/dev/null || fail "openssl is needed (Debian: apt install openssl)"
+    mkdir -p "$HOME_DIR/certificates"
+    (
+        cd "$HOME_DIR/certificates"
+        openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj "/CN=OpenRide tests" -keyout ca.key -out ca.pem
+        certificate broker
+        certificate client
+    ) >"$HOME_DIR/openssl.out" 2>&1 || fail "no certificates: $(tail -n 3 "$HOME_DIR/openssl.out")"
+}
+
+# write_properties NODE BROKERS PORT CONTROLLER_PORT VOTERS SASL_SSL_PORT SSL_PORT
 write_properties() {
     local replicas=$(($2 < 3 ? $2 : 3))
     cat >"$HOME_DIR/$1.properties" <<CONF
 process.roles=broker,controller
 node.id=$1
 controller.quorum.voters=$5
-listeners=PLAINTEXT://127.0.0.1:$3,CONTROLLER://127.0.0.1:$4
-advertised.listeners=PLAINTEXT://127.0.0.1:$3
+listeners=PLAINTEXT://127.0.0.1:$3,CONTROLLER://127.0.0.1:$4,NAMED://127.0.0.1:$6,CERTIFIED://127.0.0.1:$7
+advertised.listeners=NAMED://127.0.0.1:$6,CERTIFIED://127.0.0.1:$7,PLAINTEXT://127.0.0.1:$3
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,NAMED:SASL_SSL,CERTIFIED:SSL
+ssl.keystore.type=PEM
+ssl.keystore.location=$HOME_DIR/certificates/broker.pem
+ssl.truststore.type=PEM
+ssl.truststore.location=$HOME_DIR/certificates/ca.pem
+listener.name.certified.ssl.client.auth=required
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.named.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_openride="of tests";
+listener.name.named.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.named.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 log.dirs=$HOME_DIR/log-$1
 # Topics are made by us (one that the broker makes up has its own idea of partitions).
 auto.create.topics.enable=false
@@ -93,19 +123,27 @@ CONF
 }
 
 configure() {
-    local brokers=$1 node cluster_id voters="" address=""
+    local brokers=$1 node cluster_id voters="" address="" named="" certified=""
+    local -a user=(--add-scram "SCRAM-SHA-512=[name=openride,password=of tests]")
+    user+=(--add-scram "SCRAM-SHA-256=[name=openride,password=of tests]")
     local -a ports
-    read -r -a ports <<<"$(free_ports $((2 * brokers)))"
+    read -r -a ports <<<"$(free_ports $((4 * brokers)))"
     for ((node = 1; node <= brokers; node++)); do
-        voters+="${voters:+,}$node@127.0.0.1:${ports[2 * node - 1]}"
-        address+="${address:+,}127.0.0.1:${ports[2 * node - 2]}"
+        voters+="${voters:+,}$node@127.0.0.1:${ports[4 * node - 1]}"
+        address+="${address:+,}127.0.0.1:${ports[4 * node - 2]}"
+        named+="${named:+,}127.0.0.1:${ports[4 * node - 3]}"
+        certified+="${certified:+,}127.0.0.1:${ports[4 * node - 4]}"
     done
+    write_certificates
     cluster_id=$(storage_tool random-uuid)
     for ((node = 1; node <= brokers; node++)); do
-        write_properties "$node" "$brokers" "${ports[2 * node - 2]}" "${ports[2 * node - 1]}" "$voters"
-        storage_tool format -t "$cluster_id" -c "$HOME_DIR/$node.properties" >/dev/null
+        write_properties "$node" "$brokers" "${ports[4 * node - 2]}" "${ports[4 * node - 1]}" "$voters" \
+            "${ports[4 * node - 3]}" "${ports[4 * node - 4]}"
+        storage_tool format -t "$cluster_id" -c "$HOME_DIR/$node.properties" "${user[@]}" >/dev/null
     done
     echo "$address" >"$HOME_DIR/address"
+    echo "$named" >"$HOME_DIR/named"
+    echo "$certified" >"$HOME_DIR/certified"
 }
 
 resume() {
@@ -152,6 +190,9 @@ start() {
         fail "Kafka did not start within 60 s"
     }
     echo "export OPENRIDE_TEST_KAFKA=$(<"$HOME_DIR/address")"
+    echo "export OPENRIDE_TEST_KAFKA_SASL_SSL=$(<"$HOME_DIR/named")"
+    echo "export OPENRIDE_TEST_KAFKA_SSL=$(<"$HOME_DIR/certified")"
+    echo "export OPENRIDE_TEST_KAFKA_CERTIFICATES=$HOME_DIR/certificates"
 }
 
 stop() {

@@ -38,9 +38,14 @@ def refused(error: ValueError) -> list[str]:
     if not isinstance(error, ValidationError) or error.title != Settings.__name__:
         return []
     return [
-        f"{_PREFIX}{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
-        for fault in error.errors(include_input=False)
+        _fault(fault["loc"], fault["msg"]) for fault in error.errors(include_input=False, include_url=False)
     ]
+
+
+def _fault(place: tuple[int | str, ...], message: str) -> str:
+    if not place:  # of several settings together: the message names them
+        return message.removeprefix("Value error, ")
+    return f"{_PREFIX}{'_'.join(map(str, place)).upper()}: {message}"
 
 
 def _given() -> set[str]:

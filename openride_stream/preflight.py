@@ -47,7 +47,7 @@ async def _check_schema(store: ClickHouse, settings: Settings) -> None:
 
 
 async def _check_topics(settings: Settings) -> None:
-    async with open_admin(settings.kafka_bootstrap_servers) as admin:
+    async with open_admin(settings) as admin:
         problems = partition_problems(await partition_counts(admin), settings.topic_partitions)
     if problems:
         first, *others = problems.values()

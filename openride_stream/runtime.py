@@ -104,9 +104,7 @@ class Runtime:
         circuit = Circuit(CircuitPolicy.from_settings(settings))
         lateness = Lateness(metrics, clock)
         parking = Parking(circuit, partial(accepted_until, settings), metrics)
-        misreports = settings.kafka_end_offset_probe and await broker_misreports_end(
-            settings.kafka_bootstrap_servers, settings.topic_replication
-        )
+        misreports = settings.kafka_end_offset_probe and await broker_misreports_end(settings)
         return cls(
             settings=settings,
             clock=clock,

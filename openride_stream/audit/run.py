@@ -53,9 +53,7 @@ class Auditor:
         """
         tell("asking Kafka where the group stands")
         policy = DecodePolicy.from_settings(self.settings, await cluster_id(self.settings))
-        mend_ends = self.settings.kafka_end_offset_probe and await broker_misreports_end(
-            self.settings.kafka_bootstrap_servers, self.settings.topic_replication
-        )
+        mend_ends = self.settings.kafka_end_offset_probe and await broker_misreports_end(self.settings)
         found = await log_positions(self.settings, topics, mend_ends)
         accounts: list[Account] = []
         async with open_reader(self.settings) as reader:

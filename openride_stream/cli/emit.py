@@ -20,6 +20,7 @@ from openride_stream.events.policy import DecodePolicy
 from openride_stream.events.records import RecordBatch
 from openride_stream.events.topics import BY_NAME
 from openride_stream.kafka.admin import open_admin, partition_counts
+from openride_stream.kafka.connection import connection
 from openride_stream.replay.dressing import retention_by_table
 from openride_stream.replay.eventfiles import event_of_row
 from openride_stream.replay.routing import TOPIC_BY_TIER, key_of, topic_of
@@ -159,16 +160,13 @@ def check(draft: Draft, settings: Settings, now_ms: int) -> None:
 
 
 async def _send(drafts: list[Draft], settings: Settings) -> None:
-    bootstrap = settings.kafka_bootstrap_servers
-    async with open_admin(bootstrap) as admin:
+    async with open_admin(settings) as admin:
         existing = await partition_counts(admin)
     for draft in drafts:
         if draft.topic not in existing:
             message = f"Kafka has no topic {draft.topic}; `openride migrate` creates it"
             raise BrokerUnavailable(message)
-    producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, acks="all", max_request_size=PRODUCER_LIMIT_BYTES
-    )
+    producer = AIOKafkaProducer(**connection(settings), acks="all", max_request_size=PRODUCER_LIMIT_BYTES)
     await producer.start()
     try:
         for draft in drafts:

@@ -162,7 +162,7 @@ async def _main(order: Order, log: RecordLog, *, dry_run: bool, demo: bool) -> i
             return 0
         source = open_source(order, settings, clock)
         _warn_if_old(source, settings, clock)
-        sender = None if dry_run else Sender(settings.kafka_bootstrap_servers)
+        sender = None if dry_run else Sender(settings)
         try:
             if sender:
                 await sender.start(tuple(BY_NAME))

@@ -196,9 +196,7 @@ class _Look:
 async def _lags(settings: Settings, partitions: Sequence[Partition]) -> dict[Partition, int] | None:
     """Lag by partition; None when the broker does not answer."""
     try:
-        mend_ends = settings.kafka_end_offset_probe and await broker_misreports_end(
-            settings.kafka_bootstrap_servers, settings.topic_replication
-        )
+        mend_ends = settings.kafka_end_offset_probe and await broker_misreports_end(settings)
         found = await group_lag(settings, sorted({topic for topic, _ in partitions}), mend_ends)
     except BrokerUnavailable:
         return None

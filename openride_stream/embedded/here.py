@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from openride_stream.embedded.folder import StackRecord, pii_key, read_stack
+from openride_stream.embedded.stack import OPEN_KAFKA
 from openride_stream.settings import Settings
 
 # Whoever sets one of these means services of their own.
@@ -56,6 +57,7 @@ def _pointed_at(stack: StackRecord, settings: Settings) -> Settings:
     folder = settings.data_dir.absolute()
     addresses = {
         "kafka_bootstrap_servers": stack.kafka,
+        **OPEN_KAFKA,
         "clickhouse_url": stack.clickhouse,
         "clickhouse_user": "default",
         "clickhouse_password": "",

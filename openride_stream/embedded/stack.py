@@ -47,6 +47,15 @@ class StackOptions:
     currency: str | None = None
 
 
+OPEN_KAFKA: Final[Mapping[str, str]] = {
+    "kafka_security_protocol": "PLAINTEXT",
+    "kafka_ssl_ca_file": "",
+    "kafka_ssl_cert_file": "",
+    "kafka_ssl_key_file": "",
+}
+"""The embedded broker asks nobody who they are."""
+
+
 def child_env(options: StackOptions, addresses: Addresses, settings: Settings) -> dict[str, str]:
     """The settings that make the application's processes use this stack and no other one's stores.
 
@@ -61,6 +70,7 @@ def child_env(options: StackOptions, addresses: Addresses, settings: Settings) -
     }
     return others | {
         "OPENRIDE_KAFKA_BOOTSTRAP_SERVERS": addresses.kafka,
+        **{f"OPENRIDE_{name.upper()}": value for name, value in OPEN_KAFKA.items()},
         "OPENRIDE_TOPIC_REPLICATION": "1",
         "OPENRIDE_CLICKHOUSE_URL": addresses.clickhouse,
         "OPENRIDE_CLICKHOUSE_USER": "default",

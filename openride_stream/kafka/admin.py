@@ -7,25 +7,31 @@ from typing import Final
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from openride_stream.errors import BrokerUnavailable
 from openride_stream.kafka.away import broker_away
+from openride_stream.kafka.connection import connection, refusal
 from openride_stream.settings import Settings
+from openride_stream.settings.kafka import KafkaSettings
 
 REQUEST_TIMEOUT_MS: Final = 15_000
 
 
 @asynccontextmanager
-async def open_admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    """An admin client of the brokers at `bootstrap` ("host:port,host:port").
+async def open_admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client of the brokers.
 
     Raises:
         BrokerUnavailable: no broker answered, or one failed while the client was in use.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=REQUEST_TIMEOUT_MS)
+    admin = AIOKafkaAdminClient(**connection(settings), request_timeout_ms=REQUEST_TIMEOUT_MS)
     try:
         await admin.start()
         yield admin
     except (KafkaError, TimeoutError, OSError) as error:
-        raise broker_away(bootstrap, error) from error
+        away = broker_away(settings.kafka_bootstrap_servers, error)
+        if (why := await refusal(settings)) is not None:
+            away = BrokerUnavailable(f"{away}: {why}")
+        raise away from error
     finally:
         await admin.close()
 
@@ -44,6 +50,6 @@ async def cluster_id(settings: Settings) -> str:
     Raises:
         BrokerUnavailable: no broker answered.
     """
-    async with open_admin(settings.kafka_bootstrap_servers) as admin:
+    async with open_admin(settings) as admin:
         description = await admin.describe_cluster()
     return str(description["cluster_id"])

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from openride_stream.errors import BrokerUnavailable
+from openride_stream.kafka.connection import connection
 from openride_stream.kafka.end_offsets import true_end_offsets
 from openride_stream.settings import Settings
 
@@ -53,7 +54,7 @@ class ChangelogWriter:
             BrokerUnavailable: no broker answered.
         """
         producer = AIOKafkaProducer(
-            bootstrap_servers=settings.kafka_bootstrap_servers,
+            **connection(settings),
             acks="all",
             max_request_size=LIVE_MAX_MESSAGE_BYTES,
         )
@@ -137,7 +138,7 @@ class ChangelogReader:
             BrokerUnavailable: no broker answered.
         """
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=settings.kafka_bootstrap_servers,
+            **connection(settings),
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

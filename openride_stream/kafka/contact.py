@@ -15,6 +15,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from openride_stream.errors import BrokerUnavailable
 from openride_stream.kafka.away import broker_away
+from openride_stream.kafka.connection import connection
 from openride_stream.metrics import Metrics
 from openride_stream.settings import Settings
 
@@ -95,7 +96,7 @@ class BrokerContact:
     async def _connected(self) -> AIOKafkaClient:
         if self._client is None:
             self._client = AIOKafkaClient(
-                bootstrap_servers=self._settings.kafka_bootstrap_servers,
+                **connection(self._settings),
                 request_timeout_ms=round(ANSWER_WITHIN_S * 1000),
             )
             await self._client.bootstrap()

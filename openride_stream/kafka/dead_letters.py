@@ -16,6 +16,7 @@ from openride_stream.clock import Clock
 from openride_stream.events.letters import Headers, Letter
 from openride_stream.events.rejects import Reject
 from openride_stream.events.topics import BY_NAME
+from openride_stream.kafka.connection import connection
 from openride_stream.metrics import Metrics
 from openride_stream.settings import Settings
 
@@ -45,7 +46,7 @@ class DeadLetters:
     async def open(cls, settings: Settings, worker: str, metrics: Metrics, clock: Clock) -> Self:
         """Connect a producer of our own: acks by all replicas, records of up to 4 MB."""
         producer = AIOKafkaProducer(
-            bootstrap_servers=settings.kafka_bootstrap_servers,
+            **connection(settings),
             acks="all",
             max_request_size=MAX_DEAD_LETTER_BYTES,
             max_batch_size=_BATCH_BYTES,

@@ -20,6 +20,8 @@ from aiokafka.protocol.fetch import FetchRequest
 from openride_stream.errors import BrokerUnavailable
 from openride_stream.kafka.admin import REQUEST_TIMEOUT_MS, open_admin, partition_counts
 from openride_stream.kafka.away import broker_away
+from openride_stream.kafka.connection import connection
+from openride_stream.settings.kafka import KafkaSettings
 
 PROBE_TOPIC: Final = "openride.internal.end-offset-probe"
 _PROBE_RECORDS: Final = 5
@@ -58,26 +60,26 @@ async def true_end_offsets(
     return true_ends
 
 
-async def broker_misreports_end(bootstrap: str, replication: int = 1) -> bool:
-    """Whether the brokers at `bootstrap` report an end offset that is before their own high watermark.
+async def broker_misreports_end(settings: KafkaSettings) -> bool:
+    """Whether the brokers report an end offset that is before their own high watermark.
 
     Writes one batch of several records to a topic of its own, so that the fault must show.
 
     Raises:
         BrokerUnavailable: no broker answered, or other probes kept writing all the while.
     """
-    await _create_probe_topic(bootstrap, replication)
+    await _create_probe_topic(settings)
     try:
-        await _write_probe_batch(bootstrap)
+        await _write_probe_batch(settings)
         async with AIOKafkaConsumer(
-            bootstrap_servers=bootstrap,
+            **connection(settings),
             group_id=None,
             enable_auto_commit=False,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
         ) as consumer:
             return await _compare(consumer)
     except (KafkaError, TimeoutError, OSError) as error:
-        raise broker_away(bootstrap, error) from error
+        raise broker_away(settings.kafka_bootstrap_servers, error) from error
 
 
 async def _compare(consumer: AIOKafkaConsumer) -> bool:
@@ -128,16 +130,18 @@ def _fetch_request(tps: list[TopicPartition], ends: Mapping[TopicPartition, int]
     )
 
 
-async def _create_probe_topic(bootstrap: str, replication: int) -> None:
-    async with open_admin(bootstrap) as admin:
+async def _create_probe_topic(settings: KafkaSettings) -> None:
+    async with open_admin(settings) as admin:
         if PROBE_TOPIC not in await partition_counts(admin):
             configs = {"retention.ms": str(_PROBE_RETENTION_MS)}
-            await admin.create_topics([NewTopic(PROBE_TOPIC, 1, replication, topic_configs=configs)])
+            await admin.create_topics(
+                [NewTopic(PROBE_TOPIC, 1, settings.topic_replication, topic_configs=configs)]
+            )
 
 
-async def _write_probe_batch(bootstrap: str) -> None:
+async def _write_probe_batch(settings: KafkaSettings) -> None:
     async with AIOKafkaProducer(
-        bootstrap_servers=bootstrap, acks="all", request_timeout_ms=REQUEST_TIMEOUT_MS
+        **connection(settings), acks="all", request_timeout_ms=REQUEST_TIMEOUT_MS
     ) as producer:
         batch = producer.create_batch()
         for _ in range(_PROBE_RECORDS):

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 from openride_stream.kafka.admin import REQUEST_TIMEOUT_MS, open_admin, partition_counts
 from openride_stream.kafka.away import broker_away
+from openride_stream.kafka.connection import connection
 from openride_stream.kafka.end_offsets import true_end_offsets
 from openride_stream.settings import Settings
 
@@ -51,13 +52,13 @@ async def group_lag(settings: Settings, topics: Sequence[str], mend_ends: bool =
 
 
 async def _group_lag(settings: Settings, topics: Sequence[str], mend_ends: bool) -> list[PartitionLag]:
-    async with open_admin(settings.kafka_bootstrap_servers) as admin:
+    async with open_admin(settings) as admin:
         counts = await partition_counts(admin)
     partitions = [TopicPartition(topic, number) for topic in topics for number in range(counts.get(topic, 0))]
     if not partitions:
         return []
     async with AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap_servers,
+        **connection(settings),
         group_id=settings.consumer_group,
         enable_auto_commit=False,
         request_timeout_ms=REQUEST_TIMEOUT_MS,

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from openride_stream.errors import BrokerUnavailable
+from openride_stream.kafka.connection import connection
 from openride_stream.kafka.topics import SOURCE_MAX_MESSAGE_BYTES
 from openride_stream.settings import Settings
 
@@ -40,7 +41,7 @@ class RecordProducer:
             BrokerUnavailable: no broker answered.
         """
         producer = AIOKafkaProducer(
-            bootstrap_servers=settings.kafka_bootstrap_servers,
+            **connection(settings),
             acks="all",
             max_request_size=SOURCE_MAX_MESSAGE_BYTES,
         )

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from openride_stream.kafka.admin import REQUEST_TIMEOUT_MS
 from openride_stream.kafka.away import broker_away
+from openride_stream.kafka.connection import connection
 from openride_stream.offsets import Offsets
 from openride_stream.settings import Settings
 
@@ -43,7 +44,7 @@ async def open_reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
         BrokerUnavailable: no broker answered, or one failed while the reader was in use.
     """
     reader = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap_servers,
+        **connection(settings),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",

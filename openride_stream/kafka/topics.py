@@ -63,7 +63,7 @@ async def create_topics(settings: Settings) -> list[str]:
         ConfigurationError: a topic exists with another partition count than `settings.topic_partitions`.
         BrokerUnavailable: no broker answered, or it refused to create a topic.
     """
-    async with open_admin(settings.kafka_bootstrap_servers) as admin:
+    async with open_admin(settings) as admin:
         existing = await partition_counts(admin)
         missing = [plan for plan in planned_topics() if plan.name not in existing]
         created = await _create(admin, missing, settings)

@@ -101,7 +101,7 @@ class Demo:
         diary = self._diary()
         past = self._past(diary)
         while not self._stop.is_set():
-            sender = Sender(self._settings.kafka_bootstrap_servers)
+            sender = Sender(self._settings)
             try:
                 await sender.start(tuple(BY_NAME))
                 diary = await self._send(sender, past, diary)

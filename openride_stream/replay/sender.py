@@ -15,7 +15,9 @@ from aiokafka.partitioner import murmur2
 
 from openride_stream.errors import BrokerUnavailable
 from openride_stream.kafka.away import broker_away
+from openride_stream.kafka.connection import connection
 from openride_stream.replay.parcels import Parcel
+from openride_stream.settings.kafka import KafkaSettings
 
 BATCH_BYTES: Final = 256 * 1024
 _LARGEST_BATCH_BYTES: Final = 900 * 1024  # below the 1 MB that Kafka takes by default
@@ -35,8 +37,8 @@ class Sender:
     `timeout_s` is how long Kafka may take for a batch, its own retries included.
     """
 
-    def __init__(self, bootstrap_servers: str, timeout_s: float = 30.0) -> None:
-        self._bootstrap_servers = bootstrap_servers
+    def __init__(self, settings: KafkaSettings, timeout_s: float = 30.0) -> None:
+        self._settings = settings
         self._timeout_s = timeout_s
         self._lanes: dict[tuple[str, int], Lane] = {}
         self._partitions: dict[str, int] = {}
@@ -51,7 +53,7 @@ class Sender:
             BrokerUnavailable: nobody answers, or one of `topics` does not exist yet.
         """
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap_servers,
+            **connection(self._settings),
             acks="all",
             max_batch_size=_LARGEST_BATCH_BYTES,
             request_timeout_ms=int(self._timeout_s * 1000),
@@ -62,7 +64,7 @@ class Sender:
             await producer.client.set_topics([])
         except (KafkaError, OSError) as error:
             await producer.stop()
-            raise broker_away(self._bootstrap_servers, error) from error
+            raise broker_away(self._settings.kafka_bootstrap_servers, error) from error
         self._producer = producer
         await self._find(topics)
 

@@ -21,6 +21,7 @@ from aiokafka.errors import UnknownTopicOrPartitionError
 
 from openride_stream.embedded.ports import free_port
 from openride_stream.events.topics import TOPICS
+from openride_stream.kafka.connection import connection
 from openride_stream.kafka.lag import group_lag
 from openride_stream.kafka.topics import planned_topics
 from openride_stream.settings import Settings
@@ -178,7 +179,7 @@ def openride(command: str) -> list[str]:
 
 async def forget_topics(settings: Settings) -> None:
     """Delete the application's topics: their names are fixed, and a given Kafka has seen other tests."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    admin = AIOKafkaAdminClient(**connection(settings))
     await admin.start()
     try:
         names = {plan.name for plan in planned_topics()}
@@ -204,7 +205,7 @@ async def dead_letters(settings: Settings) -> list[dict[str, bytes]]:
     ]
     found = []
     async with AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap_servers,
+        **connection(settings),
         group_id=None,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=8_000_000,

@@ -17,6 +17,7 @@ from tests.faults.log import Log, Logged
 from tests.faults.schedule import Schedule, Step
 from tests.faults.stage import Stage
 from tests.faults.stream import identity_of, make_stream
+from tests.fixtures.broker import at
 from tests.reference.moments import DAY_MS
 
 SETTLED_WITHIN_S = 150.0
@@ -95,7 +96,7 @@ class Play:
 
     async def _send(self, parcels: Sequence[Parcel], lasts_s: float) -> None:
         """Evenly over the time; a broker that does not answer holds it up."""
-        sender = Sender(self.stage.broker.bootstrap, timeout_s=90)
+        sender = Sender(at(self.stage.broker.bootstrap), timeout_s=90)
         await sender.start([topic.name for topic in TOPICS])
         began_s = time.monotonic()
         try:

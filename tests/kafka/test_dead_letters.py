@@ -24,7 +24,7 @@ from openride_stream.kafka.dlq.reading import open_reader
 from openride_stream.kafka.topics import DEAD_LETTER_MAX_MESSAGE_BYTES, create_topics
 from openride_stream.metrics import Metrics
 from openride_stream.settings import Settings
-from tests.fixtures.broker import EmbeddedBroker
+from tests.fixtures.broker import EmbeddedBroker, at
 from tests.fixtures.clock import ManualClock
 from tests.fixtures.services import required_service
 
@@ -212,7 +212,7 @@ async def test_what_kafka_finds_too_large_goes_without_its_value_and_blocks_nobo
     settings = Settings(_env_file=None, kafka_bootstrap_servers=bootstrap)
     clock.ms = SystemClock().now_ms()
     limit = {"max.message.bytes": str(DEAD_LETTER_MAX_MESSAGE_BYTES)}
-    async with open_admin(bootstrap) as admin:
+    async with open_admin(at(bootstrap)) as admin:
         await admin.create_topics([NewTopic(own_topic.dead_letter_topic, 1, 1, topic_configs=limit)])
     noise = random.Random(7).randbytes(5_000_000)
     records = [
@@ -231,7 +231,7 @@ async def test_what_kafka_finds_too_large_goes_without_its_value_and_blocks_nobo
         async with open_reader(settings, [own_topic.name]) as reader:
             found = [letter async for run in reader.runs() for letter in run]
     finally:
-        async with open_admin(bootstrap) as admin:
+        async with open_admin(at(bootstrap)) as admin:
             await admin.delete_topics([own_topic.dead_letter_topic])
     assert [letter.value for letter in found] == [b"before", records[1].value, None, None, b"after"]
     assert [letter.offset for letter in told] == [0, 1, 2, 3, 4]

@@ -8,6 +8,7 @@ from aiokafka.admin import NewTopic
 
 from openride_stream.kafka.admin import open_admin
 from openride_stream.kafka.end_offsets import broker_misreports_end, true_end_offsets
+from tests.fixtures.broker import at
 
 TOPIC = f"end-offsets-{uuid4()}"
 
@@ -22,7 +23,7 @@ async def send_batches(bootstrap: str, partition: int, sizes: list[int]) -> None
 
 
 async def test_ends_are_those_of_the_last_record_not_of_the_last_batch(fresh_kafka: str) -> None:
-    async with open_admin(fresh_kafka) as admin:
+    async with open_admin(at(fresh_kafka)) as admin:
         await admin.create_topics([NewTopic(TOPIC, 4, 1)])
     await send_batches(fresh_kafka, 0, [100])
     await send_batches(fresh_kafka, 1, [3, 1, 50])
@@ -36,12 +37,12 @@ async def test_ends_are_those_of_the_last_record_not_of_the_last_batch(fresh_kaf
 
 
 async def test_the_embedded_broker_is_caught_misreporting(fresh_kafka: str) -> None:
-    assert await broker_misreports_end(fresh_kafka)
-    assert await broker_misreports_end(fresh_kafka)
+    assert await broker_misreports_end(at(fresh_kafka))
+    assert await broker_misreports_end(at(fresh_kafka))
 
 
 async def test_probes_of_several_workers_at_once_agree(fresh_kafka: str) -> None:
-    verdicts = await asyncio.gather(*(broker_misreports_end(fresh_kafka) for _ in range(4)))
+    verdicts = await asyncio.gather(*(broker_misreports_end(at(fresh_kafka)) for _ in range(4)))
     assert verdicts == [True] * 4
 
 
@@ -55,13 +56,13 @@ def apache_kafka() -> str:
 
 @pytest.mark.kafka
 async def test_apache_kafka_is_not_accused(apache_kafka: str) -> None:
-    verdicts = await asyncio.gather(*(broker_misreports_end(apache_kafka) for _ in range(4)))
+    verdicts = await asyncio.gather(*(broker_misreports_end(at(apache_kafka)) for _ in range(4)))
     assert verdicts == [False] * 4
 
 
 @pytest.mark.kafka
 async def test_true_ends_are_apache_kafka_s_own(apache_kafka: str) -> None:
-    async with open_admin(apache_kafka) as admin:
+    async with open_admin(at(apache_kafka)) as admin:
         await admin.create_topics([NewTopic(TOPIC, 2, 1)])
     await send_batches(apache_kafka, 0, [3, 50])
     tps = [TopicPartition(TOPIC, partition) for partition in range(2)]

@@ -11,13 +11,13 @@ from openride_stream.errors import BrokerUnavailable
 from openride_stream.kafka.admin import open_admin
 from openride_stream.kafka.lag import group_lag
 from openride_stream.settings import Settings
-from tests.fixtures.broker import EmbeddedBroker
+from tests.fixtures.broker import EmbeddedBroker, at
 
 
 async def some_lag(bootstrap: str, mend_ends: bool) -> list[tuple[int, int, int | None, int]]:
     """The lag of a group that has committed 4 of 10 records on one of three partitions."""
     topic, group = f"lag-{uuid4()}", f"group-{uuid4()}"
-    async with open_admin(bootstrap) as admin:
+    async with open_admin(at(bootstrap)) as admin:
         await admin.create_topics([NewTopic(topic, 3, 1)])
     async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all") as producer:
         batch = producer.create_batch()

@@ -15,13 +15,13 @@ async def test_every_topic_and_its_dead_letter_topic_is_created_once(settings: S
     assert len(created) == 19
     assert set(created) == {t.name for t in TOPICS} | {f"{t.name}.dlq" for t in TOPICS} | {LIVE_TOPIC}
     assert await create_topics(settings) == []
-    async with open_admin(settings.kafka_bootstrap_servers) as admin:
+    async with open_admin(settings) as admin:
         counts = await partition_counts(admin)
     assert set(counts.values()) == {3}
 
 
 async def test_a_topic_with_another_partition_count_is_named(settings: Settings) -> None:
-    async with open_admin(settings.kafka_bootstrap_servers) as admin:
+    async with open_admin(settings) as admin:
         await admin.create_topics([NewTopic("openride.events.trip", 4, 1)])
     with pytest.raises(ConfigurationError, match=r"openride\.events\.trip has 4 partitions.*is 3"):
         await create_topics(settings)

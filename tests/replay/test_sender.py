@@ -9,7 +9,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from openride_stream.errors import BrokerUnavailable
 from openride_stream.replay.parcels import Parcel
 from openride_stream.replay.sender import Sender
-from tests.fixtures.broker import EmbeddedBroker
+from tests.fixtures.broker import EmbeddedBroker, at
 from tests.replay.passes import parcels
 
 TOPIC = "openride.events.user"
@@ -43,7 +43,7 @@ async def test_everything_arrives_in_order_where_kafkas_own_partitioner_would_pu
     sent = parcels(60, duplicates=0.1, bad=0.05)
     topics = sorted({parcel.topic for parcel in sent})
     await create(fresh_kafka, topics)
-    sender = Sender(fresh_kafka)
+    sender = Sender(at(fresh_kafka))
     await sender.start(topics)
     try:
         for start in range(0, len(sent), 700):
@@ -73,7 +73,7 @@ async def test_everything_arrives_in_order_where_kafkas_own_partitioner_would_pu
 async def test_a_missing_topic_is_named_and_not_created_by_asking(fresh_kafka: str) -> None:
     await create(fresh_kafka, [TOPIC])
     with pytest.raises(BrokerUnavailable, match=r"no topic openride\.events\.trip"):
-        await Sender(fresh_kafka).start([TOPIC, "openride.events.trip"])
+        await Sender(at(fresh_kafka)).start([TOPIC, "openride.events.trip"])
     admin = AIOKafkaAdminClient(bootstrap_servers=fresh_kafka)
     await admin.start()
     assert "openride.events.trip" not in await admin.list_topics()
@@ -85,7 +85,7 @@ async def test_a_lost_broker_is_an_error_that_counts_what_is_missing(
 ) -> None:
     broker = start_broker()
     await create(broker.bootstrap, [TOPIC])
-    sender = Sender(broker.bootstrap, timeout_s=1.0)
+    sender = Sender(at(broker.bootstrap), timeout_s=1.0)
     await sender.start([TOPIC])
     broker.kill()
     await sender.send([Parcel(0, TOPIC, b"k", b"{}", None)], 1)
@@ -97,4 +97,4 @@ async def test_a_lost_broker_is_an_error_that_counts_what_is_missing(
 
 async def test_nobody_answering_is_one_clear_error() -> None:
     with pytest.raises(BrokerUnavailable, match=r"127\.0\.0\.1:1 cannot be reached"):
-        await Sender("127.0.0.1:1").start([TOPIC])
+        await Sender(at("127.0.0.1:1")).start([TOPIC])

@@ -202,7 +202,7 @@ async def test_a_topic_that_was_made_again_is_read_by_all_from_its_beginning(
     async with opened(settings) as live, opened(settings) as other:
         await apply(live, 7)
         await until_known(live, 7)
-        async with open_admin(settings.kafka_bootstrap_servers) as admin:
+        async with open_admin(settings) as admin:
             await admin.delete_topics([LIVE_TOPIC])
         await create_topics(settings)
         await until(lambda: live.sizes()["drivers"] == other.sizes()["drivers"] == 0)

@@ -23,7 +23,7 @@ from openride_stream.kafka.end_offsets import broker_misreports_end
 from openride_stream.kafka.lag import group_lag
 from openride_stream.settings import Settings
 from openride_stream.transport.batches import Consumer
-from tests.fixtures.broker import session_s
+from tests.fixtures.broker import at, session_s
 
 DEADLINE_S = 60.0
 PARTITIONS = 4
@@ -52,7 +52,7 @@ class ReaderApp(OpenRideApp):
         await self.drained()
 
     async def on_start(self) -> None:
-        misreports = await broker_misreports_end(self.settings.kafka_bootstrap_servers)
+        misreports = await broker_misreports_end(self.settings)
         self.true_end_offsets = mended_ends if misreports else None
         await faust.App.on_start(self)
 
@@ -132,7 +132,7 @@ async def until(condition: Callable[[], object], what: str) -> None:
 
 
 async def create_topic(bootstrap: str, *names: str) -> None:
-    async with open_admin(bootstrap) as admin:
+    async with open_admin(at(bootstrap)) as admin:
         await admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names])
 
 

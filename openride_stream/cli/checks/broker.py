@@ -31,7 +31,7 @@ async def check_broker(patient: Patient) -> Sequence[Finding]:
 
 
 async def _topics(settings: Settings) -> list[Finding]:
-    async with open_admin(settings.kafka_bootstrap_servers) as admin:
+    async with open_admin(settings) as admin:
         counts = await partition_counts(admin)
     problems = partition_problems(counts, settings.topic_partitions)
     if not problems:
@@ -51,9 +51,7 @@ def _advice(exists: bool) -> str:
 
 async def _lag(settings: Settings) -> Finding:
     # As a worker does at its start: where the broker misreports ends, lag would come out too small.
-    mend_ends = settings.kafka_end_offset_probe and await broker_misreports_end(
-        settings.kafka_bootstrap_servers, settings.topic_replication
-    )
+    mend_ends = settings.kafka_end_offset_probe and await broker_misreports_end(settings)
     lags = await group_lag(settings, [topic.name for topic in TOPICS], mend_ends)
     total = sum(entry.lag for entry in lags)
     worst = max(lags, key=lambda entry: entry.lag)

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from openride_stream.kafka.admin import REQUEST_TIMEOUT_MS, open_admin, partition_counts
 from openride_stream.kafka.away import broker_away
+from openride_stream.kafka.connection import connection
 from openride_stream.kafka.end_offsets import true_end_offsets
 from openride_stream.settings import Settings
 
@@ -43,7 +44,7 @@ async def ends_of(settings: Settings, topic: str) -> dict[Partition, int]:
     Raises:
         BrokerUnavailable: no broker answered.
     """
-    async with open_admin(settings.kafka_bootstrap_servers) as admin:
+    async with open_admin(settings) as admin:
         count = (await partition_counts(admin)).get(topic, 0)
     places = [TopicPartition(topic, number) for number in range(count)]
     if not places:
@@ -73,7 +74,7 @@ async def accept(settings: Settings, until: Mapping[Partition, int]) -> None:
 async def _member(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
     try:
         async with AIOKafkaConsumer(
-            bootstrap_servers=settings.kafka_bootstrap_servers,
+            **connection(settings),
             group_id=acceptance_group(settings),
             enable_auto_commit=False,
             request_timeout_ms=REQUEST_TIMEOUT_MS,

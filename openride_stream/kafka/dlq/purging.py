@@ -91,7 +91,7 @@ async def _delete(settings: Settings, before: Mapping[TopicPartition, int]) -> M
     targets = {place: RecordsToDelete(offset) for place, offset in before.items()}
     if not targets:
         return {}
-    async with open_admin(settings.kafka_bootstrap_servers) as admin:
+    async with open_admin(settings) as admin:
         try:
             answered: Mapping[TopicPartition, int] = await admin.delete_records(targets)
         except PolicyViolationError as error:

@@ -14,6 +14,7 @@ from openride_stream.events.letters import Letter
 from openride_stream.events.topics import BY_NAME
 from openride_stream.kafka.admin import REQUEST_TIMEOUT_MS, open_admin, partition_counts
 from openride_stream.kafka.away import broker_away
+from openride_stream.kafka.connection import connection
 from openride_stream.kafka.dead_letters import MAX_DEAD_LETTER_BYTES
 from openride_stream.kafka.end_offsets import true_end_offsets
 from openride_stream.settings import Settings
@@ -112,10 +113,10 @@ async def open_reader(settings: Settings, topics: Sequence[str] = ()) -> AsyncIt
     Raises:
         BrokerUnavailable: no broker answered, or one stopped while the reader was in use.
     """
-    async with open_admin(settings.kafka_bootstrap_servers) as admin:
+    async with open_admin(settings) as admin:
         counts = await partition_counts(admin)
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap_servers,
+        **connection(settings),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",

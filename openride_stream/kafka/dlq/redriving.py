@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from openride_stream.clock import Clock
 from openride_stream.errors import BrokerUnavailable
 from openride_stream.events.letters import Letter
+from openride_stream.kafka.connection import connection
 from openride_stream.kafka.dead_letters import MAX_DEAD_LETTER_BYTES, append
 from openride_stream.kafka.dlq.selection import Selection
 from openride_stream.settings import Settings
@@ -152,7 +153,7 @@ class FrontDoor:
     def of(cls, settings: Settings, clock: Clock) -> "FrontDoor":
         """A sender with a producer of its own; use it as a context manager."""
         producer = AIOKafkaProducer(
-            bootstrap_servers=settings.kafka_bootstrap_servers,
+            **connection(settings),
             acks="all",
             max_request_size=MAX_DEAD_LETTER_BYTES,
             max_batch_size=_BATCH_BYTES,

@@ -16,6 +16,7 @@ from openride_stream.kafka.dlq.reading import open_reader
 from openride_stream.kafka.topics import create_topics
 from openride_stream.metrics import Metrics
 from openride_stream.settings import Settings
+from tests.fixtures.broker import at
 from tests.fixtures.clock import ManualClock
 from tests.fixtures.services import required_service
 from tests.kafka.dlq.test_redriving import Memory, rejects
@@ -68,7 +69,7 @@ async def test_kafka_deletes_the_oldest(own_topic: SourceTopic, clock: ManualClo
     settings = Settings(_env_file=None, kafka_bootstrap_servers=bootstrap)
     clock.ms = SystemClock().now_ms()
     dead = own_topic.dead_letter_topic
-    async with open_admin(bootstrap) as admin:
+    async with open_admin(at(bootstrap)) as admin:
         await admin.create_topics([NewTopic(dead, 1, 1)])
     try:
         await publish(settings, clock, own_topic.name, b"1", b"2", b"3")
@@ -88,5 +89,5 @@ async def test_kafka_deletes_the_oldest(own_topic: SourceTopic, clock: ManualClo
         async with open_reader(settings, [own_topic.name]) as reader:
             assert reader.extents == []
     finally:
-        async with open_admin(bootstrap) as admin:
+        async with open_admin(at(bootstrap)) as admin:
             await admin.delete_topics([dead])
