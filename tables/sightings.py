@@ -22,6 +22,7 @@ from tables.series import (
     STARTED,
     Facts,
     Series,
+    added,
     joined,
     made,
 )
@@ -168,4 +169,4 @@ def _queued(rows: Rows, tier: Tier) -> Facts:
 
 
 def _named(series: Series, part: Part, field: str, **columns: Any) -> Facts:
-    return made(series, part.ids(field), part.at, **columns)
+    return added(series, part.ids(field), part.at, **columns)

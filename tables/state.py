@@ -6,8 +6,8 @@ from typing import Final
 
 import numpy as np
 
+from tables.as_kept import kept
 from tables.known import Known, Window
-from tables.named_routes import kept
 from tables.placed_series import EVERY_SERIES, ROUTES
 from tables.places import RouteOrigins
 from tables.series import Facts, Series, joined
