@@ -15,7 +15,7 @@ from openride_stream.stall import Partition
 
 logger = logging.getLogger(__name__)
 
-_LOOK_INTERVAL_S: Final = 0.5
+_LOOK_INTERVAL_S: Final = 0.25
 _LEAVE_TIMEOUT_S: Final = 1.0
 _CATCHES_UP: Final = "partitions that it took over are not read to their end yet"
 _ANY_HOST: Final = frozenset({"0.0.0.0", "::", ""})

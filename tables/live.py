@@ -12,6 +12,7 @@ from openride_stream.events.accept import Accepted
 from openride_stream.events.records import RecordBatch
 from openride_stream.kafka.changelog import ChangelogReader, ChangelogWriter, Ends
 from openride_stream.settings import Settings
+from tables.arrivals import Arrived
 from tables.changes import decoded, encoded, lacks_places
 from tables.placed_series import ROUTES
 from tables.realtime import Figures, figures
@@ -70,7 +71,9 @@ class LiveTables:
         """
         assert self._writer is not None, "not open"
         assert self._clock is not None, "not open"
-        if added := sightings(batch.topic, accepted, self._clock.now_ms(), self._live_ms):
+        now_ms = self._clock.now_ms()
+        arrived = Arrived.of(batch.records, now_ms)
+        if added := sightings(batch.topic, accepted, now_ms, self._live_ms, arrived):
             await self._writer.write(encoded(added), owe())
 
     async def run(self) -> None:
@@ -109,6 +112,11 @@ class LiveTables:
     def figures(self, now_ms: int, currency: str) -> Figures:
         """The contract's realtime figures at `now_ms` (since the epoch), revenue in `currency`."""
         return figures(self._state, now_ms, currency)
+
+    @property
+    def known_since_ms(self) -> int | None:
+        """When the oldest row was written that is read (since the epoch); None: none is."""
+        return self._reader.first_written_ms if self._reader else None
 
     def trouble(self, now_ms: int) -> str | None:
         """Why the figures may be incomplete; None when they are whole."""

@@ -1,9 +1,9 @@
 """How long executions waited, in buckets: a sketch of quantiles that is merged by adding counts.
 
-Whole milliseconds up to 200 have a bucket each. Beyond, a bucket reaches 1 % further than the one before it,
-and stands for a wait that is within 0.5 % of all that it holds. Each distinct execution keeps its tier and
-bucket as one number (`codes`), so that what comes twice counts once; counting these makes the sketch of any
-window.
+Whole milliseconds up to ten seconds have a bucket each. Beyond, a bucket reaches 1 % further than the one
+before it, and stands for a wait that is within 0.5 % of all that it holds. Each distinct execution keeps its
+tier and bucket as one number (`codes`), so that what comes twice counts once; counting these makes the sketch
+of any window.
 """
 
 import math
@@ -19,10 +19,9 @@ Numbers = npt.NDArray[Any]
 ERROR: Final = 0.005
 """How far a quantile lies from that of the waits themselves, at most, as a share of it."""
 LONGEST_MS: Final = 2.0**53
-_EXACT_MS: Final = 200
+_EXACT_MS: Final = 10_000
 _LOG_GROWTH: Final = math.log(1.01)
 BUCKETS: Final = _EXACT_MS + math.ceil(math.log(LONGEST_MS / _EXACT_MS) / _LOG_GROWTH) + 2
-_MOST_TIERS: Final = (1 << 16) // BUCKETS
 
 
 def _waits_ms() -> npt.NDArray[np.float64]:
@@ -39,7 +38,7 @@ _WAITS_MS: Final = _waits_ms()
 def codes(tiers: Numbers, waits_ms: Numbers) -> Codes:
     """The tier (from 0) and the bucket of each wait in milliseconds; a wait below 0 is none.
 
-    Tiers are fewer than nineteen, and waits at most `LONGEST_MS`.
+    Tiers are fewer than five, and waits at most `LONGEST_MS`.
     """
     waits = np.maximum(np.asarray(waits_ms, np.float64), 0.0)
     beyond = np.ceil(np.log(np.maximum(waits, _EXACT_MS) / _EXACT_MS) / _LOG_GROWTH)
