@@ -41,7 +41,7 @@ export function showScheduler(found) {
 }
 
 function row(name, tier) {
-  const state = make("small", { className: tier.status, textContent: tier.reasons[0] ?? tier.status });
+  const state = make("small", { className: tier.status, textContent: (tier.reasons[0] ?? tier.status).replaceAll("_", " ") });
   const ended = tier.success_count + tier.failure_count > 0;
   const cells = [
     whole.format(tier.total_records),
