@@ -60,7 +60,7 @@ class Cost:
         with_ms, without_ms = (
             statistics.median(one.p95_ms for one in stretches) for stretches in (self.crowded, self.without)
         )
-        return with_ms / without_ms
+        return float(with_ms / without_ms)
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--json` prints."""
@@ -77,7 +77,7 @@ class Cost:
         }
 
     def _median(self, stretches: list[Stretch], name: str) -> float:
-        return round(statistics.median(getattr(one, name) for one in stretches), 2)
+        return round(float(statistics.median(getattr(one, name) for one in stretches)), 2)
 
 
 async def run(crowd: Crowd, tell: Callable[[str], None]) -> Cost:

@@ -89,8 +89,12 @@ class Audience:
                 del self._listeners[query]
 
     async def _tell_all(self, query: BaseModel) -> None:
+        loop = asyncio.get_running_loop()
+        due_s = loop.time()
         while True:
-            await asyncio.sleep(_INTERVAL_S)
+            # What the telling took is part of the second.
+            due_s = max(due_s + _INTERVAL_S, loop.time())
+            await asyncio.sleep(due_s - loop.time())
             await self._tell(query, [*self._listeners[query]])
 
     async def _tell(self, query: BaseModel, listeners: list[Listener]) -> None:
