@@ -14,10 +14,17 @@ _RATE_WINDOW_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a partition stands: the offset up to which it is durable, and its lag, where they are known."""
+    """Where a partition stands, where it is known.
+
+    Attributes:
+        durable: the offset up to which it is durable.
+        lag: how many records are behind that.
+        end: where its log ends.
+    """
 
     durable: int | None
     lag: int | None
+    end: int | None = None
 
 
 @dataclass(slots=True)
@@ -29,12 +36,11 @@ class _Held:
     read: bool = False
 
     def reads(self, place: Place) -> None:
-        if self.read or place.lag is None:
+        if self.read or place.end is None:
             return
-        durable = place.durable or 0
         if self.end is None:
-            self.end = durable + place.lag
-        self.read = place.lag == 0 or durable >= self.end
+            self.end = place.end
+        self.read = place.lag == 0 or (place.durable or 0) >= self.end
 
     def records_per_s(self, now_s: float, durable: int | None) -> float:
         if durable is None:

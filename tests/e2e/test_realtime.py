@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaProducer
 from openride_stream.clock import SystemClock
 from tests.e2e.cluster import Cluster, Worker
 from tests.e2e.test_exactness import production_stores
-from tests.fixtures.broker import EmbeddedBroker
+from tests.fixtures.broker import EmbeddedBroker, session_s
 from tests.fixtures.services import required_service
 from tests.reference.moments import event_ms
 from tests.reference.realtime import realtime
@@ -46,7 +46,13 @@ def cluster(
         bootstrap = required_service("OPENRIDE_TEST_KAFKA", "the host:port of an Apache Kafka")
     else:
         bootstrap = start_broker().bootstrap
-    made = Cluster(tmp_path, bootstrap, more=production_stores())
+    session = session_s(bootstrap, 4.0)
+    more = {
+        "OPENRIDE_LIVE_STORE": "rocksdb",
+        "OPENRIDE_BROKER_SESSION_TIMEOUT_S": str(session),
+        "OPENRIDE_BROKER_HEARTBEAT_INTERVAL_S": str(session / 5),
+    }
+    made = Cluster(tmp_path, bootstrap, more=production_stores() | more)
     yield made
     made.stop()
 
@@ -182,6 +188,12 @@ def test_every_worker_answers_for_all_whatever_becomes_of_the_others(cluster: Cl
     cluster.workers[:] = [cluster.new_worker("heir")]
     cluster.workers[0].start()
     platform.agree()
+    # And what it has kept on its own disk is as good.
+    cluster.workers[0].end(signal.SIGKILL)
+    cluster.workers[0].start()
+    platform.send(7)
+    platform.agree()
+    assert "thrown away" not in cluster.workers[0].log.read_text()
 
     for what in ("after kill -9", "after a freeze"):
         said = " | ".join(took[what].reasons)
