@@ -35,13 +35,12 @@ class Listener:
         self._transport = transport
         self._slow_ticks, self._told_s = 0, float("-inf")
 
-    def offer(self, body: bytes) -> None:
-        """Give it the newest answer, if it has taken the one before and has had none within a second."""
-        now_s = asyncio.get_running_loop().time()
-        if self.is_gone() or now_s - self._told_s < _INTERVAL_S * _ALMOST:
+    def offer(self, body: bytes, made_s: float) -> None:
+        """Give it the newest answer, if it has taken the one before and that was made a second earlier."""
+        if self.is_gone() or made_s - self._told_s < _INTERVAL_S * _ALMOST:
             return
         if not self._transport.get_write_buffer_size():
-            self._slow_ticks, self._told_s = 0, now_s
+            self._slow_ticks, self._told_s = 0, made_s
             self._transport.write(body)
         else:
             self._slow_ticks += 1
@@ -101,6 +100,7 @@ class Audience:
         there = [listener for listener in listeners if not listener.is_gone()]
         if not there:
             return
+        made_s = asyncio.get_running_loop().time()
         body = await self._body(query, there[0])
         if body is None:
             for listener in there:
@@ -109,7 +109,7 @@ class Audience:
             for place, listener in enumerate(there):
                 if place % _AT_ONCE == _AT_ONCE - 1:
                     await asyncio.sleep(0)
-                listener.offer(body)
+                listener.offer(body, made_s)
 
     async def _body(self, query: BaseModel, of: Listener) -> bytes | None:
         """The answer as it is sent; empty while there is none, None when there will be none any more."""
