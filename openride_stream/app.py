@@ -163,9 +163,9 @@ class OpenRideApp(faust.App):
         if self.rebalancing_count == 0 or self.rebalancing:
             return None
         consumer = self._reader
-        lags = consumer.lag_records()
+        ends, lags = consumer.log_ends(), consumer.lag_records()
         return {
-            (tp.topic, tp.partition): Place(consumer.ledger.committable(tp), lags.get(tp))
+            (tp.topic, tp.partition): Place(consumer.ledger.committable(tp), lags.get(tp), ends.get(tp))
             for tp in consumer.assignment()
             if tp.topic in self.batch_topics
         }

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from openride_stream.clock import rfc3339
 from openride_stream.events.topics import TOPICS
 from openride_stream.metadata.workers import Holding, LiveWorker
 from openride_stream.settings import Settings
 from openride_stream.stall import Partition
+
+# Some records are always between being sent and being committed.
+ALWAYS_UNDER_WAY: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,11 @@ def lag_of(holdings: Sequence[Holding]) -> int:
 def rate_of(holdings: Sequence[Holding]) -> float:
     """Records a second that become durable over these partitions."""
     return round(sum(held.records_per_s for held in holdings), 1)
+
+
+def is_behind(lag: int, rate_per_s: float, lag_degraded_s: float) -> bool:
+    """Whether more records wait than there always are on the way, and than are stored in that time."""
+    return lag > max(ALWAYS_UNDER_WAY, rate_per_s * lag_degraded_s)
 
 
 def _worker_json(worker: LiveWorker) -> dict[str, Any]:

@@ -14,16 +14,33 @@ _RATE_WINDOW_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a partition stands: the offset up to which it is durable, and its lag, where they are known."""
+    """Where a partition stands, where it is known.
+
+    Attributes:
+        durable: the offset up to which it is durable.
+        lag: how many records are behind that.
+        end: where its log ends.
+    """
 
     durable: int | None
     lag: int | None
+    end: int | None = None
 
 
 @dataclass(slots=True)
 class _Held:
     since_ms: int
     seen: deque[tuple[float, int]] = field(default_factory=deque)
+    # Where its log ended when it was taken over, once that is known.
+    end: int | None = None
+    read: bool = False
+
+    def reads(self, place: Place) -> None:
+        if self.read or place.end is None:
+            return
+        if self.end is None:
+            self.end = place.end
+        self.read = place.lag == 0 or (place.durable or 0) >= self.end
 
     def records_per_s(self, now_s: float, durable: int | None) -> float:
         if durable is None:
@@ -45,6 +62,16 @@ class Holdings:
     def __init__(self) -> None:
         self._held: dict[Partition, _Held] = {}
 
+    def unsettled(self) -> None:
+        """Nothing is read for a while: what comes in meanwhile has to be read as after a take-over."""
+        for held in self._held.values():
+            held.end, held.read = None, False
+
+    @property
+    def behind(self) -> bool:
+        """Whether a partition is not yet read up to where it ended when it was taken over."""
+        return not all(held.read for held in self._held.values())
+
     def look(self, places: Mapping[Partition, Place], now_ms: int, now_s: float) -> list[Holding]:
         """What is held now, in order of topic and partition.
 
@@ -54,6 +81,8 @@ class Holdings:
             now_s: a monotonic clock, in seconds.
         """
         self._held = {partition: self._held.get(partition) or _Held(now_ms) for partition in places}
+        for partition, place in places.items():
+            self._held[partition].reads(place)
         return [
             Holding(
                 topic=topic,

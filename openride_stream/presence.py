@@ -15,8 +15,9 @@ from openride_stream.stall import Partition
 
 logger = logging.getLogger(__name__)
 
-_LOOK_INTERVAL_S: Final = 1.0
+_LOOK_INTERVAL_S: Final = 0.25
 _LEAVE_TIMEOUT_S: Final = 1.0
+_CATCHES_UP: Final = "partitions that it took over are not read to their end yet"
 _ANY_HOST: Final = frozenset({"0.0.0.0", "::", ""})
 
 
@@ -77,6 +78,7 @@ class Presence:
         places = self._worker.places()
         if places is None and self._last is not None:
             held = self._last.holdings
+            self._holdings.unsettled()
         else:
             held = self._holdings.look(places or {}, self._clock.now_ms(), self._clock.monotonic_s())
         return Seat(
@@ -84,7 +86,7 @@ class Presence:
             web=web_address(self._settings, self._name),
             version=__version__,
             started_at=self._started_at,
-            trouble=self._worker.excuse(),
+            trouble=self._worker.excuse() or (_CATCHES_UP if self._holdings.behind else None),
             holdings=held,
         )
 

@@ -3,6 +3,7 @@
 The events of some minutes together are compared with those of the same minutes, and of the ones beside
 them, on earlier days of the same kind. A score is how many spreads they lie from the median: the spread is
 the median absolute deviation (as a standard deviation), or that of independent events where that is more.
+Instead of medians an exponentially weighted mean and deviation may be taken.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +37,8 @@ SERIES: Final[tuple[Series, ...]] = (
 LEAST_DAYS: Final = 4
 MINUTE_MS: Final = 60_000
 _MAD_TO_DEVIATION: Final = 1.4826
+_SHIFTS: Final = 3
+_MOST_DEVIATIONS: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Usual:
     """One series at a time of the day, on earlier days of the same kind.
 
     Attributes:
-        sums: (days, minutes), what each minute held.
+        sums: (days, minutes), what each minute held; the newest day first.
         squares: (days, minutes), the sum of squares over its events: the variance, were they independent.
         event: mean square of one event; 1 where events are counted.
     """
@@ -98,10 +101,14 @@ class Anomaly:
     ongoing: bool
 
 
-def scores(observed: Observed, baseline: Baseline, window: int) -> list[Score]:
+def scores(
+    observed: Observed, baseline: Baseline, window: int, newest_weight: float | None = None
+) -> list[Score]:
     """A score for each run of `window` minutes of what was observed, in order of time.
 
-    None where the baseline does not reach from `window` minutes before it to `window` minutes after.
+    What is usual is the median of earlier days; with `newest_weight` their mean, in which the newest day has
+    that weight and each one before has less by the same share, before all are made to add up to 1. None where
+    the baseline does not reach from `window` minutes before it to `window` minutes after.
     """
     usual, seen = baseline.series[observed.series], observed.numbers
     first = (observed.start_ms - baseline.start_ms) // MINUTE_MS
@@ -112,10 +119,11 @@ def scores(observed: Observed, baseline: Baseline, window: int) -> list[Score]:
         np.concatenate([sums[:, begin : begin + count] for begin in (first - window, first, first + window)])
         for sums in (_together(usual.sums, window), _together(usual.squares, window))
     )
-    expected = np.median(samples, axis=0)
-    deviation = _MAD_TO_DEVIATION * np.median(np.abs(samples - expected), axis=0)
+    expected, deviation, chance = (
+        _robust(samples, chances) if newest_weight is None else _weighted(samples, chances, newest_weight)
+    )
     # One event more or less is never unusual by itself.
-    spread = np.sqrt(np.maximum(deviation**2, np.median(chances, axis=0)) + usual.event)
+    spread = np.sqrt(np.maximum(deviation**2, chance) + usual.event)
     together = _together(seen[np.newaxis], window)[0]
     found = np.stack([together, expected, (together - expected) / spread], axis=1).tolist()
     starts = range(observed.start_ms, observed.start_ms + count * MINUTE_MS, MINUTE_MS)
@@ -123,6 +131,27 @@ def scores(observed: Observed, baseline: Baseline, window: int) -> list[Score]:
         Score(observed.series, start_ms, start_ms + window * MINUTE_MS, *numbers)
         for start_ms, numbers in zip(starts, found, strict=True)
     ]
+
+
+def _robust(samples: Numbers, chances: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """What is usual, how far samples lie from it, and the variance that chance alone would have."""
+    expected = np.median(samples, axis=0)
+    deviation = _MAD_TO_DEVIATION * np.median(np.abs(samples - expected), axis=0)
+    return expected, deviation, np.median(chances, axis=0)
+
+
+def _weighted(samples: Numbers, chances: Numbers, newest_weight: float) -> tuple[Numbers, Numbers, Numbers]:
+    """The same, a day the less the longer it is ago; rows are the days, newest first, once for each shift."""
+    days = len(samples) // _SHIFTS
+    of_days = (1 - newest_weight) ** np.arange(days)
+    weights = np.tile(of_days / of_days.sum() / _SHIFTS, _SHIFTS)
+    expected = weights @ samples
+    # Beyond that a day was no day like the others: it must not hide what is unusual today.
+    most = (
+        _MOST_DEVIATIONS * _MAD_TO_DEVIATION * np.median(np.abs(samples - np.median(samples, axis=0)), axis=0)
+    )
+    far = np.minimum(np.abs(samples - expected), np.maximum(most, np.sqrt(weights @ chances + 1)))
+    return expected, np.sqrt(weights @ far**2), weights @ chances
 
 
 def _together(numbers: Numbers, window: int) -> Numbers:

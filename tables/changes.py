@@ -15,17 +15,17 @@ from typing import Final
 import numpy as np
 
 from tables import placed_behind
-from tables.series import BY_NUMBER, QUEUED, Facts, Series, made
+from tables.series import BY_NUMBER, QUEUED, Facts, Series, added
+from tables.wait_sketch import LONGEST_MS
 
 VERSION: Final = 1
 _HEAD: Final = struct.Struct("<BqB")
 _SERIES: Final = struct.Struct("<BI")
-_LONGEST_WAIT_MS: Final = 2.0**53
 
 
-def encoded(added: Mapping[Series, Facts]) -> bytes:
+def encoded(batch: Mapping[Series, Facts]) -> bytes:
     """The row of facts that are at most 49 days apart; none of the series is empty."""
-    first = {series: seen for series, seen in added.items() if series.number in BY_NUMBER}
+    first = {series: seen for series, seen in batch.items() if series.number in BY_NUMBER}
     base_ms = min((int(seen["at"].min()) for seen in first.values()), default=0)
     parts = [_HEAD.pack(VERSION, base_ms, len(first))]
     for series, seen in first.items():
@@ -33,9 +33,9 @@ def encoded(added: Mapping[Series, Facts]) -> bytes:
             _SERIES.pack(series.number, len(seen)),
             seen["id"].tobytes(),
             (seen["at"] - base_ms).astype("<u4").tobytes(),
-            *(seen[name].tobytes() for name, _ in series.columns),
+            *(seen[name].tobytes() for name, _ in series.written_columns),
         ]
-    placed = {series: seen for series, seen in added.items() if series.number not in BY_NUMBER}
+    placed = {series: seen for series, seen in batch.items() if series.number not in BY_NUMBER}
     return b"".join([*parts, *placed_behind.encoded(placed)])
 
 
@@ -69,13 +69,13 @@ def _series(row: bytes, base_ms: int, count: int) -> tuple[dict[Series, Facts], 
         place += _SERIES.size
         series = BY_NUMBER[number]
         columns = {}
-        for name, kind in (("id", "<u8"), ("at", "<u4"), *series.columns):
+        for name, kind in (("id", "<u8"), ("at", "<u4"), *series.written_columns):
             columns[name] = np.frombuffer(row, kind, length, place)
             place += columns[name].nbytes
         # Memory is taken once the bytes have turned out to be there.
-        seen = made(series, columns.pop("id"), columns.pop("at"), **columns)
+        seen = added(series, columns.pop("id"), columns.pop("at"), **columns)
         seen["at"] += base_ms
-        if series is QUEUED and not (np.abs(seen["waited_ms"]) <= _LONGEST_WAIT_MS).all():
+        if series is QUEUED and not (np.abs(seen["waited_ms"]) <= LONGEST_MS).all():
             message = "a time that nothing can have waited"
             raise ValueError(message)
         found[series] = seen

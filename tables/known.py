@@ -63,8 +63,21 @@ class Known:
         """Forget what is not younger than `oldest_ms`, give or take five seconds."""
         at = self._columns["at"]
         if len(at) and at.min() <= oldest_ms - _DROPPED_EVERY_MS:
-            young = at > oldest_ms
-            self._columns = {name: column[young] for name, column in self._columns.items()}
+            self.keep(at > oldest_ms)
+
+    @property
+    def identities(self) -> Column:
+        """The identity of each fact, in order."""
+        return self._columns["id"]
+
+    @property
+    def moments(self) -> Column:
+        """The moment of each fact, in order of identity."""
+        return self._columns["at"]
+
+    def keep(self, chosen: npt.NDArray[np.bool_]) -> None:
+        """Forget all but some of the facts."""
+        self._columns = {name: column[chosen] for name, column in self._columns.items()}
 
     def window(self, after_ms: int, until_ms: int) -> Window:
         """The facts in (after, until]."""

@@ -10,13 +10,17 @@ from openride_stream.clock import Clock
 from openride_stream.errors import BrokerUnavailable, StoreRefused, StoreUnavailable
 from openride_stream.events.accept import Accepted
 from openride_stream.events.records import RecordBatch
-from openride_stream.kafka.changelog import ChangelogReader, ChangelogWriter, Ends
+from openride_stream.kafka.changelog import ChangelogWriter
+from openride_stream.kafka.changelog_reader import ChangelogReader
 from openride_stream.settings import Settings
+from tables.arrivals import Arrived
 from tables.changes import decoded, encoded, lacks_places
 from tables.placed_series import ROUTES
+from tables.progress import Progress
 from tables.realtime import Figures, figures
 from tables.refill import refilled
 from tables.refill_placed import origins
+from tables.saving import Saving
 from tables.series import HOUR_MS
 from tables.sightings import AHEAD_MS, SLACK_MS, oldest_of_use_ms, sightings
 from tables.state import LiveState
@@ -25,10 +29,8 @@ from tables.watch import AnomalyWatch, Judgement
 logger = logging.getLogger(__name__)
 
 _READ_TIMEOUT_S: Final = 0.5
-_LOOK_INTERVAL_S: Final = 0.5
 _PAUSE_S: Final = 1.0
 _STALE_MS: Final = 3_000
-_JUMP_MS: Final = 5_000
 _ORIGINS_INTERVAL_S: Final = 1.0
 # By then what a worker of the version before has seen is in ClickHouse.
 _COMPLETED_AFTER_S: Final = 60.0
@@ -42,6 +44,7 @@ class LiveTables:
         self._watch = watch
         self._live_ms = settings.live_hours * HOUR_MS
         self._state = LiveState(self._live_ms)
+        self._saving = Saving.of(settings)
         self._writer: ChangelogWriter | None = None
         self._reader: ChangelogReader | None = None
         self._clock: Clock | None = None
@@ -59,7 +62,10 @@ class LiveTables:
         self._clock, self._store = clock, store
         self._writer = await ChangelogWriter.open(self._settings)
         self._reader = await ChangelogReader.open(self._settings, misreports_end)
-        await self._reader.rewind(self._since_ms(clock.now_ms()))
+        saving, since_ms = self._saving, self._since_ms(clock.now_ms())
+        if saving is None or not await saving.restored(self._state, self._reader, since_ms, clock):
+            self._state = LiveState(self._live_ms)
+            await self._reader.rewind(since_ms)
 
     async def apply(
         self, batch: RecordBatch, accepted: Accepted, owe: Callable[[], Callable[[], None]]
@@ -70,7 +76,9 @@ class LiveTables:
         """
         assert self._writer is not None, "not open"
         assert self._clock is not None, "not open"
-        if added := sightings(batch.topic, accepted, self._clock.now_ms(), self._live_ms):
+        now_ms = self._clock.now_ms()
+        arrived = Arrived.of(batch.records, now_ms)
+        if added := sightings(batch.topic, accepted, now_ms, self._live_ms, arrived):
             await self._writer.write(encoded(added), owe())
 
     async def run(self) -> None:
@@ -93,6 +101,8 @@ class LiveTables:
 
     async def close(self) -> None:
         """Disconnect."""
+        if self._saving is not None and self._reader is not None and self._clock is not None:
+            await self._saving.close(self._reader, self._clock.now_ms())
         await asyncio.gather(*(part.close() for part in (self._reader, self._writer) if part is not None))
         self._writer = self._reader = None
 
@@ -109,6 +119,11 @@ class LiveTables:
     def figures(self, now_ms: int, currency: str) -> Figures:
         """The contract's realtime figures at `now_ms` (since the epoch), revenue in `currency`."""
         return figures(self._state, now_ms, currency)
+
+    @property
+    def known_since_ms(self) -> int | None:
+        """When the oldest row was written that is read (since the epoch); None: none is."""
+        return self._reader.first_written_ms if self._reader else None
 
     def trouble(self, now_ms: int) -> str | None:
         """Why the figures may be incomplete; None when they are whole."""
@@ -132,11 +147,13 @@ class LiveTables:
         reader, clock = self._reader, self._clock
         assert reader is not None, "opened before it runs"
         assert clock is not None, "opened before it runs"
-        progress = _Progress(reader, clock)
+        progress = Progress(reader, clock)
         while True:
             try:
                 for row in await reader.read(_READ_TIMEOUT_S):
                     self._take(row, clock)
+                if self._saving is not None:
+                    await self._saving.save_if_due(reader, clock)
                 if progress.is_due():
                     self._state.settle(clock.now_ms())
                     if await progress.has_broken():
@@ -154,6 +171,8 @@ class LiveTables:
         """Forget everything and read again, as a worker does that starts: so all workers know the same."""
         logger.warning("Live tables are read again: the clock jumped, or the topic was made again")
         self.as_of_ms = None
+        if self._saving is not None:
+            await self._saving.forget()
         await reader.rewind(self._since_ms(clock.now_ms()))
         self._state, self._whole = LiveState(self._live_ms), False
 
@@ -191,51 +210,10 @@ class LiveTables:
 
     def _take(self, row: bytes, clock: Clock) -> None:
         try:
-            self._state.add(decoded(row), clock.now_ms())
+            self._state.add(added := decoded(row), clock.now_ms())
+            if self._saving is not None:
+                self._saving.took(added)
             if self._complete_at_s is None and lacks_places(row):
                 self._complete_at_s = clock.monotonic_s() + _COMPLETED_AFTER_S
         except ValueError as error:
             logger.warning("Live tables: a row is skipped", extra={"error": str(error)})
-
-
-class _Progress:
-    """How far the changelog has been read, by what its brokers say of its end now and then."""
-
-    def __init__(self, reader: ChangelogReader, clock: Clock) -> None:
-        self._reader = reader
-        self._clock = clock
-        self._looked_s = clock.monotonic_s()
-        self._offset_ms = self._wall_less_monotonic_ms()
-        self._jumped = False
-        self._asked: tuple[int, Ends] | None = None
-
-    def is_due(self) -> bool:
-        """Whether it is time to look again."""
-        return self._clock.monotonic_s() - self._looked_s >= _LOOK_INTERVAL_S
-
-    async def has_broken(self) -> bool:
-        """Look: whether the clock has jumped since, or the topic holds less than was read of it."""
-        self._looked_s = self._clock.monotonic_s()
-        before_ms, self._offset_ms = self._offset_ms, self._wall_less_monotonic_ms()
-        # Until it has been made good: the brokers may not answer now.
-        self._jumped = self._jumped or abs(self._offset_ms - before_ms) > _JUMP_MS
-        asked_ms = self._clock.now_ms()
-        ends = await self._reader.ends()
-        if self._jumped or await self._reader.is_beyond(ends):
-            return True
-        self._asked = self._asked or (asked_ms, ends)
-        return False
-
-    def begins_anew(self) -> None:
-        """All is read again."""
-        self._jumped, self._asked = False, None
-
-    async def reached_ms(self) -> int | None:
-        """The moment up to which all is read that was written, when there is news of that."""
-        if self._asked is None or not await self._reader.has_read(self._asked[1]):
-            return None
-        (reached_ms, _), self._asked = self._asked, None
-        return reached_ms
-
-    def _wall_less_monotonic_ms(self) -> float:
-        return self._clock.now_ms() - self._clock.monotonic_s() * 1000

@@ -45,6 +45,10 @@ class Part(Protocol):
         """A numeric field; NaN where it is missing."""
         ...
 
+    def offsets(self) -> Moments:
+        """The offset of each of them in its partition."""
+        ...
+
     def cities(self) -> Sequence[str | None]:
         """The city that each of them names; None or empty where it names none."""
         ...

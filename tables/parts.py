@@ -75,6 +75,10 @@ class RowsPart(Sought):
         """A numeric field; NaN where it is missing."""
         return np.array([row.get(field) for row in self.rows], np.float64)
 
+    def offsets(self) -> Moments:
+        """The offset of each of them in its partition."""
+        return np.fromiter((row["offset"] for row in self.rows), np.int64, len(self.rows))
+
     def cities(self) -> Sequence[str | None]:
         """The city that each of them names; None or empty where it names none."""
         return [row.get("city") for row in self.rows]
@@ -119,6 +123,10 @@ class ColumnsPart(Sought):
         if field not in self._columns.columns:
             return np.full(len(self.at), np.nan)
         return np.asarray(self._array(field), np.float64)
+
+    def offsets(self) -> Moments:
+        """The offset of each of them in its partition."""
+        return self._array("offset")
 
     def cities(self) -> Sequence[str | None]:
         """The city that each of them names; None or empty where it names none."""
@@ -168,6 +176,10 @@ class JoinedPart(Sought):
     def numbers(self, field: str) -> npt.NDArray[np.float64]:
         """A numeric field; NaN where it is missing."""
         return np.concatenate([part.numbers(field) for part in self._parts])
+
+    def offsets(self) -> Moments:
+        """The offset of each of them in its partition."""
+        return np.concatenate([part.offsets() for part in self._parts])
 
     def cities(self) -> Sequence[str | None]:
         """The city that each of them names; None or empty where it names none."""

@@ -1,4 +1,4 @@
-"""What live tables hold of places and minutes, beside the series of the realtime figures.
+"""What live tables hold of places, minutes and arrivals, beside the series of the realtime figures.
 
 They travel behind those in a row of the changelog (see `tables.changes`), so that a worker of the version
 before reads what it knows. A place is the `city` that an event names, else the origin of its `route`.
@@ -44,10 +44,23 @@ UNPAID: Final = Series(15, "payments_failed", columns=_OF_BOOKING)
 COMPLETED: Final = Series(16, "trips_completed", columns=_PLACE, written=_WRITTEN)
 # What the numbers stand for, for as long as anything may name them.
 CITIES: Final = Series(17, "cities", None, HOUR_MS, columns=(("name", f"S{CITY_BYTES}"),))
+# By when Kafka got an event; `late`: how much later than its event time, by bucket (see `tables.arrivals`).
+ARRIVALS: Final = Series(19, "arrivals", columns=(("late", "<u2"), ("share", "|u1")))
 # Nobody writes these: they are in the facts that name them.
 ROUTES: Final = Series(18, "routes", None, HOUR_MS, columns=_UUID)
 
-WRITTEN_SERIES: Final = (POSITIONS, TRIPS, BOOKED, CONFIRMED, CANCELLED, PAID, UNPAID, COMPLETED, CITIES)
+WRITTEN_SERIES: Final = (
+    POSITIONS,
+    TRIPS,
+    BOOKED,
+    CONFIRMED,
+    CANCELLED,
+    PAID,
+    UNPAID,
+    COMPLETED,
+    CITIES,
+    ARRIVALS,
+)
 PLACED_SERIES: Final = (*WRITTEN_SERIES, ROUTES)
 PLACED_BY_NUMBER: Final = {series.number: series for series in WRITTEN_SERIES}
 EVERY_SERIES: Final = (*ALL_SERIES, *PLACED_SERIES)

@@ -26,6 +26,7 @@ from tables.series import (
 )
 from tables.sightings import TIERS
 from tables.state import LiveState
+from tables.wait_sketch import WaitSketch, sketches
 
 ACTIVE_MS: Final = 300_000
 _RATE_MS: Final = 60_000
@@ -122,16 +123,16 @@ def waits(state: LiveState, now_ms: int) -> tuple[Column, Column]:
 
 
 def _queue_times(state: LiveState, now_ms: int) -> dict[Tier, QueueTimes]:
+    return {
+        tier: QueueTimes(sketch.count, *map(rounded, sketch.quantiles_ms(0.5, 0.95)))
+        for tier, sketch in waits_by_tier(state, now_ms).items()
+    }
+
+
+def waits_by_tier(state: LiveState, now_ms: int) -> dict[Tier, WaitSketch]:
+    """How long the executions of each tier waited, over the last hour."""
     queued = state.window(QUEUED, now_ms, HOUR_MS)
-    by_tier = (queued["waited_ms"][queued["tier"] == place] for place in range(len(TIERS)))
-    return dict(zip(TIERS, map(_quantiles, by_tier), strict=True))
-
-
-def _quantiles(waited_ms: Column) -> QueueTimes:
-    if not len(waited_ms):
-        return QueueTimes(0, 0.0, 0.0)
-    p50_ms, p95_ms = np.quantile(waited_ms, (0.5, 0.95)).tolist()
-    return QueueTimes(len(waited_ms), rounded(p50_ms), rounded(p95_ms))
+    return dict(zip(TIERS, sketches(queued["code"], len(TIERS)), strict=True))
 
 
 def rounded(number: float) -> float:

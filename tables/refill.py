@@ -22,10 +22,10 @@ from tables.series import (
     STARTED,
     Facts,
     Series,
+    added,
     code_of,
     hashes,
     joined,
-    made,
 )
 from tables.sightings import SLACK_MS, TIERS, WAIT_FIELD
 
@@ -140,7 +140,7 @@ def _facts(series: Series, rows: Sequence[Mapping[str, Any]]) -> Facts:
         columns["tier"] = [TIERS.index(row["schedule_type"]) for row in rows]
         columns["waited_ms"] = [row[WAIT_FIELD[row["schedule_type"]]] for row in rows]
     at = np.fromiter((int(row["at"]) for row in rows), np.int64, len(rows))
-    return made(series, hashes([row["id"] for row in rows]), at, **columns)
+    return added(series, hashes([row["id"] for row in rows]), at, **columns)
 
 
 def _cents(amount: str) -> int:

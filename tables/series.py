@@ -33,7 +33,7 @@ class Series:
         behind_ms: how long a fact is needed; None: as long as open trips are (`OPENRIDE_LIVE_HOURS`).
         longer_ms: and how much longer than that.
         columns: name and little-endian dtype of what a fact carries beside `id` and `at`.
-        written: the same as it is written, where that is not what is kept (see `tables.placed_series`).
+        written: the same as it is written, where that is not what is kept (see `tables.as_kept`).
         dtype: the layout of facts that are kept.
         written_dtype: the layout of facts as a batch adds them.
     """
@@ -49,9 +49,13 @@ class Series:
 
     def __post_init__(self) -> None:
         """Make the layouts once: that takes longer than to fill them."""
-        written = self.columns if self.written is None else self.written
-        for name, columns in (("dtype", self.columns), ("written_dtype", written)):
+        for name, columns in (("dtype", self.columns), ("written_dtype", self.written_columns)):
             object.__setattr__(self, name, np.dtype([("id", "<u8"), ("at", "<i8"), *columns]))
+
+    @property
+    def written_columns(self) -> tuple[tuple[str, str], ...]:
+        """What a fact carries as a batch adds it, beside `id` and `at`."""
+        return self.columns if self.written is None else self.written
 
     def horizon_ms(self, live_ms: int) -> int:
         """How long a fact is needed, in milliseconds, where open trips are remembered for `live_ms`."""
@@ -114,7 +118,10 @@ REVENUE: Final = Series(5, "revenue", columns=(("cents", "<i8"), ("currency", "<
 STARTED: Final = Series(6, "trips_started", None, columns=(("booking", "<u8"),))
 # Longer than starts: by the clocks of phones a trip may end before it began.
 ENDED: Final = Series(7, "trips_ended", None, HOUR_MS)
-QUEUED: Final = Series(8, "queue_times", columns=(("tier", "|u1"), ("waited_ms", "<f8")))
+# Kept as the tier and the bucket of the wait (see `tables.wait_sketch`).
+QUEUED: Final = Series(
+    8, "queue_times", columns=(("code", "<u2"),), written=(("tier", "|u1"), ("waited_ms", "<f8"))
+)
 
 ALL_SERIES: Final = (RIDERS, DRIVERS, EVENTS, BOOKINGS, REVENUE, STARTED, ENDED, QUEUED)
 BY_NUMBER: Final = {series.number: series for series in ALL_SERIES}

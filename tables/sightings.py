@@ -7,21 +7,24 @@ import numpy as np
 
 from openride_stream.events.accept import Accepted
 from openride_stream.events.topics import BY_NAME, Domain, SourceTopic, Tier
+from tables.arrivals import Arrived, arrivals
 from tables.part import Part, Rows
 from tables.parts import RowsPart, part_of
 from tables.placed import placed_sightings, without_names_of_nothing
-from tables.placed_series import EVERY_SERIES
+from tables.placed_series import ARRIVALS, EVERY_SERIES
 from tables.series import (
     BOOKINGS,
     DRIVERS,
     ENDED,
     EVENTS,
+    HOUR_MS,
     QUEUED,
     REVENUE,
     RIDERS,
     STARTED,
     Facts,
     Series,
+    added,
     joined,
     made,
 )
@@ -61,7 +64,9 @@ WAIT_FIELD: Final[Mapping[Tier, str]] = {
 }
 
 
-def sightings(topic: str, accepted: Accepted, now_ms: int, live_ms: int) -> Sightings:
+def sightings(
+    topic: str, accepted: Accepted, now_ms: int, live_ms: int, arrived: Arrived | None = None
+) -> Sightings:
     """The facts of accepted events of `topic` that are of use to any window that ends at the clock.
 
     Args:
@@ -69,10 +74,12 @@ def sightings(topic: str, accepted: Accepted, now_ms: int, live_ms: int) -> Sigh
         accepted: events of one batch.
         now_ms: the clock.
         live_ms: how long open trips and their bookings are remembered, in milliseconds.
+        arrived: when Kafka got the records of the batch; None: nothing is told of that.
     """
     part = part_of(accepted)
     if not len(part.at):
         return {}
+    came = {} if arrived is None else {ARRIVALS: arrivals(part, arrived, now_ms - HOUR_MS - SLACK_MS)}
     first_ms, last_ms = int(part.at.min()), int(part.at.max())
     oldest_ms, newest_ms = now_ms - oldest_of_use_ms(live_ms), now_ms + AHEAD_MS + SLACK_MS
     if first_ms <= oldest_ms or last_ms > newest_ms:
@@ -80,7 +87,7 @@ def sightings(topic: str, accepted: Accepted, now_ms: int, live_ms: int) -> Sigh
     found = _facts(BY_NAME[topic], part, now_ms)
     if first_ms <= now_ms - SLACK_MS:
         found = {series: _within(seen, series, now_ms, live_ms) for series, seen in found.items()}
-    return without_names_of_nothing({series: seen for series, seen in found.items() if len(seen)})
+    return without_names_of_nothing({series: seen for series, seen in (found | came).items() if len(seen)})
 
 
 def _facts(source: SourceTopic, part: Part, now_ms: int) -> Sightings:
@@ -168,4 +175,4 @@ def _queued(rows: Rows, tier: Tier) -> Facts:
 
 
 def _named(series: Series, part: Part, field: str, **columns: Any) -> Facts:
-    return made(series, part.ids(field), part.at, **columns)
+    return added(series, part.ids(field), part.at, **columns)

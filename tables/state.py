@@ -6,9 +6,10 @@ from typing import Final
 
 import numpy as np
 
+from tables.arrivals import Thinning
+from tables.as_kept import kept
 from tables.known import Known, Window
-from tables.named_routes import kept
-from tables.placed_series import EVERY_SERIES, ROUTES
+from tables.placed_series import ARRIVALS, EVERY_SERIES, ROUTES
 from tables.places import RouteOrigins
 from tables.series import Facts, Series, joined
 from tables.sightings import AHEAD_MS
@@ -28,6 +29,8 @@ class LiveState:
         self._known = {series: Known(series) for series in EVERY_SERIES}
         self._new: dict[Series, list[Facts]] = {series: [] for series in EVERY_SERIES}
         self._unmerged = 0
+        self.thinning = Thinning()
+        """How many of the events of a minute are kept."""
         self.origins = RouteOrigins()
         """Where the routes begin that the facts name."""
         # By the minute that they lie in: a look at each second must not go through all of them.
@@ -74,6 +77,8 @@ class LiveState:
             fresh, routes = kept(series, _within(new, oldest_ms, now_ms + AHEAD_MS), now_ms)
             if routes is not None:
                 self._new[ROUTES].append(routes)
+            if series is ARRIVALS:
+                fresh = self.thinning.chosen(fresh)
             if len(fresh) and fresh["at"].max() > now_ms:
                 is_due = fresh["at"] <= now_ms
                 self._put_off(series, fresh[~is_due])
@@ -81,6 +86,8 @@ class LiveState:
             due.append(fresh)
         if due:
             self._known[series].merge(joined(due))
+            if series is ARRIVALS:
+                self.thinning.thin(self._known[series], oldest_ms)
 
     def _put_off(self, series: Series, ahead: Facts) -> None:
         minutes = ahead["at"] // _MINUTE_MS

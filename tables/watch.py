@@ -19,6 +19,7 @@ from openride_stream.settings import Settings
 from tables.anomalies import MINUTE_MS, SERIES, Anomaly, Baseline, Observed, Score, anomalies, scores
 from tables.minutes import minutes
 from tables.state import LiveState
+from tables.unread import unread
 from tables.usual import usual
 
 logger = logging.getLogger(__name__)
@@ -99,8 +100,13 @@ class AnomalyWatch:
         """
         runtime = self._running()
         now_ms = runtime.clock.now_ms()
-        trouble = live.trouble(now_ms)
-        self._judge(await self._judged(live.state, now_ms) if trouble is None else Judgement(why=trouble))
+        waiting = unread(await runtime.workers.alive(), self._settings)
+        trouble = live.trouble(now_ms) or waiting.why
+        self._judge(
+            await self._judged(live.state, now_ms, waiting.waits_ms)
+            if trouble is None
+            else Judgement(why=trouble)
+        )
         for anomaly in self.judgement.anomalies:
             if not anomaly.ongoing:
                 await self._tell(anomaly, runtime)
@@ -112,12 +118,12 @@ class AnomalyWatch:
             # What is not judged must not look as it did when it was.
             self._metrics.anomaly_deviations.labels(series).set(known.get(series, math.nan))
 
-    async def _judged(self, state: LiveState, now_ms: int) -> Judgement:
+    async def _judged(self, state: LiveState, now_ms: int, waits_ms: int) -> Judgement:
         if self._baseline is None or not 0 <= now_ms - self._asked_ms < _BASELINE_MS:
             settings, store = self._settings, self._running().store
             self._baseline = await usual(store, now_ms, settings.currency, settings.anomaly_days)
             self._asked_ms = now_ms
-        return judged(state, now_ms, self._baseline, self._settings)
+        return judged(state, now_ms, self._baseline, self._settings, waits_ms)
 
     async def _tell(self, anomaly: Anomaly, runtime: Runtime) -> None:
         """Post it, unless somebody has: the row of (job, slot) decides."""
@@ -134,18 +140,27 @@ class AnomalyWatch:
         await runs.finish(job, slot, runtime.worker, "failed" if error else "completed", error or "")
 
 
-def judged(state: LiveState, now_ms: int, baseline: Baseline, settings: Settings) -> Judgement:
-    """The last hour of a live state, at `now_ms` since the epoch."""
+def judged(
+    state: LiveState, now_ms: int, baseline: Baseline, settings: Settings, waits_ms: int = 0
+) -> Judgement:
+    """The last hour of a live state, at `now_ms` since the epoch, but for the minutes that are not read yet.
+
+    `waits_ms` is how long ago the oldest event may have come that is still to be read.
+    """
     if not baseline.series:
         return Judgement(why=f"{baseline.days} days like this one are known: too few", days=baseline.days)
-    until_ms = (now_ms - _SETTLED_MS) // MINUTE_MS * MINUTE_MS
+    until_ms = (now_ms - max(_SETTLED_MS, waits_ms)) // MINUTE_MS * MINUTE_MS
     hour = [one for one in minutes(state, now_ms, settings.currency) if one.start_ms < until_ms]
+    if len(hour) < settings.anomaly_window_minutes:
+        why = f"what came in during the last {waits_ms // MINUTE_MS} minutes is not read yet"
+        return Judgement(why=why, days=baseline.days)
+    weight = settings.anomaly_ewma_weight if settings.anomaly_baseline == "ewma" else None
     newest: list[Score] = []
     found: list[Anomaly] = []
     for series in SERIES:
         numbers = np.array([float(getattr(one, series)) for one in hour])
         observed = Observed(series, hour[0].start_ms, numbers)
-        given = scores(observed, baseline, settings.anomaly_window_minutes)
+        given = scores(observed, baseline, settings.anomaly_window_minutes, weight)
         newest += given[-1:]
         found += anomalies(given, settings.anomaly_score)
     return Judgement(until_ms, None, baseline.days, newest, found)

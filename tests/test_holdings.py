@@ -44,3 +44,23 @@ def test_an_offset_that_goes_back_is_no_negative_rate() -> None:
         (held,) = holdings.look({A: Place(durable, 0)}, now_ms=second, now_s=second)
         assert held.records_per_s >= 0
     assert held.records_per_s == 100
+
+
+def test_what_was_taken_over_is_behind_until_it_is_read_to_where_it_ended_then() -> None:
+    holdings = Holdings()
+
+    def behind(place: Place) -> bool:
+        holdings.look({A: place, B: Place(5, 0, 5)}, now_ms=1, now_s=1)
+        return holdings.behind
+
+    # 40 records wait at the take-over, and more come in all the time: the lag never is 0.
+    stages = [Place(None, None), Place(None, 40, 140), Place(100, 90, 190), Place(139, 90, 229)]
+    assert [behind(place) for place in stages] == [True] * 4
+    assert not behind(Place(140, 90, 230))
+    assert not behind(Place(150, 500, 650)), "what came later is lag, and nothing that was taken over"
+    holdings.unsettled()
+    assert holdings.behind
+    assert behind(Place(150, 500, 650))
+    assert not behind(Place(650, 20, 670))
+    assert holdings.look({}, now_ms=2, now_s=2) == []
+    assert not holdings.behind, "nothing is held"

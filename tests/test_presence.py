@@ -24,7 +24,7 @@ class Worker:
     """Holds what a test gives it."""
 
     def __init__(self) -> None:
-        self.held: Mapping[Partition, Place] | None = {TRIP: Place(0, 0)}
+        self.held: Mapping[Partition, Place] | None = {TRIP: Place(0, 0, 0)}
         self.reason: str | None = None
 
     def excuse(self) -> str | None:
@@ -124,3 +124,14 @@ async def test_a_store_that_is_away_ends_nothing_and_a_stop_withdraws(
 )
 def test_the_address_is_one_that_others_can_use(given: dict[str, Any], address: str) -> None:
     assert web_address(Settings(_env_file=None, **given), "box:17") == address
+
+
+async def test_it_says_so_until_what_it_took_over_is_read(
+    presence: Presence, worker: Worker, notebook: Notebook
+) -> None:
+    worker.held = {TRIP: Place(None, 7, 7)}
+    await presence.report()
+    assert "not read to their end" in (notebook.told[-1].trouble or "")
+    worker.held = {TRIP: Place(7, 7, 7)}
+    await presence.report()
+    assert notebook.told[-1].trouble is None

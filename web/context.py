@@ -184,6 +184,11 @@ class LiveView(Protocol):
         """The realtime figures at `now_ms` (since the epoch), revenue in `currency`."""
         ...
 
+    @property
+    def known_since_ms(self) -> int | None:
+        """When the oldest row was written that was read (ms since the epoch); None: none was."""
+        ...
+
     def trouble(self, now_ms: int) -> str | None:
         """Why they may be incomplete; None when they are whole."""
         ...

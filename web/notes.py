@@ -8,8 +8,9 @@ from openride_stream.clickhouse.days import DAY_MS
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.series import buckets
 from openride_stream.clock import rfc3339
+from openride_stream.fleet import ALWAYS_UNDER_WAY
 from web.place_notes import KnownPlaces
-from web.system_health import ALWAYS_UNDER_WAY, SystemHealth, system_health
+from web.system_health import SystemHealth, system_health
 
 if TYPE_CHECKING:
     from web.context import Context

@@ -1,29 +1,27 @@
 """Answers that are pushed: over a WebSocket, or as server-sent events, once a second at most.
 
+All who ask the same get the same bytes: an answer is made and written down once a second, whoever listens.
 A client that takes too long gets the newest answer when it is ready for one, never a queue of old ones; one
 that takes nothing for a minute is let go.
 """
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
 
-import orjson
 from aiohttp import WSCloseCode, WSMsgType, web
 from pydantic import BaseModel
 
-from openride_stream.errors import Transient
+from web.audience import Audience, Listener
 from web.context import Context
 from web.problems import Problem
 
 Answer = Callable[[Context, Any], Awaitable[dict[str, Any]]]
 Push = Callable[[Context, BaseModel, web.Request], Awaitable[web.StreamResponse]]
 
-_INTERVAL_S: Final = 1.0
 _HEARTBEAT_S: Final = 20.0
-_TAKES_NOTHING_S: Final = 60.0
 # What the kernel keeps for a slow client is old by the time that it is read.
 _KERNEL_BUFFER_BYTES: Final = 16 * 1024
 _BEARER: Final = "bearer"
@@ -32,6 +30,8 @@ _STREAM_HEADERS: Final = {
     "Cache-Control": "no-store",
     "X-Accel-Buffering": "no",
 }
+_TEXT_FRAME: Final = 0x81
+_SHORT, _MEDIUM = 126, 1 << 16
 STOPPING: Final = web.AppKey("stopping", list[bool])
 """Not empty once the server stops: it waits for those who listen, and they have to be told."""
 
@@ -43,22 +43,25 @@ async def stop_pushing(app: web.Application) -> None:
 
 def over_websocket(answer: Answer) -> Push:
     """Push `answer` as text messages, one JSON object each."""
+    audience = Audience(answer, _as_message)
 
     async def push(context: Context, query: BaseModel, request: web.Request) -> web.StreamResponse:
         # A browser cannot send Authorization with a WebSocket: the token is the second of its protocols.
-        connection = web.WebSocketResponse(heartbeat=_HEARTBEAT_S, protocols=(_BEARER,))
+        # Not compressed: a thousand clients would each have windows of their own, and a body is small.
+        connection = web.WebSocketResponse(heartbeat=_HEARTBEAT_S, protocols=(_BEARER,), compress=False)
         if not connection.can_prepare(request):
             raise Problem(426, "this is a WebSocket: ask for an upgrade", headers={"Upgrade": "websocket"})
         await connection.prepare(request)
-        listening = asyncio.create_task(_until_closed(connection))
+        if (listener := _listener(context, request)) is None:
+            return connection
+        reading = asyncio.create_task(_until_closed(connection))
         try:
-            async for body in _updates(answer, context, query, request, listening):
-                await connection.send_str(body.decode())
-            await connection.close(code=WSCloseCode.GOING_AWAY, message=b"the worker stops")
-        except ConnectionError:
-            pass  # it has gone
+            with audience.joined(query, listener):
+                await asyncio.wait({reading, listener.done}, return_when=asyncio.FIRST_COMPLETED)
+            with suppress(ConnectionError):
+                await connection.close(code=WSCloseCode.GOING_AWAY, message=b"the worker stops")
         finally:
-            listening.cancel()
+            reading.cancel()
         return connection
 
     return push
@@ -66,53 +69,35 @@ def over_websocket(answer: Answer) -> Push:
 
 def as_server_sent_events(answer: Answer) -> Push:
     """Push `answer` as `message` events of an event stream."""
+    whole, in_chunks = Audience(answer, _as_event), Audience(answer, _as_chunk)
 
     async def push(context: Context, query: BaseModel, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers=_STREAM_HEADERS)
         await response.prepare(request)
         with suppress(ConnectionError):
             await response.write(b"retry: 2000\n\n")
-            async for body in _updates(answer, context, query, request):
-                await response.write(b"data: " + body + b"\n\n")
+        if (listener := _listener(context, request)) is not None:
+            # To HTTP/1.0 there are no chunks.
+            chunked = response.headers.get("Transfer-Encoding") == "chunked"
+            with (in_chunks if chunked else whole).joined(query, listener):
+                await listener.done
         return response
 
     return push
 
 
-async def _updates(
-    answer: Answer,
-    context: Context,
-    query: BaseModel,
-    request: web.Request,
-    closed: "asyncio.Task[None] | None" = None,
-) -> AsyncIterator[bytes]:
-    """The newest answer, again and again, until the client or the worker goes."""
+def _listener(context: Context, request: web.Request) -> Listener | None:
+    """Who asks; None when they have gone."""
     transport = request.transport
     if transport is None:
-        return
+        return None
     if (connected := transport.get_extra_info("socket")) is not None:
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BUFFER_BYTES)
-    slow_ticks = 0
-    while not request.app[STOPPING] and context.current() is not None and not transport.is_closing():
-        if transport.get_write_buffer_size():
-            slow_ticks += 1
-            if slow_ticks * _INTERVAL_S >= _TAKES_NOTHING_S:
-                transport.abort()
-                return
-        else:
-            slow_ticks = 0
-            try:
-                yield orjson.dumps(await answer(context, query))
-            except Transient:
-                pass  # the next answer is a second away
-            except Problem:
-                return  # the worker stops
-        if closed is None:
-            await asyncio.sleep(_INTERVAL_S)
-        else:
-            done, _ = await asyncio.wait({closed}, timeout=_INTERVAL_S)
-            if done:
-                return
+
+    def goes_on() -> bool:
+        return not request.app[STOPPING] and context.current() is not None
+
+    return Listener(context, transport, goes_on)
 
 
 async def _until_closed(connection: web.WebSocketResponse) -> None:
@@ -120,3 +105,22 @@ async def _until_closed(connection: web.WebSocketResponse) -> None:
     async for message in connection:
         if message.type is WSMsgType.ERROR:
             return
+
+
+def _as_message(body: bytes) -> bytes:
+    """A text message of a WebSocket, whole in one frame, not masked (RFC 6455)."""
+    length = len(body)
+    if length < _SHORT:
+        return bytes((_TEXT_FRAME, length)) + body
+    if length < _MEDIUM:
+        return bytes((_TEXT_FRAME, 126)) + length.to_bytes(2, "big") + body
+    return bytes((_TEXT_FRAME, 127)) + length.to_bytes(8, "big") + body
+
+
+def _as_event(body: bytes) -> bytes:
+    return b"data: " + body + b"\n\n"
+
+
+def _as_chunk(body: bytes) -> bytes:
+    event = _as_event(body)
+    return b"%x\r\n%b\r\n" % (len(event), event)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from openride_stream.errors import MetadataUnavailable
-from openride_stream.fleet import Fleet, lag_of, rate_of
+from openride_stream.fleet import Fleet, is_behind, lag_of, rate_of
 
 if TYPE_CHECKING:
     from web.context import Context, WebRuntime
@@ -15,8 +15,6 @@ Level = Literal["healthy", "degraded", "critical"]
 
 # A worker reports itself every heartbeat; one that missed two is in trouble or gone.
 _MISSED_HEARTBEATS: Final = 2.5
-# Some records are always between being sent and being committed.
-ALWAYS_UNDER_WAY: Final = 1_000
 _METADATA_TIMEOUT_S: Final = 1.0
 _NAMED_PARTITIONS: Final = 3
 
@@ -50,7 +48,7 @@ async def system_health(context: "Context", runtime: "WebRuntime") -> SystemHeal
         lag = sum(lag_of(worker.seat.holdings) for worker in fleet.workers)
         rate = sum(rate_of(worker.seat.holdings) for worker in fleet.workers)
         slight += _fleet_troubles(fleet, context.settings.broker_heartbeat_interval_s)
-    behind = lag > max(ALWAYS_UNDER_WAY, rate * context.settings.lag_degraded_s)
+    behind = is_behind(lag, rate, context.settings.lag_degraded_s)
     if behind:
         slight.append(f"{lag} records wait to be read and stored")
     level: Level = "critical" if grave else "degraded" if slight else "healthy"

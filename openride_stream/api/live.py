@@ -1,4 +1,4 @@
-"""What `GET /v1/realtime/…` answers, from the live tables: drivers, cities, minutes, what is unusual."""
+"""What `GET /v1/realtime/…` answers, from the live tables."""
 
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
@@ -7,6 +7,7 @@ from pydantic import Field
 
 from openride_stream.api.fields import Answer, Moment, Money, average, count, money
 from openride_stream.api.frames import table_of
+from openride_stream.events.topics import Tier
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -115,6 +116,64 @@ class Minutes(Lately):
             ImportError: pandas is not installed.
         """
         return table_of(Minute, self.minutes)
+
+
+class MinuteIn(Answer):
+    """What came in during one minute, by when Kafka got it."""
+
+    timestamp: Moment = Field(description="Start of the minute, UTC.")
+    events: int | None = Field(
+        ge=0,
+        description="Distinct events of all nine topics: exact while batches have at most 64 events and "
+        "minutes 4,096, else within some 2 %; null for a minute that no worker remembers.",
+    )
+    late_p50_ms: float | None = Field(
+        ge=0,
+        description="Milliseconds from event time to Kafka's timestamp, median, within 1 %; null without "
+        "events.",
+    )
+    late_p95_ms: float | None = Field(ge=0, description="The same that 95 % of them took at most.")
+    late_p99_ms: float | None = Field(ge=0, description="The same that 99 % of them took at most.")
+
+
+class Ingest(Lately):
+    """`GET /v1/realtime/ingest`."""
+
+    minutes: list[MinuteIn] = Field(
+        description="Sixty minutes, the earliest first; the last one is under way."
+    )
+
+    def to_dataframe(self) -> "DataFrame":
+        """A row a minute in order of time, the fields of `MinuteIn` as columns.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        return table_of(MinuteIn, self.minutes)
+
+
+class TierWaits(Answer):
+    """Schedule executions of one tier that told their time in its queue, in the last hour."""
+
+    tier: Tier = Field(description="Of the scheduler.")
+    count: int = count("Distinct executions.")
+    p50_ms: float = average("Milliseconds in the queue, median, within 1 %.")
+    p95_ms: float = average("Milliseconds that 95 % of them waited at most, within 1 %.")
+    p99_ms: float = average("Milliseconds that 99 % of them waited at most, within 1 %.")
+
+
+class LiveQueueTimes(Lately):
+    """`GET /v1/realtime/queue-times`."""
+
+    tiers: list[TierWaits] = Field(description="In the order in which a schedule passes them.")
+
+    def to_dataframe(self) -> "DataFrame":
+        """A row a tier, the fields of `TierWaits` as columns.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        return table_of(TierWaits, self.tiers)
 
 
 class Active(Answer):

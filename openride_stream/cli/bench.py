@@ -5,6 +5,7 @@ import json
 
 import click
 
+from bench import push as pushing
 from bench import report
 from bench import scaling as scale
 from bench import soak as soaking
@@ -146,3 +147,45 @@ def soak(events: int, rate: int, store_rows: int, as_json: bool) -> None:
         click.echo(f"        peak {course.peak_rss_mb:,.0f} MiB; once warm it swings by {course.swing:.0%},")
         click.echo(f"        and its median over a tenth of the time drifts by up to {course.drift:.0%}")
         click.echo(f"the rest was stored within {course.drained_s:,.1f} s of the last event")
+
+
+@command.command()
+@click.option(
+    "--clients",
+    default=1_000,
+    show_default=True,
+    type=click.IntRange(1, 8_000),
+    help="Who listen, half by each way.",
+)
+@click.option(
+    "--events",
+    default=200_000,
+    show_default=True,
+    type=click.IntRange(1_000, 1_000_000),
+    help="Events of each stretch; the broker keeps all of them in memory.",
+)
+@click.option(
+    "--rate", default=20_000, show_default=True, type=click.IntRange(min=100), help="Events a second."
+)
+@click.option(
+    "--repeats", default=3, show_default=True, type=click.IntRange(min=1), help="Stretches with and without."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def push(clients: int, events: int, rate: int, repeats: int, as_json: bool) -> None:
+    """What many clients of the realtime push cost: events from produce to queryable, with them and without.
+
+    One worker, WebSockets and server-sent events, stretches in turns; figures are medians.
+    """
+    crowd = pushing.Crowd(clients, events, rate, repeats)
+    cost = asyncio.run(pushing.run(crowd, lambda line: click.echo(line, err=True)))
+    if as_json:
+        click.echo(json.dumps(cost.as_json()))
+    else:
+        found = cost.as_json()
+        for name in ("without", "with"):
+            figures = found[name]
+            click.echo(
+                f"{name + ':':9}p50 {figures['p50_ms']:,.0f} ms, p95 {figures['p95_ms']:,.0f} ms, "
+                f"{figures['cpu_us_per_event']} µs of the worker an event"
+            )
+        click.echo(f"{clients:,} clients: p95 {cost.ratio:.2f} times as long")

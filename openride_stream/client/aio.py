@@ -93,6 +93,8 @@ class AsyncOpenRide:
     realtime_cities = _asked(live.realtime_cities)
     realtime_minutes = _asked(live.realtime_minutes)
     realtime_active = _asked(live.realtime_active)
+    realtime_ingest = _asked(live.realtime_ingest)
+    realtime_queue_times = _asked(live.realtime_queue_times)
     realtime_anomalies = _asked(live.realtime_anomalies)
     funnel = _asked(analytics.funnel)
     cohort = _asked(analytics.cohort)

@@ -1,5 +1,7 @@
 """Settings of the watch over the live series."""
 
+from typing import Literal
+
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
 
@@ -20,6 +22,17 @@ class AnomalySettings(BaseModel):
         5.0,
         gt=0,
         description="Robust standard deviations from what is usual, from which on a series is flagged.",
+    )
+    anomaly_baseline: Literal["median", "ewma"] = Field(
+        "median",
+        description="What earlier days come to: the median and the median absolute deviation, which one bad "
+        "day moves little; or exponentially weighted mean and deviation, which follow a platform that grows.",
+    )
+    anomaly_ewma_weight: float = Field(
+        0.2,
+        gt=0,
+        lt=1,
+        description="Of `ewma`: the share of the newest of the earlier days; each one before has less by it.",
     )
     anomaly_webhook_url: SecretStr = Field(
         SecretStr(""),

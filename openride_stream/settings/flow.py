@@ -1,6 +1,9 @@
 """Settings of the way from Kafka to the tables."""
 
-from pydantic import BaseModel, Field
+from importlib.util import find_spec
+from typing import Literal
+
+from pydantic import BaseModel, Field, field_validator
 
 
 class SinkSettings(BaseModel):
@@ -44,9 +47,23 @@ class LiveSettings(BaseModel):
         description="Hours that the live tables remember a trip whose end has not come, and a booking whose "
         "trip has not started.",
     )
+    live_store: Literal["memory", "rocksdb"] = Field(
+        "memory",
+        description="Where a worker keeps the live tables: in memory, read from their changelog at each "
+        "start; or in RocksDB in the data folder as well (extra `rocksdb`), so that a start reads only what "
+        "came since.",
+    )
     lag_degraded_s: float = Field(
         5.0,
         gt=0,
         description="Realtime answers say degraded when more records wait, over all workers, than are stored "
         "in so many seconds (and more than a thousand).",
     )
+
+    @field_validator("live_store")
+    @classmethod
+    def _is_installed(cls, store: str) -> str:
+        if store == "rocksdb" and find_spec("rocksdict") is None:
+            message = "rocksdb needs the package rocksdict: pip install 'openride-stream[rocksdb]'"
+            raise ValueError(message)
+        return store

@@ -180,12 +180,14 @@ class Consumer(driver.Consumer):
         """Seconds since this consumer last committed an offset; None when it never has."""
         return None if self._committed_at_s is None else monotonic() - self._committed_at_s
 
+    def log_ends(self) -> dict[TP, int]:
+        """Where the log ends of each batch partition that is ours and was fetched from."""
+        ends = {tp: self.highwater(tp) for tp in self.assignment() if tp.topic in self._batch_topics}
+        return {tp: end for tp, end in ends.items() if end is not None}
+
     def lag_records(self) -> dict[TP, int]:
         """Log end − committed offset of each batch partition that is ours and was fetched from."""
-        ends = {tp: self.highwater(tp) for tp in self.assignment() if tp.topic in self._batch_topics}
-        return {
-            tp: max(0, end - (self._committed_offset[tp] or 0)) for tp, end in ends.items() if end is not None
-        }
+        return {tp: max(0, end - (self._committed_offset[tp] or 0)) for tp, end in self.log_ends().items()}
 
     def owes(self, tp: TP, end: int) -> bool:
         """Whether a record before the log end `end` is still to be fetched, or a batch to be acked."""

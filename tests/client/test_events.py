@@ -19,14 +19,14 @@ from openride_stream.client import (
 )
 from openride_stream.client.events import EventReader
 from tests.fixtures.served import Served
-from web import push
+from web import audience
 
 DEADLINE_S = 20.0
 
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(push, "_INTERVAL_S", 0.02)
+    monkeypatch.setattr(audience, "_INTERVAL_S", 0.02)
 
 
 def connections(served: Served) -> int:

@@ -11,7 +11,8 @@ from aiokafka.errors import TopicAuthorizationFailedError
 
 from openride_stream.clock import SystemClock
 from openride_stream.errors import BrokerUnavailable
-from openride_stream.kafka.changelog import ChangelogReader, ChangelogWriter
+from openride_stream.kafka.changelog import ChangelogWriter
+from openride_stream.kafka.changelog_reader import ChangelogReader
 from openride_stream.kafka.topics import create_topics
 from openride_stream.settings import Settings
 from tests.fixtures.broker import EmbeddedBroker

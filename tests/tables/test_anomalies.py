@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -16,19 +17,24 @@ from pydantic import SecretStr, ValidationError
 
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clock import rfc3339
+from openride_stream.events.accept import accept
 from openride_stream.events.example import example
+from openride_stream.events.records import RecordBatch
 from openride_stream.metadata.engine import Metadata
 from openride_stream.metrics import Metrics
 from openride_stream.settings import Settings
-from tables.anomalies import MINUTE_MS, Baseline, Observed, Usual, anomalies, scores
+from tables.anomalies import MINUTE_MS, SERIES, Baseline, Observed, Usual, anomalies, scores
 from tables.series import HOUR_MS
+from tables.sightings import Sightings, sightings
 from tables.state import LiveState
 from tables.usual import DAY_MS, usual
-from tables.watch import AnomalyWatch
+from tables.watch import AnomalyWatch, judged
+from tests.events.batches import POLICY, FakeRecord
 from tests.fixtures.clock import ManualClock
-from tests.fixtures.web import Site, fill
-from tests.tables.faults import rates
+from tests.fixtures.web import Roster, Site, fill
+from tests.tables.faults import Way, rates
 from tests.tables.test_realtime import seen
+from tests.web.test_realtime import worker as alive
 
 
 def test_faults_are_found_and_little_else() -> None:
@@ -40,6 +46,48 @@ def test_faults_are_found_and_little_else() -> None:
             precision, recall = told[fault]
             assert precision >= 0.95, (rate, fault, told)
             assert recall >= 0.85, (rate, fault, told)
+
+
+def test_weighted_days_find_faults_as_well_and_follow_a_platform_that_grows() -> None:
+    rng = np.random.default_rng(6)
+    weighted = Way(0.2)
+    for rate in (50.0, 10.0):
+        told = rates(rng, rate, 40, weighted)
+        for fault in ("none comes", "twice as many", "four times as many"):
+            precision, recall = told[fault]
+            assert precision >= 0.95, (rate, fault, told)
+            assert recall >= 0.85, (rate, fault, told)
+    # By 3 % from day to day: the median of four weeks is that of a platform that is no more.
+    growing = {weight: rates(rng, 50.0, 40, Way(weight, growth=1.03))["none comes"] for weight in (None, 0.2)}
+    assert growing[0.2][1] >= 0.9 > 0.75 > growing[None][1], growing
+
+
+def test_minutes_that_are_not_read_yet_are_not_judged() -> None:
+    now_ms = 1_700_000_000_000 // HOUR_MS * HOUR_MS
+    usual_so_far = np.full((8, 200), 40.0)
+    baseline = Baseline(now_ms - 100 * MINUTE_MS, 8, dict.fromkeys(SERIES, Usual(usual_so_far, usual_so_far)))
+    state = LiveState(6 * HOUR_MS)
+    happened = [
+        event("payment.failed", now_ms - minute * MINUTE_MS - 1 - place)
+        for minute in range(20, 60)
+        for place in range(40)
+    ]
+    state.add(seen_at(happened, now_ms), now_ms)
+    settings = Settings(_env_file=None)
+
+    def low(waits_ms: int) -> list[str]:
+        found = judged(state, now_ms, baseline, settings, waits_ms)
+        return [one.direction for one in found.anomalies if one.series == "payments_failed"]
+
+    assert low(0) == ["low"], "nothing has come for twenty minutes"
+    assert low(20 * MINUTE_MS) == [], "but nothing of these was read"
+    assert "not read yet" in (judged(state, now_ms, baseline, settings, HOUR_MS).why or "")
+
+
+def seen_at(events: list[dict[str, Any]], now_ms: int) -> Sightings:
+    records = [FakeRecord(orjson.dumps(one), place, now_ms) for place, one in enumerate(events)]
+    batch = RecordBatch("openride.events.payment", 0, records)
+    return sightings(batch.topic, accept(batch, POLICY, now_ms), now_ms, 6 * HOUR_MS)
 
 
 def flat(number: float, minutes: int, days: int = 8) -> Baseline:
@@ -121,6 +169,7 @@ class Worker:
     metadata: Metadata
     worker: str
     clock: ManualClock
+    workers: Roster
     metrics: Metrics = field(default_factory=Metrics)
 
 
@@ -169,7 +218,8 @@ async def test_somebody_is_told_once_by_whichever_worker_is_first(
     await fill(site, [event("payment.failed", now_ms - day * DAY_MS) for day in alike])
     settings = site.settings.model_copy(update={"anomaly_webhook_url": SecretStr(url)})
     live = Live(LiveState(6 * HOUR_MS))
-    workers = [Worker(site.runtime.store, metadata, name, clock) for name in ("one:1", "two:2")]
+    roster = Roster([alive(site)])
+    workers = [Worker(site.runtime.store, metadata, name, clock, roster) for name in ("one:1", "two:2")]
     watches = [AnomalyWatch(settings, worker.metrics, partial(_itself, worker)) for worker in workers]
     await asyncio.gather(*(watch.look(live) for watch in watches))
     assert all(watch.judgement.anomalies == [] for watch in watches)
@@ -181,6 +231,10 @@ async def test_somebody_is_told_once_by_whichever_worker_is_first(
     assert (anomaly.series, anomaly.direction, anomaly.peak.observed) == ("payments_failed", "high", 30)
     assert [(one["series"], one["observed"]) for one in taken] == [("payments_failed", 30)]
     assert gauge(workers[0]) is not None
+    roster.now = [alive(site, lag=5_000)]
+    await watches[0].look(live)
+    assert watches[0].judgement.why == "360000 records wait to be read and stored"
+    assert watches[0].judgement.anomalies == [], "what is not read yet would look low"
     live.problem = "live tables are being read"
     await watches[0].look(live)
     assert watches[0].judgement.why == live.problem

@@ -16,7 +16,8 @@ from openride_stream.errors import BrokerUnavailable, StoreRefused, StoreUnavail
 from openride_stream.events.accept import accept
 from openride_stream.events.records import RecordBatch
 from openride_stream.kafka.admin import open_admin
-from openride_stream.kafka.changelog import LIVE_TOPIC, ChangelogReader
+from openride_stream.kafka.changelog import LIVE_TOPIC
+from openride_stream.kafka.changelog_reader import ChangelogReader
 from openride_stream.kafka.topics import create_topics
 from openride_stream.settings import Settings
 from tables.changes import decoded, encoded

@@ -1,12 +1,19 @@
 """`GET /v1/realtime/…`: what is so now by driver, city and minute."""
 
+import random
+
+import numpy as np
 import pytest
 
 from tables.anomalies import MINUTE_MS, Anomaly, Score
+from tables.changes import decoded
 from tables.watch import Judgement
 from tests.fixtures.web import Site
-from tests.tables.rides import Event, moved
-from tests.tables.test_realtime import of_type, seen
+from tests.reference.moments import event_ms
+from tests.reference.realtime import TIERS
+from tests.tables.rides import Event, moved, some_hours
+from tests.tables.test_came_in import rows, some
+from tests.tables.test_realtime import NOW_MS, of_type, seen
 from tests.web.test_realtime import worker
 
 
@@ -98,3 +105,41 @@ def unusual(now_ms: int) -> Judgement:
     peak = Score("payments_failed", now_ms - 5 * MINUTE_MS, now_ms, 30, 2.5, 14.2)
     found = Anomaly("payments_failed", "high", now_ms - 9 * MINUTE_MS, now_ms, peak, False)
     return Judgement(now_ms, None, 8, [peak], [found])
+
+
+async def test_what_came_in_is_told_by_minute_with_its_lateness(well: Site) -> None:
+    chance = random.Random(8)
+    now_ms = well.runtime.clock.now_ms()
+    shift_ms = now_ms - NOW_MS
+    came = [
+        (moved(event, event_ms(event["event_timestamp"]) + shift_ms), at_ms + shift_ms)
+        for event, at_ms in some(200, chance)
+    ]
+    for row in rows(came, [50], chance):
+        well.live.state.add(decoded(row), now_ms)
+    minutes = (await well.get("/v1/realtime/ingest"))["minutes"]
+    assert len(minutes) == 60
+    assert sum(one["events"] for one in minutes) == 200
+    told = [one for one in minutes if one["events"]]
+    assert all(0 < one["late_p50_ms"] <= one["late_p95_ms"] <= one["late_p99_ms"] for one in told)
+    well.live.known_since_ms = None
+    well.runtime.clock.advance(1)
+    quiet = [one for one in (await well.get("/v1/realtime/ingest"))["minutes"] if not one["late_p50_ms"]]
+    assert {one["events"] for one in quiet} == {None}
+
+
+async def test_queue_times_are_told_by_tier_up_to_the_last_per_cent(well: Site) -> None:
+    now_ms = well.runtime.clock.now_ms()
+    executions = [event for event in some_hours(3, NOW_MS, 900) if "analytics_id" in event]
+    happens(well, *(moved(event, now_ms - 1000) for event in executions))
+    tiers = (await well.get("/v1/realtime/queue-times"))["tiers"]
+    assert [one["tier"] for one in tiers] == [*TIERS]
+    for one in tiers:
+        waited = [
+            event[TIERS[one["tier"]]]
+            for event in executions
+            if event["schedule_type"] == one["tier"] and TIERS[one["tier"]] in event
+        ]
+        expected = np.quantile(waited, (0.5, 0.95, 0.99)).tolist()
+        assert one["count"] == len(waited)
+        assert [one["p50_ms"], one["p95_ms"], one["p99_ms"]] == pytest.approx(expected, rel=0.01)

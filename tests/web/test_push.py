@@ -4,14 +4,18 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 from aiohttp import ClientResponse, WSMsgType, WSServerHandshakeError
 from pydantic import SecretStr
 
+from openride_stream.errors import StoreUnavailable
 from openride_stream.settings import Settings
+from tables.realtime import Figures
 from tests.fixtures.web import Site
-from web import push
+from web import audience, push
 from web.tokens import entry_of, new_token
 
 WS, SSE = "/v1/metrics/realtime/ws", "/v1/metrics/realtime/sse"
@@ -21,10 +25,10 @@ DEADLINE_S = 30.0
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(push, "_INTERVAL_S", 0.02)
+    monkeypatch.setattr(audience, "_INTERVAL_S", 0.02)
 
 
-async def events(response: ClientResponse) -> AsyncIterator[dict[str, object]]:
+async def events(response: ClientResponse) -> AsyncIterator[dict[str, Any]]:
     async for line in response.content:
         if line.startswith(b"data: "):
             yield json.loads(line[6:])
@@ -102,8 +106,8 @@ class TestWithTokens:
 async def test_a_client_that_reads_nothing_is_let_go_and_queues_nothing(
     bare_site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(push, "_TAKES_NOTHING_S", 0.5)
-    monkeypatch.setattr(push, "_INTERVAL_S", 0.001)
+    monkeypatch.setattr(audience, "_TAKES_NOTHING_S", 0.5)
+    monkeypatch.setattr(audience, "_INTERVAL_S", 0.001)
     server = bare_site.client.server
     reader, writer = await asyncio.open_connection(server.host, server.port, limit=1024)
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
@@ -123,3 +127,78 @@ async def test_a_client_that_reads_nothing_is_let_go_and_queues_nothing(
         while stuck.transport is not None:
             await bare_site.get("/health/live")
     writer.close()
+
+
+@pytest.mark.parametrize("path", [WS, SSE])
+async def test_many_who_ask_the_same_are_answered_from_one_answer(
+    bare_site: Site, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Also those who come later, ask for another currency, or go in between."""
+    made: list[int] = []
+    figures = bare_site.live.figures
+
+    def counted(now_ms: int, currency: str) -> Figures:
+        made.append(now_ms)
+        return figures(now_ms, currency)
+
+    monkeypatch.setattr(bare_site.live, "figures", counted)
+    async with asyncio.timeout(DEADLINE_S), AsyncExitStack() as stack:
+        heard = [await _listening(bare_site, stack, path, currency="KES") for _ in range(20)]
+        first = [await anext(stream) for stream in heard]
+        assert all(answer == first[0] for answer in first)
+        bare_site.runtime.clock.advance(5)
+        newer = [await _after(stream, first[0]["timestamp"]) for stream in heard]
+        assert all(answer == newer[0] for answer in newer)
+        late = await _listening(bare_site, stack, path, currency="KES")
+        assert (await anext(late))["timestamp"] >= newer[0]["timestamp"]
+        other = await _listening(bare_site, stack, path)
+        assert "active_users" in await anext(other)
+        assert len(made) <= 3, "one for each clock and currency, whoever listens"
+
+
+async def _listening(
+    site: Site, stack: AsyncExitStack, path: str, **asked: str
+) -> AsyncIterator[dict[str, Any]]:
+    if path == WS:
+        connection = await stack.enter_async_context(site.client.ws_connect(path, params=asked))
+
+        async def messages() -> AsyncIterator[dict[str, Any]]:
+            async for message in connection:
+                yield json.loads(message.data)
+
+        return messages()
+    return events(await stack.enter_async_context(site.client.get(path, params=asked)))
+
+
+async def _after(stream: AsyncIterator[dict[str, Any]], timestamp: str) -> dict[str, Any]:
+    while (answer := await anext(stream))["timestamp"] <= timestamp:
+        pass
+    return answer
+
+
+async def test_an_answer_that_fails_ends_what_was_pushed_and_a_store_that_is_away_does_not(
+    bare_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures: list[Exception] = [StoreUnavailable("away"), StoreUnavailable("away")]
+    figures = bare_site.live.figures
+
+    def failing(now_ms: int, currency: str) -> Figures:
+        if failures:
+            raise failures.pop()
+        return figures(now_ms, currency)
+
+    monkeypatch.setattr(bare_site.live, "figures", failing)
+    async with asyncio.timeout(DEADLINE_S), bare_site.client.ws_connect(WS) as pushed:
+        first = await pushed.receive_json()
+        failures.append(RuntimeError("a mistake"))
+        bare_site.runtime.clock.advance(5)
+        while (message := await pushed.receive()).type is WSMsgType.TEXT:
+            assert message.json()["timestamp"] == first["timestamp"]
+        assert message.type is WSMsgType.CLOSE
+
+
+@pytest.mark.parametrize("length", [1, 125, 126, 65_535, 65_536])
+def test_a_body_of_any_length_is_one_frame(length: int) -> None:
+    frame = push._as_message(b"x" * length)
+    told = frame[1] if length < 126 else int.from_bytes(frame[2 : 4 if length < 65_536 else 10], "big")
+    assert (frame[0], told, frame[-length:]) == (0x81, length, b"x" * length)

@@ -1,13 +1,12 @@
-// How the worker that serves the page takes events in, from its Prometheus figures.
+// How events come in: to the worker that serves the page, by its Prometheus figures, and to all of them.
 
-import { $, showFigures } from "./kit.js";
+import { $, clock, FORMATS, showFigures } from "./kit.js";
 import { answers, sumOf } from "./asking.js";
-import { spark } from "./lines.js";
+import { spark, trace } from "./lines.js";
 
 const RATE_SAMPLES = 90;
 export const SETTLED_LAG = 1_000;
 const LATENESS = "openride_lateness_seconds";
-const rates = [];
 const lates = [];
 let counted = null;
 export let behind = 0;
@@ -19,17 +18,27 @@ export function showIngest([readyNow, text]) {
   const accepted = sumOf(text, "openride_events_accepted_total");
   const lag = (behind = sumOf(text, "openride_consumer_lag_records"));
   // A worker that was restarted counts from nothing again.
-  if (counted && accepted >= counted.accepted) {
-    const rate = (accepted - counted.accepted) / ((now - counted.at) / 1000);
-    rates.push({ value: rate });
-    if (rates.length > RATE_SAMPLES) rates.shift();
-  }
+  const goesOn = counted && accepted >= counted.accepted;
+  const rate = goesOn ? (accepted - counted.accepted) / ((now - counted.at) / 1000) : answers.ingest?.rate;
   counted = { accepted, at: now };
   const late = lateness(sumOf(text, `${LATENESS}_count`), 1000 * sumOf(text, `${LATENESS}_sum`));
-  answers.ingest = { rate: rates.at(-1)?.value, accepted, lag, late, rejected: sumOf(text, "openride_rejects_total") };
+  answers.ingest = { rate, accepted, lag, late, rejected: sumOf(text, "openride_rejects_total") };
   showFigures("ingest", answers.ingest);
-  spark(document.querySelector('[data-series="ingest"]'), rates);
   $("ingest-state").textContent = ingestState(lag);
+}
+
+// What came in by minute, over all workers; the minute under way would look like a drop.
+export function showFlow(found) {
+  answers.flow = found;
+  const whole = found.minutes.slice(0, -1).filter((minute) => minute.events !== null);
+  spark(document.querySelector('[data-series="flow"]'),
+    whole.map(({ timestamp, events }) => ({ timestamp, value: events })));
+  trace(document.querySelector('[data-trace="late"]'), whole.map((minute) => minute.late_p95_ms ?? 0));
+  const newest = whole.findLast((minute) => minute.events > 0);
+  $("late-text").textContent = newest
+    ? `95 % late by, minute by minute: ${FORMATS.ms(newest.late_p95_ms)} at ${clock(newest.timestamp)} UTC`
+    : "No event has come in during the last hour";
+  if (newest) showFigures("flow", newest);
 }
 
 // How far behind the newest event an event was, on average, over the last minutes; the counters begin with the worker.

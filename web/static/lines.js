@@ -1,6 +1,6 @@
 // Lines of figures over time.
 
-import { draw, fine, whole } from "./kit.js";
+import { clock, draw, fine, whole } from "./kit.js";
 import { RANGES, chosen } from "./chosen.js";
 
 const series = new Map();
@@ -38,7 +38,7 @@ function caption(figure, points) {
   const highest = Math.max(...points.map((point) => point.value));
   const top = points[0].timestamp ? whole.format(highest) : fine.format(highest);
   text.hidden = highest === 0;
-  const bucket = RANGES[chosen.range].granularity === "hourly" ? "hour" : "day";
+  const bucket = figure.dataset.bucket ?? (RANGES[chosen.range].granularity === "hourly" ? "hour" : "day");
   text.textContent = points[0].timestamp ? `up to ${top} in one ${bucket}` : `up to ${top}`;
 }
 
@@ -63,12 +63,13 @@ function pointAt(figure, event) {
     label.setAttribute("aria-hidden", "true");
     figure.append(label);
   }
-  label.textContent = `${bucketName(points[index].timestamp)}  ${whole.format(points[index].value)}`;
+  label.textContent = `${bucketName(figure, points[index].timestamp)}  ${whole.format(points[index].value)}`;
   svg.querySelector(".pointer")?.remove();
   svg.append(draw("line", { class: "pointer", x1: x, x2: x, y1: 0, y2: figure.clientHeight - 3 }));
 }
 
-function bucketName(timestamp) {
+function bucketName(figure, timestamp) {
+  if (figure.dataset.bucket === "minute") return `${clock(timestamp)} UTC`;
   const hourly = RANGES[chosen.range].granularity === "hourly";
   const day = { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" };
   const hour = { weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: "UTC" };

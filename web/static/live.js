@@ -1,12 +1,11 @@
-// What is so now: tiles with the last hour behind them, the hour minute by minute, queue times.
+// What is so now: tiles with the last hour behind them, the hour minute by minute.
 
-import { $, clock, draw, FORMATS, make, MINUTE_MS, rem, show, showFigures, whole } from "./kit.js";
+import { $, clock, draw, FORMATS, make, MINUTE_MS, rem, showFigures, whole } from "./kit.js";
 import { chosen } from "./chosen.js";
 import { answers } from "./asking.js";
 import { trace } from "./lines.js";
 
 const RATE_SAMPLES = 90;
-const TIERS = { mongo_periodic: "Periodic", clickhouse_delayed: "Delayed", redis_immediate: "Immediate" };
 
 export function showNow(found) {
   answers.now = found;
@@ -14,7 +13,6 @@ export function showNow(found) {
   if (rates.length > RATE_SAMPLES) rates.shift();
   trace(tile("rate"), rates);
   $("now-state").textContent = found.reasons.join("; ");
-  showTiers(found.queue_times);
   showTiles();
 }
 
@@ -188,22 +186,4 @@ export function watchMinutes() {
     point(to, true);
   });
   new ResizeObserver(drawMinutes).observe(figure);
-}
-
-function showTiers(tiers) {
-  const body = $("tiers");
-  const named = Object.entries(TIERS);
-  if (!body.children.length) {
-    for (const [tier, name] of named) {
-      const cells = ["count", "p50_ms", "p95_ms"].map((field) =>
-        make("td", { data: { tier, field, as: field === "count" ? "count" : "ms" } }));
-      body.append(make("tr", {}, make("th", { scope: "row", textContent: name }), ...cells));
-    }
-  }
-  for (const cell of body.querySelectorAll("td")) {
-    const found = tiers[cell.dataset.tier];
-    if (found.count === 0 && cell.dataset.field !== "count") cell.textContent = "–";
-    else show(cell, found[cell.dataset.field]);
-  }
-  $("tiers-none").hidden = named.some(([tier]) => tiers[tier].count > 0);
 }

@@ -12,8 +12,9 @@ import { spark, watchSparks } from "./lines.js";
 import { showActive, showAnomalies, showMinutes, showNow, showTiles, watchMinutes } from "./live.js";
 import { forgetFrame, showCities, showDrivers, watchMap } from "./map.js";
 import { showBest, showCohorts, showFunnel, showRoutes } from "./depth.js";
-import { behind, forgetRate, ready, SETTLED_LAG, showIngest } from "./ingest.js";
+import { behind, forgetRate, ready, SETTLED_LAG, showFlow, showIngest } from "./ingest.js";
 import { showMethods, showSplit } from "./money.js";
+import { showQueues, showScheduler } from "./schedules.js";
 import { noteText, PLACE_NOTE, showNotes } from "./notes.js";
 import { addFeet, presentFeet } from "./tables.js";
 
@@ -39,6 +40,8 @@ add("now", () => "/v1/metrics/realtime", showNow);
 add("active", () => "/v1/realtime/active", showActive);
 add("minutes", () => `/v1/realtime/minutes?${inCity()}`, showMinutes);
 add("anomalies", () => "/v1/realtime/anomalies", showAnomalies);
+add("queues", () => "/v1/realtime/queue-times", showQueues);
+add("flow", () => "/v1/realtime/ingest", showFlow);
 add("cities", () => "/v1/realtime/cities?limit=1000", showEveryCity);
 add("drivers", () => `/v1/realtime/drivers?${inCity({ limit: 2000 })}`, showDrivers);
 for (const name of ENDPOINTS) add(name, () => metricsUrl(name), (found) => present(name, found));
@@ -47,6 +50,7 @@ sources.push(
 );
 add("routes", () => `/v1/metrics/routes?${inRange({ limit: LISTED })}`, showRoutes, SLOW_MS);
 add("best", () => `/v1/metrics/drivers?${inRange({ limit: LISTED })}`, showBest, SLOW_MS);
+add("scheduler", () => "/v1/schedule-analytics/health/system?hours_back=24", showScheduler, SLOW_MS);
 add("funnel", () => `/v1/analytics/funnel?${inRange()}`, showFunnel, SLOW_MS);
 add("cohort", () => `/v1/analytics/cohort?${inCity({ cohort_type: COHORTS[chosen.range], periods: LISTED })}`,
   (found) => showCohorts(found, COHORTS[chosen.range]), SLOW_MS);

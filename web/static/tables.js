@@ -4,6 +4,7 @@ import { $, make } from "./kit.js";
 import { chosen } from "./chosen.js";
 import { answers, sources } from "./asking.js";
 import { hereOf } from "./live.js";
+import { tiersInRows } from "./schedules.js";
 
 const clockFace = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", timeZone: "UTC" });
 
@@ -21,11 +22,6 @@ const overTime = (found) => found && [
   ...(found.time_series ?? []).map((point) => ["time_series", point.timestamp, point.value]),
 ];
 
-const tiersOf = (found) => found && [
-  ["tier", "count", "p50_ms", "p95_ms"],
-  ...Object.entries(found).map(([tier, { count, p50_ms, p95_ms }]) => [tier, count, p50_ms, p95_ms]),
-];
-
 function cohortRows(found) {
   if (!found?.cohorts.length) return null;
   const periods = Object.keys(found.cohorts[0].retention_by_period);
@@ -35,6 +31,13 @@ function cohortRows(found) {
       [one.cohort_period, one.cohort_size, ...periods.map((name) => one.retention_by_period[name])]),
   ];
 }
+
+const ingestRows = (found, flow) => found && [
+  ["figure", "timestamp", "value"],
+  ...scalars(found).map(([figure, value]) => [figure, "", value]),
+  ...(flow?.minutes ?? []).flatMap(({ timestamp, ...minute }) =>
+    Object.entries(minute).map(([figure, value]) => [figure, timestamp, value])),
+];
 
 // What the figures of each card are, field by field as the API names them.
 const ROWS = {
@@ -50,8 +53,9 @@ const ROWS = {
     ["figure", "value"], ...scalars(answers.payments), ...scalars(answers.trips), ...scalars(answers.bookings),
   ],
   methods: () => records(answers.payments?.by_method),
-  ingest: () => figures(answers.ingest),
-  tiers: () => tiersOf(answers.now?.queue_times),
+  ingest: () => ingestRows(answers.ingest, answers.flow),
+  tiers: () => records(answers.queues?.tiers),
+  scheduler: () => tiersInRows(answers.scheduler),
   funnel: () => records(answers.funnel?.steps),
   cohort: () => cohortRows(answers.cohort),
   routes: () => records(answers.routes?.routes),

@@ -54,6 +54,7 @@ SCRIPTS: Final = {
     "map": "Of the page: drivers and cities.",
     "depth": "Of the page: funnel, cohorts, routes and drivers.",
     "ingest": "Of the page: how events come in.",
+    "schedules": "Of the page: the scheduler's tiers.",
     "money": "Of the page: who keeps what of the fares, and how they were paid.",
     "notes": "Of the page: notes on answers.",
     "tables": "Of the page: every card as a table and as CSV.",

@@ -3,7 +3,15 @@
 `currency` is an ISO 4217 code, the platform's own unless given; `city` is exact.
 """
 
-from openride_stream.api.live import Activity, Anomalies, Cities, DriverPositions, Minutes
+from openride_stream.api.live import (
+    Activity,
+    Anomalies,
+    Cities,
+    DriverPositions,
+    Ingest,
+    LiveQueueTimes,
+    Minutes,
+)
 from openride_stream.client.call import get
 
 
@@ -38,6 +46,16 @@ def realtime_minutes(
 @get("/v1/realtime/active", Activity)
 def realtime_active() -> None:
     """Distinct users and drivers of the last 1, 5, 15 and 60 minutes."""
+
+
+@get("/v1/realtime/ingest", Ingest)
+def realtime_ingest() -> None:
+    """What came in during each of the last sixty minutes, and how late (milliseconds)."""
+
+
+@get("/v1/realtime/queue-times", LiveQueueTimes)
+def realtime_queue_times() -> None:
+    """How long schedule executions of the last hour waited in their tier's queue (milliseconds)."""
 
 
 @get("/v1/realtime/anomalies", Anomalies)

@@ -1,9 +1,11 @@
-"""Facts that name routes: written with what a route is called, kept with its hash."""
+"""Facts as a batch writes them, and as they are kept: a route by its hash, a wait by its bucket."""
 
 import numpy as np
 
 from tables.placed_series import BOOKED, NO_CITY, ROUTES
-from tables.series import Facts, Series, made, mixed_halves
+from tables.series import QUEUED, Facts, Series, made, mixed_halves
+from tables.sightings import TIERS
+from tables.wait_sketch import codes
 
 
 def kept(series: Series, written: Facts, now_ms: int) -> tuple[Facts, Facts | None]:
@@ -13,6 +15,8 @@ def kept(series: Series, written: Facts, now_ms: int) -> tuple[Facts, Facts | No
     """
     if series.written is None:
         return written, None
+    if series is QUEUED:
+        return _queued(written), None
     high, low = written["route_high"], written["route_low"]
     routes = mixed_halves(high, low)
     columns = {name: written[name] for name, _ in series.columns if name != "route"}
@@ -21,3 +25,9 @@ def kept(series: Series, written: Facts, now_ms: int) -> tuple[Facts, Facts | No
     # Also while the event lies ahead: by then it should be known where the route begins.
     seen_ms = np.minimum(written["at"][needed], now_ms)
     return facts, made(ROUTES, routes[needed], seen_ms, high=high[needed], low=low[needed])
+
+
+def _queued(written: Facts) -> Facts:
+    # A tier that is not known is that of a newer version.
+    known = written[written["tier"] < len(TIERS)]
+    return made(QUEUED, known["id"], known["at"], code=codes(known["tier"], known["waited_ms"]))

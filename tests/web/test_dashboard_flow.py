@@ -1,0 +1,107 @@
+"""The page in a browser: the scheduler, and how events come in."""
+
+import os
+import random
+import uuid
+from pathlib import Path
+
+import orjson
+import pytest
+
+from openride_stream.clock import rfc3339
+from openride_stream.settings import Settings
+from tables.changes import decoded
+from tests.clickhouse.storing import ingest
+from tests.fixtures.browser import Page
+from tests.fixtures.web import Site
+from tests.reference.moments import event_ms
+from tests.tables.rides import Event, moved, some_hours
+from tests.tables.test_came_in import rows, some
+from tests.tables.test_realtime import NOW_MS, seen, topic_of
+from tests.web.test_dashboard import SETTLED, csv_of, ridden, text, texts, written
+
+__all__ = ["ridden"]
+
+pytestmark = pytest.mark.browser
+
+
+async def test_the_scheduler_and_what_comes_in_are_shown(
+    ridden: Site, settings: Settings, page: Page
+) -> None:
+    now_ms = ridden.runtime.clock.now_ms()
+    executions = scheduled(now_ms)
+    by_topic: dict[str, list[bytes]] = {}
+    for event in executions:
+        by_topic.setdefault(topic_of(event), []).append(orjson.dumps(event))
+        ridden.live.state.add(seen([event]), now_ms)
+    await ingest(ridden.runtime.store, settings, by_topic)
+    chance = random.Random(5)
+    shift_ms = now_ms - NOW_MS
+    came = [
+        (moved(event, event_ms(event["event_timestamp"]) + shift_ms), at_ms + shift_ms)
+        for event, at_ms in some(400, chance)
+    ]
+    for row in rows(came, [50], chance):
+        ridden.live.state.add(decoded(row), now_ms)
+    await page.open(str(ridden.client.make_url("/")))
+    await page.until(SETTLED)
+    queues = (await ridden.get("/v1/realtime/queue-times"))["tiers"]
+    cells = await texts(page, "#tiers td")
+    assert cells == [
+        written(one[name], "count" if name == "count" else "ms") if one["count"] or name == "count" else "–"
+        for one in queues
+        for name in ("count", "p50_ms", "p95_ms", "p99_ms")
+    ]
+    health = await ridden.get("/v1/schedule-analytics/health/system", hours_back="24")
+    assert health["overall"]["total_records"] == len(executions)
+    assert await texts(page, "#scheduler td:nth-of-type(1)") == [
+        written(one["total_records"], "count") for one in health["tiers"].values()
+    ]
+    assert await texts(page, "#scheduler td:nth-of-type(2)") == [
+        written(one["success_rate"], "percent") if one["success_count"] + one["failure_count"] else "–"
+        for one in health["tiers"].values()
+    ]
+    (stuck,) = health["stuck_schedules"]
+    assert stuck["schedule_id"] == "payouts"
+    assert "payouts: not seen for" in await text(page, "#scheduler-stuck")
+    minutes = (await ridden.get("/v1/realtime/ingest"))["minutes"]
+    newest = [one for one in minutes[:-1] if one["events"]][-1]
+    assert written(newest["late_p95_ms"], "ms") in await text(page, "#late-text")
+    assert await text(page, '[data-figure="flow.late_p50_ms"]') == written(newest["late_p50_ms"], "ms")
+    told_rows = await csv_of(page, "ingest")
+    assert len([one for one in told_rows if one["figure"] == "events"]) == 60
+    if folder := os.environ.get("OPENRIDE_TEST_PICTURES"):
+        await pictures(page, Path(folder))
+    assert page.errors == []
+
+
+async def pictures(page: Page, folder: Path) -> None:
+    """The whole page as it is on a wall, in a hand, and in the dark."""
+    for name, width, scheme in (("wide", 1600, "light"), ("phone", 390, "light"), ("dark", 1280, "dark")):
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        await page.command("Emulation.setEmulatedMedia", features=features)
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+        await page.command("Emulation.setDeviceMetricsOverride", **size)
+        height = await page.until("document.documentElement.scrollHeight")
+        await page.command("Emulation.setDeviceMetricsOverride", **(size | {"height": height}))
+        await page.until(SETTLED)
+        await page.picture(folder / f"{name}.png")
+
+
+def scheduled(now_ms: int) -> list[Event]:
+    """Executions of the last hours, some of which failed, and of a schedule that is silent by now."""
+    found = []
+    for event in some_hours(11, now_ms, 900):
+        if "analytics_id" in event and _started_ms(event) < now_ms:
+            failed = {"execution_result": "failure", "error_message": "no answer", "level": "error"}
+            found.append(event | (failed if len(found) % 9 == 0 else {}))
+    sample = found[1] | {"schedule_id": "payouts", "schedule_name": None, "correlation_id": "payouts"}
+    for minute in range(30, 40):
+        moment = rfc3339(now_ms - minute * 60_000)
+        times = {"scheduled_at": moment, "started_processing_at": moment, "completed_at": moment}
+        found.append(sample | times | {"analytics_id": str(uuid.uuid4())})
+    return found
+
+
+def _started_ms(event: Event) -> int:
+    return event_ms(event["started_processing_at"])

@@ -1,0 +1,126 @@
+"""Who listens to one answer: once a second it is made, written down once, and given to each who is ready."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import orjson
+from pydantic import BaseModel
+
+from openride_stream.errors import Transient
+from web.context import Context
+from web.problems import Problem
+
+Answer = Callable[[Context, Any], Awaitable[dict[str, Any]]]
+
+logger = logging.getLogger(__name__)
+
+_INTERVAL_S: Final = 1.0
+# A tick may come a little early.
+_ALMOST: Final = 0.9
+_TAKES_NOTHING_S: Final = 60.0
+# Others want the event loop between so many clients.
+_AT_ONCE: Final = 50
+
+
+class Listener:
+    """One client; `done` is set when it is not to get any more."""
+
+    def __init__(self, context: Context, transport: asyncio.Transport, goes_on: Callable[[], bool]) -> None:
+        self.context = context
+        self.goes_on = goes_on
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._transport = transport
+        self._slow_ticks, self._told_s = 0, float("-inf")
+
+    def offer(self, body: bytes, made_s: float) -> None:
+        """Give it the newest answer, if it has taken the one before and that was made a second earlier."""
+        if self.is_gone() or made_s - self._told_s < _INTERVAL_S * _ALMOST:
+            return
+        if not self._transport.get_write_buffer_size():
+            self._slow_ticks, self._told_s = 0, made_s
+            self._transport.write(body)
+        else:
+            self._slow_ticks += 1
+            if self._slow_ticks * _INTERVAL_S >= _TAKES_NOTHING_S:
+                self._transport.abort()
+                self.end()
+
+    def is_gone(self) -> bool:
+        """Whether nobody is there any more; `done` is set then."""
+        if self._transport.is_closing():
+            self.end()
+        return self.done.done()
+
+    def end(self) -> None:
+        """It gets no more."""
+        if not self.done.done():
+            self.done.set_result(None)
+
+
+class Audience:
+    """All who listen to one endpoint, by what they ask; `written` makes bytes for the wire of an answer."""
+
+    def __init__(self, answer: Answer, written: Callable[[bytes], bytes]) -> None:
+        self._answer = answer
+        self._written = written
+        self._listeners: dict[BaseModel, dict[Listener, None]] = {}
+        self._telling: dict[BaseModel, asyncio.Task[None]] = {}
+
+    @contextmanager
+    def joined(self, query: BaseModel, listener: Listener) -> Iterator[None]:
+        """Have `listener` be told the answer to `query` meanwhile: at once, and then each second."""
+        listeners = self._listeners.setdefault(query, {})
+        listeners[listener] = None
+        first = asyncio.create_task(self._tell(query, [listener]))
+        if query not in self._telling:
+            self._telling[query] = asyncio.create_task(self._tell_all(query))
+        try:
+            yield
+        finally:
+            first.cancel()
+            listener.end()
+            del listeners[listener]
+            if not listeners:
+                self._telling.pop(query).cancel()
+                del self._listeners[query]
+
+    async def _tell_all(self, query: BaseModel) -> None:
+        loop = asyncio.get_running_loop()
+        due_s = loop.time()
+        while True:
+            # What the telling took is part of the second.
+            due_s = max(due_s + _INTERVAL_S, loop.time())
+            await asyncio.sleep(due_s - loop.time())
+            await self._tell(query, [*self._listeners[query]])
+
+    async def _tell(self, query: BaseModel, listeners: list[Listener]) -> None:
+        there = [listener for listener in listeners if not listener.is_gone()]
+        if not there:
+            return
+        made_s = asyncio.get_running_loop().time()
+        body = await self._body(query, there[0])
+        if body is None:
+            for listener in there:
+                listener.end()
+        elif body:
+            for place, listener in enumerate(there):
+                if place % _AT_ONCE == _AT_ONCE - 1:
+                    await asyncio.sleep(0)
+                listener.offer(body, made_s)
+
+    async def _body(self, query: BaseModel, of: Listener) -> bytes | None:
+        """The answer as it is sent; empty while there is none, None when there will be none any more."""
+        if not of.goes_on():
+            return None
+        try:
+            return self._written(orjson.dumps(await self._answer(of.context, query)))
+        except Transient:
+            return b""  # the next answer is a second away
+        except Problem:
+            return None  # the worker stops
+        except Exception:
+            logger.exception("An answer that is pushed failed")
+            return None
