@@ -14,6 +14,7 @@ from openride_stream.cache import Cache, open_cache
 from openride_stream.circuit import Circuit, CircuitPolicy
 from openride_stream.clickhouse import strings
 from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.clickhouse.hours import Hours
 from openride_stream.clickhouse.reader import Reader
 from openride_stream.clickhouse.reconcile import Reconciler
 from openride_stream.clickhouse.sink import Sink
@@ -46,6 +47,8 @@ from openride_stream.transport import placing
 
 logger = logging.getLogger(__name__)
 
+HOURS_LOOK_S = 0.2
+"""How old a look at the hours of schedules may be: who posts reads what they posted within two seconds."""
 JOB_PREAGGREGATION = "preaggregation"
 # What a worker that is killed in a round costs: nobody else begins one before its lease is over.
 _LEASE_S = 20.0
@@ -67,6 +70,7 @@ class Runtime:
     worker: str
     store: ClickHouse
     reader: Reader
+    hours: Hours
     metadata: Metadata
     workers: Workers
     cache: Cache
@@ -114,6 +118,7 @@ class Runtime:
             worker=worker,
             store=store,
             reader=Reader(store, clock, settings.cache_look_s),
+            hours=Hours(store, clock, HOURS_LOOK_S),
             metadata=metadata,
             workers=Workers(metadata, settings.consumer_group),
             cache=open_cache(settings, metrics, clock),

@@ -6,9 +6,10 @@ from typing import Any, Final, Self
 from uuid import UUID
 
 from openride_stream.clickhouse.client import ClickHouse, Param, Row
-from openride_stream.clickhouse.queries.schedules.executions import executions
+from openride_stream.clickhouse.hours import Hours
 from openride_stream.clickhouse.queries.schedules.merging import whole_executions
-from openride_stream.clickhouse.queries.schedules.span import HOUR_MS
+from openride_stream.clickhouse.queries.schedules.source import Source
+from openride_stream.clickhouse.queries.schedules.span import HOUR_MS, Span
 from openride_stream.clock import rfc3339
 
 _HOURS: Final = (1, 12, 7 * 24)
@@ -93,9 +94,9 @@ class Search:
         return " AND ".join(terms) or "1", given
 
 
-async def page(store: ClickHouse, search: Search) -> dict[str, Any]:
+async def page(store: ClickHouse, hours: Hours, search: Search) -> dict[str, Any]:
     """At most `limit` executions, and the cursor of what follows, null at the end."""
-    found = await _found(store, search)
+    found = await _found(store, hours, search)
     shown = found[: search.limit]
     whole = await whole_executions(store, {row["id"]: row["started_ms"] for row in shown})
     last = shown[-1] if len(found) > search.limit else None
@@ -106,42 +107,32 @@ async def page(store: ClickHouse, search: Search) -> dict[str, Any]:
     }
 
 
-async def _found(store: ClickHouse, search: Search) -> list[Row]:
+async def _found(store: ClickHouse, hours: Hours, search: Search) -> list[Row]:
     """The page's ids and one more where there is more: looked for near its newest end first."""
     newest_ms = min(search.end_ms, search.now_ms)
     if search.cursor is not None:
         newest_ms = min(newest_ms, search.cursor.started_ms)
-    starts_ms = [newest_ms - hours * HOUR_MS for hours in _HOURS]
+    starts_ms = [newest_ms - back * HOUR_MS for back in _HOURS]
     for start_ms in (*(ms for ms in starts_ms if ms > search.start_ms), search.start_ms):
-        rows = await _ids(store, search, start_ms)
+        source = await Source.of(store, hours, start_ms, search.end_ms)
+        rows = await _ids(source, search, start_ms)
         if len(rows) > search.limit or start_ms == search.start_ms:
             break
     return rows
 
 
-async def _ids(store: ClickHouse, search: Search, start_ms: int) -> list[Row]:
+async def _ids(source: Source, search: Search, start_ms: int) -> list[Row]:
     condition, params = search.condition()
-    within = (
-        "started_processing_at >= fromUnixTimestamp64Milli({start:Int64}, 'UTC') "
-        "AND started_processing_at < fromUnixTimestamp64Milli({end:Int64}, 'UTC')"
-    )
-    columns = ["analytics_id", "started_processing_at"]
-    outer = "1"
+    span = Span(start_ms, search.end_ms)
     if search.level is not None:
-        columns, outer = [*columns, "level"], "level = {level:String}"
         params["level"] = search.level
-    rows = executions(
-        store.database,
-        f"{within} AND {condition}",
-        columns,
-        levelled=search.level is not None and search.schedule_id is None,
-        few=search.schedule_id is not None,
-    )
-    return await store.select(
+    columns = ("analytics_id", "started_processing_at")
+    rows = source.rows(span, columns, condition, levelled=search.level is not None)
+    return await source.select(
         f"SELECT toString(analytics_id) AS id, toUnixTimestamp64Milli(started_processing_at) AS started_ms "
-        f"FROM {rows} WHERE {outer} ORDER BY started_processing_at DESC, UUIDToNum(analytics_id) DESC "
+        f"FROM {rows} ORDER BY started_processing_at DESC, UUIDToNum(analytics_id) DESC "
         "LIMIT 1 BY analytics_id LIMIT {limit:UInt32}",
-        {**params, "start": start_ms, "end": search.end_ms, "limit": search.limit + 1},
+        {**params, **span.params(), "limit": search.limit + 1},
     )
 
 

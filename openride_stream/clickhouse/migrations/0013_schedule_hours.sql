@@ -1,0 +1,54 @@
+-- Executions of an hour as their updates left them, made by rounds for the hours that are over: a row a distinct
+-- execution of the hour in which it started, a generation a build. Errors lie together, and so do schedules.
+CREATE TABLE ${database}.schedule_hours ${on_cluster}
+(
+    hour DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    analytics_id UUID,
+    schedule_type LowCardinality(String),
+    schedule_id String CODEC(ZSTD(1)),
+    schedule_name String CODEC(ZSTD(1)),
+    event_type LowCardinality(String),
+    correlation_id String CODEC(ZSTD(1)),
+    scheduled_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    started_processing_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    completed_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    execution_result LowCardinality(String),
+    level LowCardinality(String),
+    retry_count UInt32 CODEC(T64, ZSTD(1)),
+    -- Time in the queue of the tier itself (ms).
+    waited Nullable(UInt64) CODEC(ZSTD(1)),
+    total_processing_time_ms UInt64 CODEC(T64, ZSTD(1)),
+    processed_by_node LowCardinality(String),
+    error_message String CODEC(ZSTD(1)),
+    -- The message of an error without its variable parts.
+    pattern String CODEC(ZSTD(1)),
+    generation UInt64 CODEC(Delta, ZSTD(1))
+)
+ENGINE = ${replicated}MergeTree
+PARTITION BY toYYYYMM(hour)
+ORDER BY (hour, level, schedule_id)
+SETTINGS index_granularity = 512;
+
+-- How often an hour was touched: by an execution that started in it, or by an update that was written in it.
+CREATE TABLE ${database}.schedule_marks ${on_cluster}
+(
+    hour DateTime('UTC'),
+    marks UInt64
+)
+ENGINE = ${replicated}SummingMergeTree(marks)
+ORDER BY hour;
+
+-- Which generation of an hour is current, and how many marks it had seen when it was begun.
+CREATE TABLE ${database}.schedule_builds ${on_cluster}
+(
+    hour DateTime('UTC'),
+    marks_seen UInt64,
+    generation UInt64,
+    built_at DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = ${replicated}ReplacingMergeTree
+ORDER BY (hour, marks_seen, generation);
+
+-- What was stored before, whoever stored it.
+INSERT INTO ${database}.schedule_marks (hour, marks)
+SELECT DISTINCT toStartOfHour(event_timestamp), 1 FROM ${database}.schedule_analytics;

@@ -1,0 +1,95 @@
+"""Hours of schedule executions, built anew when they are over and whenever something touches them after that."""
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import orjson
+
+from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.clickhouse.days import merged_pieces
+from openride_stream.clickhouse.hours import (
+    HOUR_MS,
+    Touched,
+    dirty_hours,
+    iso_hour,
+    marks_of,
+    piece_of,
+    updated_hours,
+    within_sql,
+)
+from openride_stream.clickhouse.queries.schedules.flat import COLUMNS, flat_executions
+from openride_stream.clock import Clock
+
+logger = logging.getLogger(__name__)
+
+# One statement builds so many hours: enough to be quick, few enough to bound its memory.
+_HOURS_AT_ONCE: Final = 24
+_EVER: Final = (0, 1 << 41)
+
+
+class ScheduleHours:
+    """Builds hours; keeps nothing that a restart would miss."""
+
+    def __init__(self, store: ClickHouse, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._generation = 0
+
+    async def build(self) -> int:
+        """Build the hours that are over and were touched since; returns how many were built.
+
+        Hours whose executions were changed by an update that was written in one of these come first: only then
+        that one can be said to have seen its updates.
+        """
+        over = self._clock.now_ms() // HOUR_MS
+        dirty = [touched for touched in await dirty_hours(self._store) if touched.hour < over]
+        own = {touched.hour for touched in dirty}
+        written = [piece_of(hour) for hour in own]
+        changed = [hour for hour in await updated_hours(self._store, written, _EVER) if hour not in own]
+        # Their touches are counted before their executions are read, as those of the others were.
+        states = [*await marks_of(self._store, changed), *dirty]
+        for first in range(0, len(states), _HOURS_AT_ONCE):
+            await self._build(states[first : first + _HOURS_AT_ONCE])
+        return len(states)
+
+    async def _build(self, states: Sequence[Touched]) -> None:
+        """Make the executions of hours anew, and these the ones that readers use.
+
+        `states` must have been read before: whatever is stored after that read makes its hour dirty again.
+        """
+        hours = [touched.hour for touched in states]
+        first = self._generation = max(self._generation + 1, time.time_ns() // 1000)
+        self._generation += len(hours)
+        pieces = merged_pieces([piece_of(hour) for hour in sorted(hours)])
+        within = within_sql("started_processing_at", pieces)
+        rows = flat_executions(self._store.database, within, COLUMNS, since_ms=pieces[0][0])
+        numbers = ", ".join(str(hour) for hour in hours)
+        hour = "toUInt32(intDiv(toUnixTimestamp64Milli(started_processing_at), 3600000))"
+        await self._store.execute(
+            f"INSERT INTO {self._store.database}.schedule_hours (hour, {', '.join(COLUMNS)}, generation) "
+            f"SELECT toDateTime({hour} * 3600, 'UTC'), {', '.join(COLUMNS)}, "
+            # No two hours have the same generation: it alone says which rows count.
+            f"{first} + indexOf([{numbers}], {hour}) FROM {rows}"
+        )
+        builds = [
+            {"hour": iso_hour(touched.hour), "marks_seen": touched.marks, "generation": first + 1 + number}
+            for number, touched in enumerate(states)
+        ]
+        await self._store.insert(f"{self._store.database}.schedule_builds", orjson.dumps(builds)[1:-1])
+
+    async def sweep(self, kept_ms: int) -> None:
+        """Delete generations that were replaced longer than `kept_ms` ago: no reader uses them any more."""
+        database = self._store.database
+        limit = time.time_ns() // 1000 - kept_ms * 1000
+        past = f"now64(3) - toIntervalMillisecond({kept_ms})"
+        used = (
+            f"(SELECT generation FROM {database}.schedule_builds WHERE built_at >= {past} UNION ALL "
+            "SELECT argMax(b.generation, (marks_seen, b.generation)) "
+            f"FROM {database}.schedule_builds AS b WHERE built_at < {past} GROUP BY hour)"
+        )
+        for table in ("schedule_hours", "schedule_builds"):
+            await self._store.execute(
+                f"DELETE FROM {database}.{table} WHERE generation < {limit} AND generation NOT IN {used}"
+            )
