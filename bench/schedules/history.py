@@ -25,7 +25,10 @@ async def fill(store: ClickHouse, executions: int, end_ms: int, tell: Callable[[
     for first in range(0, count, _CHAINS_AT_ONCE):
         number = min(_CHAINS_AT_ONCE, count - first)
         source = chains(first, number, count, begin_ms, end_ms)
-        for columns, condition in ((execution_columns(), "1"), (update_columns(), "updated")):
+        for columns, condition in (
+            (execution_columns(), "1"),
+            (update_columns(), f"updated AND update_ms < {end_ms}"),
+        ):
             selected = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
             await store.execute(
                 f"INSERT INTO {store.database}.schedule_analytics ({', '.join(columns)}) "

@@ -25,18 +25,21 @@ _MESSAGES: Final = (
 
 
 def _drawn(name: str, *more: str) -> str:
-    return f"cityHash64({', '.join(('c', *more, f"'{name}'"))})"
+    drawn = ", ".join(("c", *more, f"'{name}'"))
+    return f"cityHash64({drawn})"
 
 
 def chains(first: int, number: int, count: int, begin_ms: int, end_ms: int) -> str:
     """A subquery of what became of `number` due times from the number `first` on, a row an execution.
 
-    One try of `redis_immediate` in sixteen fails, three in five in one hour of sixty; in one hour of eighty the
+    One execution in forty of the first tiers and one try of `redis_immediate` in sixteen fails, three in five in one hour of sixty; in one hour of eighty the
     delay queue is jammed. One execution in fifty is updated seconds later, one in a thousand within a day.
     """
     due = f"toInt64({begin_ms} + intDiv(c * {end_ms - begin_ms}, {count}))"
     hour = f"intDiv({due}, {_HOUR_MS})"
-    tier = "('mongo_periodic', toUInt8(0)), ('clickhouse_delayed', toUInt8(0)), ('redis_immediate', toUInt8(0))"
+    tier = (
+        "('mongo_periodic', toUInt8(0)), ('clickhouse_delayed', toUInt8(0)), ('redis_immediate', toUInt8(0))"
+    )
     fails = f"if(cityHash64({hour}, 'burst') % 60 = 0, 600, 62)"
     jam = f"if(cityHash64({hour}, 'jam') % 80 = 0, 30, 1)"
     return f"""
@@ -46,7 +49,7 @@ SELECT *, tries.1 AS tier, tries.2 AS try,
         + if(tier = 'redis_immediate', wait2 + try * 5000, 0) AS at_ms,
     toInt64(2 + {_drawn("took", "tier", "try")} % 150) AS took_ms,
     tier = 'redis_immediate' AND multiIf(try = 0, fails0, try = 1, fails1, fails2) AS failed,
-    NOT failed AND {_drawn("early", "tier")} % 400 = 0 AS lost,
+    tier != 'redis_immediate' AND {_drawn("early", "tier")} % 40 = 0 AS lost,
     {_drawn("update", "tier", "try")} % 1000 AS fate,
     fate < 21 AS updated,
     at_ms + if(fate = 20, {_drawn("late", "tier")} % 86400000, 200 + {_drawn("soon", "tier")} % 20000) AS update_ms,

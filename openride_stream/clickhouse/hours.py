@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import orjson
 
-from openride_stream.clickhouse.client import ClickHouse, Param
+from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import merged_pieces
 from openride_stream.clock import Clock, SystemClock
 
@@ -24,6 +24,7 @@ HOURLY: Final = "schedule_analytics"
 """The table whose rows touch hours, where those of others touch days."""
 # A condition of hundreds of ranges costs more than it saves.
 _MOST_PIECES: Final = 40
+_EVER: Final = (0, 1 << 41)
 
 _TOUCHED: Final = """
 SELECT hour_s, sum(m) AS marks, max(s) AS seen FROM
@@ -81,20 +82,47 @@ async def _touched(store: ClickHouse, condition: str, having: str) -> list[Touch
     return [Touched(row["hour_s"] // 3600, row["marks"]) for row in await store.select(sql, bounded=False)]
 
 
-async def updated_hours(store: ClickHouse, written: Iterable[Piece], within: Piece) -> list[int]:
-    """Built hours that begin `within` and have executions with updates that were written in any of the pieces."""
-    pieces = _few(merged_pieces(sorted(written)))
-    if not pieces:
-        return []
+@dataclass(frozen=True, slots=True)
+class Update:
+    """The identity of one content of an update, and the execution that it changes."""
+
+    event_id: str
+    precedence: int
+    analytics_id: str
+
+
+def unrouted_sql(database: str, written: Sequence[Piece]) -> str:
+    """SQL of the condition that an update was written in any of the pieces and may be missing in a build.
+
+    One whose event_id has a content that lost is looked at again: who has been changed by that one is to be
+    changed back.
+    """
+    return (
+        f"{within_sql('event_timestamp', written)} AND ((event_id, precedence) NOT IN "
+        f"(SELECT event_id, precedence FROM {database}.schedule_routed) "
+        f"OR event_id IN (SELECT event_id FROM {database}.superseded_events))"
+    )
+
+
+async def unrouted_updates(store: ClickHouse, written: Sequence[Piece], limit: int) -> list[Update]:
+    """At most `limit` updates that were written in any of the pieces and may be missing in a build."""
+    rows = await store.select(
+        "SELECT toString(event_id) AS event_id, toString(precedence) AS precedence, "
+        f"toString(analytics_id) AS analytics_id FROM {store.database}.schedule_updates "
+        f"WHERE {unrouted_sql(store.database, written)} LIMIT {limit}",
+        bounded=False,
+    )
+    return [Update(row["event_id"], int(row["precedence"]), row["analytics_id"]) for row in rows]
+
+
+async def updated_hours(store: ClickHouse, updates: str, within: Piece = _EVER) -> list[int]:
+    """Built hours of `within` that have executions with updates that meet a condition (our own SQL)."""
     database = store.database
-    params: dict[str, Param] = {"from": within[0] // 1000, "until": -(-within[1] // 1000)}
     rows = await store.select(
         "SELECT DISTINCT toUnixTimestamp(hour) AS hour_s "
-        f"FROM {database}.schedule_hours WHERE hour >= toDateTime({{from:Int64}}, 'UTC') "
-        "AND hour < toDateTime({until:Int64}, 'UTC') AND reinterpretAsUInt128(analytics_id) IN "
-        f"(SELECT reinterpretAsUInt128(analytics_id) FROM {database}.schedule_updates "
-        f"WHERE {within_sql('event_timestamp', pieces)})",
-        params,
+        f"FROM {database}.schedule_hours WHERE hour >= {hour_sql(within[0])} AND hour < {hour_sql(within[1])} "
+        "AND reinterpretAsUInt128(analytics_id) IN (SELECT reinterpretAsUInt128(analytics_id) "
+        f"FROM {database}.schedule_updates WHERE {updates})",
         bounded=False,
     )
     return sorted(row["hour_s"] // 3600 for row in rows)
@@ -115,11 +143,25 @@ def within_sql(column: str, pieces: Sequence[Piece]) -> str:
     return f"({' OR '.join(terms)})" if terms else "0"
 
 
-def _few(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
+def hour_sql(ms: int) -> str:
+    """SQL of the beginning of the hour that `ms` (since the epoch) lies in."""
+    return f"toDateTime({max(ms, 0) // HOUR_MS * 3600}, 'UTC')"
+
+
+def few(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
     """The pieces, or what they span where they are too many."""
     if len(pieces) > _MOST_PIECES:
         return ((pieces[0][0], pieces[-1][1]),)
     return tuple(pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The dirty hours at `at_s` (monotonic); `updates` says whether a build may miss some written in them."""
+
+    at_s: float
+    dirty: tuple[Piece, ...]
+    updates: bool
 
 
 class Hours:
@@ -129,41 +171,44 @@ class Hours:
         self._store = store
         self._clock = clock or SystemClock()
         self._look_s = look_s
-        self._last: tuple[float, list[Piece]] = (float("-inf"), [])
-        self._looking: asyncio.Task[list[Piece]] | None = None
+        self._last = _Look(float("-inf"), (), updates=False)
+        self._looking: asyncio.Task[_Look] | None = None
 
     async def plan(self, start_ms: int, end_ms: int) -> HourPlan:
         """How to answer for [start_ms, end_ms), as of at most `look_s` ago."""
-        dirty = await self._dirty()
-        # Its hours begin up to an hour before it.
-        changed = await updated_hours(self._store, dirty, (start_ms - HOUR_MS + 1, end_ms))
+        look = await self._recent()
+        changed: list[int] = []
+        if look.updates:
+            unrouted = unrouted_sql(self._store.database, few(merged_pieces(look.dirty)))
+            changed = await updated_hours(self._store, unrouted, (start_ms, end_ms + HOUR_MS - 1))
         pieces = [
             (max(first, start_ms), min(last, end_ms))
-            for first, last in sorted({*dirty, *map(piece_of, changed)})
+            for first, last in merged_pieces(sorted({*look.dirty, *map(piece_of, changed)}))
             if first < end_ms and start_ms < last
         ]
-        return HourPlan(start_ms, end_ms, _few(merged_pieces(pieces)))
+        return HourPlan(start_ms, end_ms, few(pieces))
 
-    async def _dirty(self) -> list[Piece]:
+    async def _recent(self) -> _Look:
         asked_s = self._clock.monotonic_s()
         if self._look_s == 0:
             return await self._look()  # one that began before the question may be too old
-        while self._last[0] <= asked_s - self._look_s:
+        while self._last.at_s <= asked_s - self._look_s:
             if self._looking is None or self._looking.done():
                 self._looking = asyncio.create_task(self._look())
                 self._looking.add_done_callback(_heard)
             # Shielded: one who goes away must not take it from the others.
             await asyncio.shield(self._looking)
-        return self._last[1]
+        return self._last
 
-    async def _look(self) -> list[Piece]:
+    async def _look(self) -> _Look:
         at_s = self._clock.monotonic_s()
-        pieces = [piece_of(touched.hour) for touched in await dirty_hours(self._store)]
-        self._last = (at_s, pieces)
-        return pieces
+        dirty = tuple(piece_of(touched.hour) for touched in await dirty_hours(self._store))
+        updates = bool(dirty and await unrouted_updates(self._store, few(merged_pieces(dirty)), 1))
+        self._last = _Look(at_s, dirty, updates)
+        return self._last
 
 
-def _heard(looking: "asyncio.Task[list[Piece]]") -> None:
+def _heard(looking: "asyncio.Task[_Look]") -> None:
     """Take note of an error that nobody waits for: the next who asks looks anew."""
     if not looking.cancelled():
         looking.exception()

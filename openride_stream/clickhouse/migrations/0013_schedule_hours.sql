@@ -1,5 +1,6 @@
 -- Executions of an hour as their updates left them, made by rounds for the hours that are over: a row a distinct
--- execution of the hour in which it started, a generation a build. Errors lie together, and so do schedules.
+-- execution of the hour in which it started, a generation a build. Of a day the errors lie together, and what a
+-- schedule did.
 CREATE TABLE ${database}.schedule_hours ${on_cluster}
 (
     hour DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
@@ -26,7 +27,7 @@ CREATE TABLE ${database}.schedule_hours ${on_cluster}
 )
 ENGINE = ${replicated}MergeTree
 PARTITION BY toYYYYMM(hour)
-ORDER BY (hour, level, schedule_id)
+ORDER BY (toDate(hour), level, schedule_id, hour)
 SETTINGS index_granularity = 512;
 
 -- How often an hour was touched: by an execution that started in it, or by an update that was written in it.
@@ -49,6 +50,20 @@ CREATE TABLE ${database}.schedule_builds ${on_cluster}
 ENGINE = ${replicated}ReplacingMergeTree
 ORDER BY (hour, marks_seen, generation);
 
+-- Updates that were written in hours which are not over, and are in all builds that they change.
+CREATE TABLE ${database}.schedule_routed ${on_cluster}
+(
+    event_id UUID,
+    precedence UInt64,
+    routed_at DateTime DEFAULT now()
+)
+ENGINE = ${replicated}ReplacingMergeTree
+ORDER BY (event_id, precedence)
+TTL routed_at + INTERVAL 7 DAY;
+
 -- What was stored before, whoever stored it.
 INSERT INTO ${database}.schedule_marks (hour, marks)
 SELECT DISTINCT toStartOfHour(event_timestamp), 1 FROM ${database}.schedule_analytics;
+
+-- A page looks a hundred rows up that lie apart: what is decompressed for each is to be no more than its granule.
+ALTER TABLE ${database}.schedule_executions ${on_cluster} MODIFY SETTING min_compress_block_size = 8192;

@@ -45,8 +45,6 @@ def flat_executions(
     """
     needed = [name for column in columns for name in _FOUND.get(column, ("", (column,)))[1]]
     shown = ", ".join(f"{_FOUND[name][0]} AS {name}" if name in _FOUND else name for name in columns)
-    rows = executions(
-        database, condition, [*dict.fromkeys(needed)], since=str(since_ms), levelled=levelled
-    )
+    rows = executions(database, condition, [*dict.fromkeys(needed)], since=str(since_ms), levelled=levelled)
     # Under an alias of its own a field would be found in the fields that others are made from.
     return f"(SELECT {shown} FROM {rows} SETTINGS prefer_column_name_to_alias = 1)"

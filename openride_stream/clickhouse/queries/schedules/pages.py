@@ -12,7 +12,7 @@ from openride_stream.clickhouse.queries.schedules.source import Source
 from openride_stream.clickhouse.queries.schedules.span import HOUR_MS, Span
 from openride_stream.clock import rfc3339
 
-_HOURS: Final = (1, 12, 7 * 24)
+_HOURS: Final = (1, 24)
 """How far a page is looked for, one after the other; then as far as it goes."""
 _TIMES: Final = frozenset({"scheduled_at", "started_processing_at", "completed_at"})
 FIELDS: Final = (

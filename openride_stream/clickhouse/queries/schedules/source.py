@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from openride_stream.clickhouse.client import ClickHouse, Param, Row
-from openride_stream.clickhouse.hours import HOUR_MS, HourPlan, Hours, within_sql
+from openride_stream.clickhouse.hours import HOUR_MS, HourPlan, Hours, hour_sql, within_sql
 from openride_stream.clickhouse.queries.schedules.flat import flat_executions
 from openride_stream.clickhouse.queries.schedules.span import Span
 
@@ -54,7 +54,7 @@ class Source:
 
     def _built(self, span: Span, columns: Sequence[str], condition: str, *, levelled: bool) -> str:
         database = self.store.database
-        hours = f"hour >= {_hour(span.start_ms)} AND hour < {_hour(span.end_ms + HOUR_MS - 1)}"
+        hours = f"hour >= {hour_sql(span.start_ms)} AND hour < {hour_sql(span.end_ms + HOUR_MS - 1)}"
         terms = [hours, *(f"NOT {_within(*piece)}" for piece in self.plan.pieces)]
         if levelled:
             terms.append("level = {level:String}")
@@ -68,11 +68,6 @@ class Source:
         )
 
 
-def _hour(ms: int) -> str:
-    """SQL of the beginning of an hour."""
-    return f"toDateTime({max(ms, 0) // HOUR_MS * 3600}, 'UTC')"
-
-
 def _within(first_ms: int, last_ms: int) -> str:
     """SQL condition: of an hour that is read as it was stored. A piece is cut where the range is."""
-    return f"(hour >= {_hour(first_ms)} AND hour < {_hour(last_ms + HOUR_MS - 1)})"
+    return f"(hour >= {hour_sql(first_ms)} AND hour < {hour_sql(last_ms + HOUR_MS - 1)})"
