@@ -1,7 +1,7 @@
 """A month of a three-tier scheduler, made in the store itself: as many executions as are asked for.
 
-Identities, moments and outcomes are functions of a number, so that two histories of the same size are equal but
-for when they end. Rows are inserted into `schedule_analytics` as a sink would, views and all, in the order of
+Identities, moments and outcomes are functions of a number, so that two histories of the same size are equal
+but for when they end. Rows are inserted into `schedule_analytics` as a sink would, views and all, in order of
 time; their hours are marked, and built by the application's own rounds.
 """
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from openride_stream.clickhouse.queries.schedules.span import TIERS
 from openride_stream.events.schedules import CARRIED
 
 SCHEDULES: Final = 400
@@ -32,14 +33,13 @@ def _drawn(name: str, *more: str) -> str:
 def chains(first: int, number: int, count: int, begin_ms: int, end_ms: int) -> str:
     """A subquery of what became of `number` due times from the number `first` on, a row an execution.
 
-    One execution in forty of the first tiers and one try of `redis_immediate` in sixteen fails, three in five in one hour of sixty; in one hour of eighty the
-    delay queue is jammed. One execution in fifty is updated seconds later, one in a thousand within a day.
+    One execution in forty of the first tiers and one try of `redis_immediate` in sixteen fails, three in
+    five in one hour of sixty; in one hour of eighty the delay queue is jammed. One execution in fifty is
+    updated seconds later, one in a thousand within a day.
     """
     due = f"toInt64({begin_ms} + intDiv(c * {end_ms - begin_ms}, {count}))"
     hour = f"intDiv({due}, {_HOUR_MS})"
-    tier = (
-        "('mongo_periodic', toUInt8(0)), ('clickhouse_delayed', toUInt8(0)), ('redis_immediate', toUInt8(0))"
-    )
+    tier = ", ".join(f"('{name}', toUInt8(0))" for name in TIERS)
     fails = f"if(cityHash64({hour}, 'burst') % 60 = 0, 600, 62)"
     jam = f"if(cityHash64({hour}, 'jam') % 80 = 0, 30, 1)"
     return f"""
@@ -52,7 +52,8 @@ SELECT *, tries.1 AS tier, tries.2 AS try,
     tier != 'redis_immediate' AND {_drawn("early", "tier")} % 40 = 0 AS lost,
     {_drawn("update", "tier", "try")} % 1000 AS fate,
     fate < 21 AS updated,
-    at_ms + if(fate = 20, {_drawn("late", "tier")} % 86400000, 200 + {_drawn("soon", "tier")} % 20000) AS update_ms,
+    at_ms + if(fate = 20, {_drawn("late", "tier")} % 86400000, 200 + {_drawn("soon", "tier")} % 20000)
+        AS update_ms,
     concat(toString(c), tier, toString(try)) AS name
 FROM
 (
@@ -72,13 +73,15 @@ def execution_columns() -> dict[str, str]:
     """Columns of `schedule_analytics` of executions, from rows of `chains`."""
     moment = "fromUnixTimestamp64Milli({}, 'UTC')"
     ended = moment.format("at_ms + took_ms")
-    result = "multiIf(failed AND try < 2, 'retry', failed, if(c % 3 = 0, 'timeout', 'failure'), lost, 'failure', 'success')"
+    ended_badly = "failed, if(c % 3 = 0, 'timeout', 'failure'), lost, 'failure'"
+    result = f"multiIf(failed AND try < 2, 'retry', {ended_badly}, 'success')"
     texts = ", ".join(
         f"concat({each.format(a='intDiv(cityHash64(name), 7)', b='intDiv(cityHash64(name), 1001)')})"
         for each in _MESSAGES
     )
     message = f"if(failed OR lost, [{texts}][1 + cityHash64(name) % {len(_MESSAGES)}], '')"
-    kind = f"if(c % {SCHEDULES} = 17, '{RARE_TYPE}', {list(EVENT_TYPES)}[1 + c % {SCHEDULES} % {len(EVENT_TYPES)}])"
+    usual = f"{list(EVENT_TYPES)}[1 + c % {SCHEDULES} % {len(EVENT_TYPES)}]"
+    kind = f"if(c % {SCHEDULES} = 17, '{RARE_TYPE}', {usual})"
     queues = {
         f"time_in_{short}_queue_ms": f"if(tier = '{tier}', toNullable(toUInt64(waited)), NULL)"
         for short, tier in (
@@ -87,7 +90,10 @@ def execution_columns() -> dict[str, str]:
             ("redis", "redis_immediate"),
         )
     }
-    own = ("execution_result", "completed_at", "schedule_name", "retry_count", "processed_by_node")
+    own = (
+        *("execution_result", "completed_at", "total_processing_time_ms"),
+        *("schedule_name", "retry_count", "processed_by_node"),
+    )
     columns = {
         "analytics_id": "reinterpret(MD5(name), 'UUID')",
         "event_id": "reinterpret(MD5(name), 'UUID')",
@@ -97,7 +103,8 @@ def execution_columns() -> dict[str, str]:
         "schedule_type": "tier",
         "schedule_id": f"concat('schedule ', toString(c % {SCHEDULES}))",
         "schedule_name": f"concat('Work ', toString(c % {SCHEDULES}))",
-        "level": f"transform({result}, ['failure', 'timeout', 'retry'], ['error', 'error', 'warning'], 'info')",
+        "level": f"transform({result}, ['failure', 'timeout', 'retry'], "
+        "['error', 'error', 'warning'], 'info')",
         "event_type": kind,
         "event_action": "'send'",
         "correlation_id": "toString(reinterpret(MD5(concat('chain ', toString(c))), 'UUID'))",
@@ -110,9 +117,8 @@ def execution_columns() -> dict[str, str]:
         **queues,
         "total_processing_time_ms": "toUInt64(took_ms)",
         "processed_by_node": f"concat('scheduler-', toString(cityHash64(name) % {NODES}))",
-        "carried": f"{_bits(*own, 'total_processing_time_ms')} + if(failed OR lost, {_bits('error_message')}, 0) + "
-        f"transform(tier, ['mongo_periodic', 'clickhouse_delayed'], "
-        f"[{_bits('time_in_mongo_queue_ms')}, {_bits('time_in_clickhouse_queue_ms')}], {_bits('time_in_redis_queue_ms')})",
+        "carried": f"{_bits(*own)} + if(failed OR lost, {_bits('error_message')}, 0) + "
+        f"transform(tier, {[*TIERS]}, {[_bits(name) for name in queues]}, 0)",
     }
     return columns | _place("analytics_id")
 
@@ -143,7 +149,10 @@ def _bits(*names: str) -> int:
 
 def _place(identity: str) -> dict[str, str]:
     """A payload as long as a real one, and where it would have stood in Kafka."""
-    pieces = f"""'{{"schedule_id":"schedule ', toString(c % {SCHEDULES}), '","{identity}":"', name, '","at":', toString(at_ms)"""
+    pieces = (
+        f"""'{{"schedule_id":"schedule ', toString(c % {SCHEDULES}), '","{identity}":"', name, """
+        """'","at":', toString(at_ms)"""
+    )
     return {
         "payload": f"""concat({pieces}, ',"took":', toString(took_ms), ',"padding":"{"x" * 200}"}}')""",
         "topic": "concat('openride.schedules.', splitByChar('_', tier)[1])",

@@ -1,4 +1,4 @@
-"""`openride bench schedules`: a month of executions, how soon each question is answered, and how many come in."""
+"""`openride bench schedules`: a month of executions: how soon each question is answered, how many come in."""
 
 import asyncio
 import time

@@ -1,9 +1,9 @@
 """Which hours of schedule executions can be read from their build, and which from what was stored.
 
-An hour is touched by an execution that started in it and by an update that was written in it. A build that has
-seen every touch of its hour has all its executions, and all updates that were written in it are in the builds of
-the executions that they change, wherever those lie. So what is not in the builds is in the hours that were touched
-since, or is changed by an update that was written in one of those.
+An hour is touched by an execution that started in it and by an update that was written in it. A build that
+has seen every touch of its hour has all its executions, and all updates that were written in it are in the
+builds of the executions that they change, wherever those lie. So what is not in the builds is in the hours that
+were touched since, or is changed by an update that was written in one of those.
 """
 
 import asyncio
@@ -120,8 +120,9 @@ async def updated_hours(store: ClickHouse, updates: str, within: Piece = _EVER) 
     database = store.database
     rows = await store.select(
         "SELECT DISTINCT toUnixTimestamp(hour) AS hour_s "
-        f"FROM {database}.schedule_hours WHERE hour >= {hour_sql(within[0])} AND hour < {hour_sql(within[1])} "
-        "AND reinterpretAsUInt128(analytics_id) IN (SELECT reinterpretAsUInt128(analytics_id) "
+        f"FROM {database}.schedule_hours WHERE hour >= {hour_sql(within[0])} "
+        f"AND hour < {hour_sql(within[1])} AND reinterpretAsUInt128(analytics_id) IN "
+        "(SELECT reinterpretAsUInt128(analytics_id) "
         f"FROM {database}.schedule_updates WHERE {updates})",
         bounded=False,
     )

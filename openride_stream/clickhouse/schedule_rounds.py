@@ -1,4 +1,4 @@
-"""Hours of schedule executions, built anew when they are over and whenever something touches them after that."""
+"""Hours of schedule executions, built when they are over and whenever something touches them after that."""
 
 import logging
 import time
@@ -45,8 +45,8 @@ class ScheduleHours:
     async def build(self) -> int:
         """Build the hours that are over, or still, and were touched since; returns how many were built.
 
-        Hours whose executions were changed by an update that was written in one of these come first: only then
-        that one can be said to have seen its updates.
+        Hours whose executions were changed by an update that was written in one of these come first: only
+        then that one can be said to have seen its updates.
         """
         over = self._clock.now_ms() // HOUR_MS
         dirty = await dirty_hours(self._store)
@@ -56,8 +56,8 @@ class ScheduleHours:
         ended = [touched for touched in dirty if touched.hour < over or touched in still]
         written = _pieces(touched.hour for touched in ended)
         changed = set(await updated_hours(self._store, within_sql("event_timestamp", written)))
-        # Of hours that go on the updates are taken over one by one: executions of long ago must not be read as they
-        # were stored for the rest of the hour.
+        # Of hours that go on the updates are taken over one by one: what lies long back must not be read as
+        # it was stored for the rest of the hour.
         going_on = _pieces(touched.hour for touched in dirty if touched not in ended)
         updates = await unrouted_updates(self._store, going_on, _ROUTED_AT_ONCE) if going_on else []
         changed |= await self._hours_of(updates)

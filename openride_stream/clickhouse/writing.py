@@ -232,11 +232,8 @@ class Writer:
             )
         trouble.error = str(error)
         # While it takes no table's rows there is nothing to tell apart: everybody waits, as for the marks.
-        apart = (
-            isinstance(error, Transient)
-            and table not in (_MARKS, HOUR_MARKS)
-            and trouble.since_s < self._taken_s
-        )
+        marks = table in (_MARKS, HOUR_MARKS)
+        apart = isinstance(error, Transient) and not marks and trouble.since_s < self._taken_s
         if apart and now_s - trouble.since_s >= _HELD_AFTER_S:
             self._hold(table, Held(f"ClickHouse takes no rows of {table}: {error}", refused=False))
         self._metrics.store_available.set(0)

@@ -47,8 +47,8 @@ def executions(
     """A subquery of the executions that meet `condition`, with `columns` of `KEPT` and `CARRIED`.
 
     `condition` is our own SQL over `KEPT` fields: what an update may change is filtered outside.
-    Nothing that meets it started before `since`, SQL of a number (ms since the epoch). `levelled` are only those that may be
-    of the level `{level:String}`, which spares reading the others.
+    Nothing that meets it started before `since`, SQL of a number (ms since the epoch). `levelled` are only
+    those that may be of the level `{level:String}`, which spares reading the others.
     """
     changing = [
         name for name in CARRIED if name in columns or any(name in _NEEDS.get(c, ()) for c in columns)

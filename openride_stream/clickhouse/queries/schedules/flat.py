@@ -1,4 +1,4 @@
-"""Executions as builds of hours have them: fields of no build's own are found here as well, from what was stored."""
+"""Executions as builds of hours have them, found from what was stored."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final

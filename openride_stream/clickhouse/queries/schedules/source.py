@@ -30,8 +30,8 @@ class Source:
     def rows(self, span: Span, columns: Sequence[str], fixed: str = "1", *, levelled: bool = False) -> str:
         """A subquery of the executions of a span within the range, with `columns` of `flat.COLUMNS`.
 
-        It binds what `span` does. `fixed` is our own SQL over fields that no update changes; `levelled` are only
-        those of the level `{level:String}`.
+        It binds what `span` does. `fixed` is our own SQL over fields that no update changes; `levelled` are
+        only those of the level `{level:String}`.
         """
         condition = f"{span.condition()} AND {fixed}"
         pieces = [

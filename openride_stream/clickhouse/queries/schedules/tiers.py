@@ -23,7 +23,7 @@ ALL: Final = ""
 
 
 def durations_sql(value: str, name: str, *, shares: bool = True) -> str:
-    """SQL of the figures that `durations` reads, of a nullable number of milliseconds; `shares` are quantiles."""
+    """SQL of the figures that `durations` reads, of a nullable number of ms; `shares` are quantiles."""
     asked, given = ", ".join(map(str, SHARES)), f"({value}) IS NOT NULL"
     quantiles = f", quantilesExactInclusiveIf({asked})(assumeNotNull({value}), {given}) AS {name}_shares"
     return (
@@ -54,8 +54,8 @@ async def by_tier(
 ) -> dict[str, Row]:
     """Rows by tier, and of `ALL` of them; none of a tier without executions, `ALL` is always there.
 
-    Not `whole` they have waiting times alone; without `shares` times have no quantiles. With `drift` they say how
-    late executions started as well. What `ALL` has is counts and sums, and the quantiles of the drift.
+    Not `whole` they have waiting times alone; without `shares` times have no quantiles. With `drift` they say
+    how late executions started as well. What `ALL` has is counts and sums, and the quantiles of the drift.
     """
     columns = ["schedule_type", "waited"]
     aggregates = ["count() AS total", durations_sql("waited", "queue", shares=shares)]
