@@ -42,6 +42,7 @@ from openride_stream.reports.runner import ReportRunner
 from openride_stream.reports.service import ReportDesk
 from openride_stream.schedule_times import ScheduleTimes
 from openride_stream.schedules.intake import ScheduleIntake
+from openride_stream.schedules.keeping import ScheduledCleanup
 from openride_stream.settings import Settings
 from openride_stream.transport import placing
 
@@ -147,7 +148,8 @@ class Runtime:
     ) -> None:
         """Start the flush loop, the jobs and `more`; one that fails crashes the worker, to be restarted."""
         releasing = self.ingest.parking.run(self.ingest.take)
-        own = (self.sink.run(), releasing, self._preaggregate(), self.contact.run(), *self._files())
+        keeping = ScheduledCleanup(self.store, self.metadata, self.clock, self.worker, self.settings).run()
+        own = (self.sink.run(), releasing, self._preaggregate(), keeping, self.contact.run(), *self._files())
         self.tasks.append(asyncio.create_task(_load_columns()))
         for work in (*own, *more):
             task = asyncio.create_task(work)

@@ -2,8 +2,8 @@
 
 An hour is touched by an execution that started in it and by an update that was written in it. A build that
 has seen every touch of its hour has all its executions, and all updates that were written in it are in the
-builds of the executions that they change, wherever those lie. So what is not in the builds is in the hours that
-were touched since, or is changed by an update that was written in one of those.
+builds of the executions that they change, wherever those lie. So what is not in the builds is in the hours
+that were touched since, or is changed by an update that was written in one of those.
 """
 
 import asyncio

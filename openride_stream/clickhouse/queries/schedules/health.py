@@ -64,6 +64,28 @@ async def system_health(source: Source, span: Span, now_ms: int, thresholds: Thr
     }
 
 
+@dataclass(frozen=True, slots=True)
+class TierState:
+    """The verdict on a tier, and how many of its schedules are stuck."""
+
+    status: str
+    stuck: int
+
+
+async def tier_states(
+    source: Source, span: Span, now_ms: int, thresholds: Thresholds
+) -> dict[str, TierState]:
+    """How well each tier is, by its name: the verdicts of `system_health` without all the rest."""
+    rows, stuck = await asyncio.gather(
+        by_tier(source, span), stuck_schedules(source, now_ms, thresholds.stuck_intervals)
+    )
+    found = {}
+    for tier, figures in tier_figures(rows).items():
+        missing = _of_tier(stuck, tier)
+        found[tier] = TierState(verdict(figures, missing, thresholds)["status"], missing)
+    return found
+
+
 def verdict(figures: Mapping[str, Any], stuck: int, thresholds: Thresholds) -> dict[str, Any]:
     """`status` and `reasons` of a tier; one without executions is healthy unless some of it are stuck."""
     status, reasons = 0, []
