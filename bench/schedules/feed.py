@@ -12,14 +12,14 @@ import orjson
 from bench.feed import Feed
 from bench.payloads import Payload, stamp
 from bench.schedules.kinds import EVENT_TYPES, NODES, SCHEDULES
-from openride_stream.events.topics import TOPICS
+from openride_stream.events.topics import TOPICS, Tier
 from openride_stream.settings import Settings
 
 _SEED: Final = 2030
 _SPREAD_MS: Final = 6 * 3_600_000
 _UPDATED: Final = 0.02
 _FAILED: Final = 0.04
-_QUEUES: Final = {
+_QUEUES: Final[dict[Tier, str]] = {
     "mongo_periodic": "time_in_mongo_queue_ms",
     "clickhouse_delayed": "time_in_clickhouse_queue_ms",
     "redis_immediate": "time_in_redis_queue_ms",
@@ -53,7 +53,7 @@ def _payload(chance: random.Random, at_ms: int) -> Payload:
     return Payload(_NAMES[tier], key, zlib.crc32(key), orjson.dumps(body))
 
 
-def _execution(chance: random.Random, tier: str, schedule: str, at_ms: int) -> dict[str, Any]:
+def _execution(chance: random.Random, tier: Tier, schedule: str, at_ms: int) -> dict[str, Any]:
     waited_ms, took_ms, failed = chance.randrange(9_000), chance.randrange(2, 150), chance.random() < _FAILED
     body = {
         "analytics_id": _uuid(chance),

@@ -37,10 +37,10 @@ class Delivery:
         body: the rows, serialised: lines of JSON, or blocks.
         rows: how many they are.
         days: the UTC days (since the epoch) that they touch; none of what is known by hours.
-        hours: the hours (since the epoch) that they touch, of schedule executions.
         durable: called once when they are safe.
         refused: takes each row that ClickHouse can never store.
         again: the same rows once more, when the one that was refused has to be found.
+        hours: the hours (since the epoch) that they touch, of schedule executions.
     """
 
     table: str
@@ -48,10 +48,10 @@ class Delivery:
     body: bytes | Blocks
     rows: int
     days: frozenset[int]
-    hours: frozenset[int]
     durable: Callable[[], None]
     refused: Refused
     again: Callable[[], Sequence[Row]]
+    hours: frozenset[int] = frozenset()
 
     @property
     def size_bytes(self) -> int:
@@ -89,8 +89,8 @@ class Delivery:
             native = None
         if native is None:
             body = orjson.dumps(given() if columns else rows)[1:-1]
-            return cls(table, Format.JSON, body, count, days, hours, durable, refused, given)
-        return cls(table, Format.NATIVE, native, count, days, hours, durable, refused, given)
+            return cls(table, Format.JSON, body, count, days, durable, refused, given, hours)
+        return cls(table, Format.NATIVE, native, count, days, durable, refused, given, hours)
 
 
 def chunks(deliveries: Sequence[Delivery]) -> Iterable[list[Delivery]]:
