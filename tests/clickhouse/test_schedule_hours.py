@@ -9,7 +9,7 @@ from openride_stream.clickhouse.cleanup import clean_up
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.conflicts import Conflicts
 from openride_stream.clickhouse.hours import HOUR_MS, Hours, dirty_hours
-from openride_stream.clickhouse.queries.schedules.pages import Search, page
+from openride_stream.clickhouse.queries.schedules.pages import Cursor, Search, page
 from openride_stream.clickhouse.queries.schedules.source import Source
 from openride_stream.clickhouse.queries.schedules.span import Span
 from openride_stream.clickhouse.queries.schedules.stats import stats
@@ -137,3 +137,28 @@ async def test_what_is_cleaned_up_is_in_no_build_whatever_was_under_way(
         assert [each["analytics_id"] for each in found] == [uid(7, 2)]
         await rounds.build()
     assert await dirty_hours(store) == []
+
+
+async def test_pages_go_on_where_they_ended_whatever_comes_in_between(
+    store: ClickHouse, settings: Settings, rounds: ScheduleHours
+) -> None:
+    # Some lie in hours that are built, the newest ones in the hour that goes on.
+    first = {uid(7, number): NOW_MS - 1 - number * 20 * 60_000 for number in range(12)}
+    records = [execution(number, at_ms) for number, at_ms in enumerate(first.values())]
+    await ingest(store, settings, {TOPIC: records})
+    await rounds.build()
+    seen, cursor, hours = [], None, Hours(store)
+    for number in range(100, 200, 10):
+        found = await page(store, hours, Search(0, NOW_MS + 1, NOW_MS, 3, cursor))
+        seen += [each["analytics_id"] for each in found["executions"]]
+        if found["next_cursor"] is None:
+            break
+        cursor = Cursor.of(found["next_cursor"])
+        # One that is newer than all, one at the very moment at which the page ended, one that is sent again.
+        late = [execution(number, NOW_MS), execution(number + 1, cursor.started_ms), records[0]]
+        await ingest(store, settings, {TOPIC: late})
+        await rounds.build()
+    assert len(seen) == len({*seen})
+    assert [each for each in seen if each in first] == [*first]
+    newer = {uid(7, number) for number in range(100, 200, 10)}
+    assert newer.isdisjoint(seen)
