@@ -16,6 +16,7 @@ from openride_stream.clickhouse.hours import (
     Update,
     dirty_hours,
     iso_hour,
+    mark_hours,
     marks_of,
     piece_of,
     unrouted_updates,
@@ -62,7 +63,9 @@ class ScheduleHours:
         updates = await unrouted_updates(self._store, going_on, _ROUTED_AT_ONCE) if going_on else []
         changed |= await self._hours_of(updates)
         changed -= {touched.hour for touched in dirty}
-        # Their touches are counted before their executions are read, as those of the others were.
+        # Touched, so that no build of before has seen as much as theirs: generations alone do not grow where
+        # clocks of workers differ. Touches are counted before executions are read, as those of the others.
+        await mark_hours(self._store, changed)
         states = [*await marks_of(self._store, sorted(changed)), *ended]
         for first in range(0, len(states), _HOURS_AT_ONCE):
             await self._build(states[first : first + _HOURS_AT_ONCE])

@@ -1,5 +1,6 @@
 """Hours of schedule executions are built once, and nothing that comes in later is missed."""
 
+import time
 from typing import Any
 
 import orjson
@@ -84,6 +85,19 @@ async def test_an_update_of_long_ago_counts_at_once_and_its_hour_is_built_anew(
     assert pieces == ((THIS_HOUR * HOUR_MS, DAY.end_ms),)
     await ingest(store, settings, {TOPIC: [update(2, 2, execution_result="failure", level="error")]})
     assert (await answered(store))[:2] == (2, 2)
+
+
+async def test_a_build_of_a_worker_whose_clock_is_behind_counts_all_the_same(
+    store: ClickHouse, settings: Settings, rounds: ScheduleHours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ingest(store, settings, {TOPIC: [execution(1, LONG_AGO_MS)]})
+    await rounds.build()
+    await ingest(store, settings, {TOPIC: [update(1, 1, level="error")]})
+    behind_ns = time.time_ns() - 3600 * 10**9
+    with monkeypatch.context() as patched:
+        patched.setattr("openride_stream.clickhouse.schedule_rounds.time.time_ns", lambda: behind_ns)
+        await ScheduleHours(store, ManualClock(NOW_MS)).build()
+    assert (await answered(store))[:2] == (1, 1)
 
 
 async def test_another_content_that_counts_takes_its_execution_away_from_a_built_hour(
