@@ -43,8 +43,9 @@ async def run(executions: int, arriving: int, tell: Callable[[str], None]) -> di
     async with open_stage(_SESSION_TIMEOUT_S) as stage:
         rows = await fill(stage.store, executions, int(now.timestamp() * 1000), tell)
         tell(f"{rows:,} executions stored")
-        async with serving(stage, _ROUNDS_AT_ONCE) as url:
+        async with serving(stage, _ROUNDS_AT_ONCE):
             await _until_built(stage, tell)
+        async with serving(stage, {}) as url:
             cold = await by_path(url, in_turn([*asked.values()]), 1)
             tell("asked by one client, nothing kept")
             async with _ingesting(stage):

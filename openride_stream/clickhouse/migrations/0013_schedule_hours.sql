@@ -1,29 +1,29 @@
 -- Executions of an hour as their updates left them, made by rounds for the hours that are over: a row a distinct
 -- execution of the hour in which it started, a generation a build. Of a day the errors lie together, and what a
--- schedule did.
+-- schedule did. What questions read of all of it is not packed as tightly as it could be.
 CREATE TABLE ${database}.schedule_hours ${on_cluster}
 (
-    hour DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    hour DateTime('UTC') CODEC(LZ4),
     analytics_id UUID,
     schedule_type LowCardinality(String),
-    schedule_id String CODEC(ZSTD(1)),
+    schedule_id String CODEC(LZ4),
     schedule_name String CODEC(ZSTD(1)),
     event_type LowCardinality(String),
-    correlation_id String CODEC(ZSTD(1)),
-    scheduled_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
-    started_processing_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
-    completed_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    correlation_id String CODEC(LZ4),
+    scheduled_at DateTime64(3, 'UTC') CODEC(Delta, LZ4),
+    started_processing_at DateTime64(3, 'UTC') CODEC(Delta, LZ4),
+    completed_at DateTime64(3, 'UTC') CODEC(Delta, LZ4),
     execution_result LowCardinality(String),
     level LowCardinality(String),
-    retry_count UInt32 CODEC(T64, ZSTD(1)),
+    retry_count UInt32 CODEC(LZ4),
     -- Time in the queue of the tier itself (ms).
-    waited Nullable(UInt64) CODEC(ZSTD(1)),
-    total_processing_time_ms UInt64 CODEC(T64, ZSTD(1)),
+    waited Nullable(UInt64) CODEC(LZ4),
+    total_processing_time_ms UInt64 CODEC(LZ4),
     processed_by_node LowCardinality(String),
     error_message String CODEC(ZSTD(1)),
     -- The message of an error without its variable parts.
     pattern String CODEC(ZSTD(1)),
-    generation UInt64 CODEC(Delta, ZSTD(1))
+    generation UInt64 CODEC(LZ4)
 )
 ENGINE = ${replicated}MergeTree
 PARTITION BY toYYYYMM(hour)

@@ -18,15 +18,16 @@ HOPS: Final = ("mongo_periodic", "clickhouse_delayed", "redis_immediate", "execu
 
 # The gap is the median one between two times at which it was due, whatever became of those.
 _STUCK: Final = """
-SELECT schedule_id, schedule_type, schedule_name, node, last_ms, gap_ms
+SELECT schedule_id, last.1 AS schedule_type, last.2 AS schedule_name, last.3 AS node, last_ms, gap_ms
 FROM
 (
-    SELECT schedule_id, argMax(schedule_type, newest) AS schedule_type,
-           argMax(schedule_name, newest) AS schedule_name, argMax(processed_by_node, newest) AS node,
+    SELECT schedule_id,
+           argMax((toString(schedule_type), schedule_name, toString(processed_by_node)),
+                  (started_processing_at, UUIDToNum(analytics_id))) AS last,
            arraySort(groupUniqArray(toUnixTimestamp64Milli(scheduled_at))) AS times,
            times[-1] AS last_ms,
            arrayReduce('quantileExactInclusive(0.5)', arrayPopFront(arrayDifference(times))) AS gap_ms
-    FROM (SELECT *, (started_processing_at, UUIDToNum(analytics_id)) AS newest FROM {rows})
+    FROM {rows}
     GROUP BY schedule_id HAVING length(times) >= {least}
 )
 WHERE {{now:Int64}} - last_ms > greatest({{intervals:Float64}} * gap_ms, {silence})

@@ -14,6 +14,8 @@ from openride_stream.clock import rfc3339
 
 _HOURS: Final = (1, 24)
 """How far a page is looked for, one after the other; then as far as it goes."""
+_HOURS_OF_ONE: Final = (24,)
+"""Of one schedule, which lies together by day."""
 _TIMES: Final = frozenset({"scheduled_at", "started_processing_at", "completed_at"})
 FIELDS: Final = (
     *("analytics_id", "schedule_type", "schedule_id", "schedule_name", "level"),
@@ -65,7 +67,8 @@ class Cursor:
 class Search:
     """Which executions, of [start_ms, end_ms) by when their processing started, and how many of them.
 
-    About `now_ms` and before are the newest ones, as a rule: there they are looked for first.
+    About `now_ms` and before are the newest ones, as a rule: where the range is `long` they are looked for
+    there first.
     """
 
     start_ms: int
@@ -77,6 +80,7 @@ class Search:
     schedule_type: str | None = None
     event_type: str | None = None
     level: str | None = None
+    long: bool = True
 
     def condition(self) -> tuple[str, dict[str, Param]]:
         """SQL condition over fields that no update changes, without the range; what it binds."""
@@ -112,7 +116,8 @@ async def _found(store: ClickHouse, hours: Hours, search: Search) -> list[Row]:
     newest_ms = min(search.end_ms, search.now_ms)
     if search.cursor is not None:
         newest_ms = min(newest_ms, search.cursor.started_ms)
-    starts_ms = [newest_ms - back * HOUR_MS for back in _HOURS]
+    near = _HOURS if search.schedule_id is None else _HOURS_OF_ONE
+    starts_ms = [newest_ms - back * HOUR_MS for back in near if search.long]
     for start_ms in (*(ms for ms in starts_ms if ms > search.start_ms), search.start_ms):
         source = await Source.of(store, hours, start_ms, search.end_ms)
         rows = await _ids(source, search, start_ms)

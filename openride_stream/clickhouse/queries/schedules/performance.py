@@ -32,7 +32,10 @@ async def performance(source: Source, span: Span) -> dict[str, Any]:
     """One schedule: outcomes, times by tier, how late it starts, its last errors, hour by hour."""
     assert span.schedule_id is not None, "of one schedule"
     errors = Search(
-        span.start_ms, span.end_ms, span.end_ms, RECENT_ERRORS, schedule_id=span.schedule_id, level="error"
+        *(span.start_ms, span.end_ms, span.end_ms, RECENT_ERRORS),
+        schedule_id=span.schedule_id,
+        level="error",
+        long=False,
     )
     rows, series, recent = await asyncio.gather(
         by_tier(source, span, drift=True),
