@@ -101,6 +101,20 @@ async def _ingesting(stage: Stage) -> AsyncIterator[None]:
             await asyncio.gather(sending, return_exceptions=True)
 
 
+async def _until_read(url: str) -> None:
+    """Return when nothing waits any more: what is stored meanwhile is a reason to answer anew."""
+    async with aiohttp.ClientSession(url) as session:
+        began_s = time.monotonic()
+        while True:
+            async with session.get("/v1/metrics/realtime") as answer:
+                if not (await answer.json())["consumer_lag"]:
+                    return
+            if time.monotonic() - began_s > _READ_WITHIN_S:
+                message = "what came in was not read"
+                raise Fatal(message)
+            await asyncio.sleep(_POLL_S)
+
+
 async def _until_built(stage: Stage, tell: Callable[[str], None]) -> None:
     """Return when rounds have built every day that the history touched."""
     began_s, reader = time.monotonic(), Reader(stage.store)
