@@ -48,6 +48,18 @@ class Feed:
         await self._send((payload, now) for payload in primers.values())
         return len(primers)
 
+    def parted(self, events: Sequence[Payload]) -> tuple[list[Payload], list[Payload]]:
+        """The first of each partition, and the others."""
+        first: dict[tuple[str, int], Payload] = {}
+        rest = []
+        for payload in events:
+            place = payload.topic, payload.partition_seed % self._partitions
+            if place in first:
+                rest.append(payload)
+            else:
+                first[place] = payload
+        return [*first.values()], rest
+
     async def send_all(self, events: Sequence[Payload]) -> None:
         """Send everything now, with event times spread over the last hours."""
         begin_ms = _now_ms() - _SPREAD_MS

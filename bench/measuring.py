@@ -81,6 +81,29 @@ async def measure(name: str, peer: Peer, load: Load) -> Figures:
         return Figures(figures.events_per_s, figures.cpu_us_per_event, rss_mb, *quantiles)
 
 
+async def drained(name: str, peer: Peer, backlog: Sequence[Payload], tables: Sequence[str]) -> Figures:
+    """Run `peer` once on a stage of its own with a backlog of records for `tables`, times as they are.
+
+    The first record of each partition warms it up, and is not counted.
+
+    Raises:
+        Fatal: it ended, stalled, or did not store exactly the records it was given.
+    """
+    session_timeout_s = 6.0 + len(backlog) / _SENT_PER_S
+    async with (
+        open_stage(session_timeout_s) as stage,
+        Feed.open(stage.settings) as feed,
+        stage.child("peer", peer.argv) as child,
+    ):
+        watch = Watch(name, stage, child, peer, tables)
+        primers, rest = feed.parted(backlog)
+        await feed.send_all(primers)
+        await watch.until(len(primers), _READY_WITHIN_S + session_timeout_s)
+        figures = await _drain(watch, feed, rest, len(primers))
+        await watch.check_exact(len(backlog))
+        return figures
+
+
 async def _drain(watch: "Watch", feed: Feed, backlog: Sequence[Payload], before: int) -> Figures:
     pid = watch.child.pid
     os.kill(pid, signal.SIGSTOP)
@@ -97,8 +120,11 @@ async def _drain(watch: "Watch", feed: Feed, backlog: Sequence[Payload], before:
 class Watch:
     """Sees how far a peer has come."""
 
-    def __init__(self, name: str, stage: Stage, child: Child, peer: Peer) -> None:
+    def __init__(
+        self, name: str, stage: Stage, child: Child, peer: Peer, tables: Sequence[str] = EVENT_TABLES
+    ) -> None:
         self.child = child
+        self._tables = tables
         self._name = name
         self._stage = stage
         self._seen: CountSeen = self._rows if peer.stores else self._reads
@@ -118,7 +144,7 @@ class Watch:
     async def check_exact(self, count: int) -> None:
         """Raise `Fatal` unless the tables hold exactly `count` distinct events."""
         stored: Counter[str] = Counter()
-        for table in EVENT_TABLES:
+        for table in self._tables:
             sql = f"SELECT count() AS rows FROM {self._stage.store.database}.{table} FINAL"
             stored[table] = (await self._stage.store.select(sql))[0]["rows"]
         if stored.total() != count:
@@ -130,7 +156,7 @@ class Watch:
             "SELECT toUInt64(sum(total_rows)) AS rows FROM system.tables "
             "WHERE database = {database:String} AND name IN {tables:Array(String)}"
         )
-        asked: dict[str, Param] = {"database": self._stage.store.database, "tables": list(EVENT_TABLES)}
+        asked: dict[str, Param] = {"database": self._stage.store.database, "tables": list(self._tables)}
         rows: int = (await self._stage.store.select(sql, asked))[0]["rows"]
         return rows
 

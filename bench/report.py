@@ -52,6 +52,23 @@ def as_answers(found: Mapping[str, Any]) -> Table:
     return table
 
 
+def as_schedules(found: Mapping[str, Any]) -> Table:
+    """What `openride bench schedules` found, for people; milliseconds."""
+    table = Table(title=f"openride bench schedules, {found['executions']:,} executions")
+    if "ingest" in found:
+        ingest = found["ingest"]
+        table.caption = (
+            f"{ingest['executions_per_s']:,} executions/s in, {ingest['cpu_us_per_execution']} µs of CPU each"
+        )
+    names = [*found["rows"][0]]
+    for name in names:
+        heading = "" if name == "name" else name.replace("_ms", "").replace("_", " ")
+        table.add_column(heading, justify="left" if name == "name" else "right")
+    for row in found["rows"]:
+        table.add_row(*[str(row[name]).removeprefix("/v1/schedule-analytics/") for name in names])
+    return table
+
+
 def as_comparison(found: Sequence[Mapping[str, Any]]) -> Table:
     """Endpoints beside the same questions asked of `events_raw`, for people."""
     table = Table(title="The same asked of events_raw", caption="thirty days, nothing kept, medians of three")

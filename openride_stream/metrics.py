@@ -37,6 +37,7 @@ Unit = Literal[
     "partitions",
     "exports",
     "reports",
+    "schedules",
     "boolean",
     "deviations",
 ]
@@ -225,6 +226,35 @@ SPECS: Final[tuple[MetricSpec, ...]] = (
         _SCHEDULE_S,
     ),
     MetricSpec(
+        "schedule_tier_degraded",
+        "gauge",
+        "boolean",
+        "Whether a tier of the scheduler is degraded or critical, as its health of the last hour says; "
+        "the same from every worker, looked at every minute that it is scraped.",
+        ("tier",),
+    ),
+    MetricSpec(
+        "schedule_tier_critical",
+        "gauge",
+        "boolean",
+        "Whether a tier of the scheduler is critical, as its health of the last hour says.",
+        ("tier",),
+    ),
+    MetricSpec(
+        "schedule_stuck_schedules",
+        "gauge",
+        "schedules",
+        "Schedules that were due at regular times and are expected and not seen.",
+        ("tier",),
+    ),
+    MetricSpec(
+        "schedule_queue_limit_seconds",
+        "gauge",
+        "seconds",
+        "The setting above which the 95th percentile of queue times makes a tier degraded, or critical.",
+        ("status",),
+    ),
+    MetricSpec(
         "table_rows",
         "gauge",
         "rows",
@@ -313,6 +343,10 @@ class Metrics:
     schedule_queue_seconds: Histogram
     schedule_processing_seconds: Histogram
     schedule_drift_seconds: Histogram
+    schedule_tier_degraded: Gauge
+    schedule_tier_critical: Gauge
+    schedule_stuck_schedules: Gauge
+    schedule_queue_limit_seconds: Gauge
     table_rows: Gauge
     table_bytes: Gauge
     live_table_keys: Gauge

@@ -14,6 +14,7 @@ from openride_stream.cache import Cache, open_cache
 from openride_stream.circuit import Circuit, CircuitPolicy
 from openride_stream.clickhouse import strings
 from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.clickhouse.hours import Hours
 from openride_stream.clickhouse.reader import Reader
 from openride_stream.clickhouse.reconcile import Reconciler
 from openride_stream.clickhouse.sink import Sink
@@ -41,11 +42,14 @@ from openride_stream.reports.runner import ReportRunner
 from openride_stream.reports.service import ReportDesk
 from openride_stream.schedule_times import ScheduleTimes
 from openride_stream.schedules.intake import ScheduleIntake
+from openride_stream.schedules.keeping import ScheduledCleanup
 from openride_stream.settings import Settings
 from openride_stream.transport import placing
 
 logger = logging.getLogger(__name__)
 
+HOURS_LOOK_S = 0.2
+"""How old a look at the hours of schedules may be: who posts reads what they posted within two seconds."""
 JOB_PREAGGREGATION = "preaggregation"
 # What a worker that is killed in a round costs: nobody else begins one before its lease is over.
 _LEASE_S = 20.0
@@ -67,6 +71,7 @@ class Runtime:
     worker: str
     store: ClickHouse
     reader: Reader
+    hours: Hours
     metadata: Metadata
     workers: Workers
     cache: Cache
@@ -112,6 +117,7 @@ class Runtime:
             worker=worker,
             store=store,
             reader=Reader(store, clock, settings.cache_look_s),
+            hours=Hours(store, clock, HOURS_LOOK_S),
             metadata=metadata,
             workers=Workers(metadata, settings.consumer_group),
             cache=open_cache(settings, metrics, clock),
@@ -140,7 +146,8 @@ class Runtime:
     ) -> None:
         """Start the flush loop, the jobs and `more`; one that fails crashes the worker, to be restarted."""
         releasing = self.ingest.parking.run(self.ingest.take)
-        own = (self.sink.run(), releasing, self._preaggregate(), self.contact.run(), *self._files())
+        keeping = ScheduledCleanup(self.store, self.metadata, self.clock, self.worker, self.settings).run()
+        own = (self.sink.run(), releasing, self._preaggregate(), keeping, self.contact.run(), *self._files())
         self.tasks.append(asyncio.create_task(_load_columns()))
         for work in (*own, *more):
             task = asyncio.create_task(work)

@@ -18,15 +18,16 @@ _PAUSE_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One endpoint with the parameters of one request."""
+    """One endpoint with the parameters of one request; `of` is its own path, where it has some in it."""
 
     path: str
     params: Params
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """How long one answer took, and whether it came from the cache."""
+    """How long one answer took, and whether it came from the cache; `path` is that of the endpoint."""
 
     path: str
     took_ms: float
@@ -59,7 +60,7 @@ async def _answered(session: aiohttp.ClientSession, question: Question) -> Answe
     while True:
         status, body, hit = await _once(session, question)
         if status == 200:
-            return Answered(question.path, (time.perf_counter() - began_s) * 1000, hit)
+            return Answered(question.of or question.path, (time.perf_counter() - began_s) * 1000, hit)
         # Too much at once: who asks again waits longer, and that counts.
         if status != 503 or time.perf_counter() - began_s > _TIMEOUT_S:
             message = f"{question.path} {question.params}: {status} {body[:300]!r}"

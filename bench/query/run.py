@@ -2,29 +2,26 @@
 
 import asyncio
 import time
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import aiohttp
 
 from bench.feed import Feed
-from bench.query.asking import Answered, Question, ask, quantiles_ms
+from bench.query.asking import ask, quantiles_ms
 from bench.query.history import fill
 from bench.query.naive import compared
 from bench.query.questions import dashboards, in_turn, questions
+from bench.serving import Answers, by_path, serving
 from bench.soak import pieces
 from bench.stage import Stage, open_stage
 from openride_stream.clickhouse.preaggregations import ALL, MERGED
 from openride_stream.clickhouse.reader import Reader
-from openride_stream.embedded.ports import LOOPBACK
 from openride_stream.errors import Fatal
 
 _SESSION_TIMEOUT_S: Final = 10.0
-_READY_WITHIN_S: Final = 120.0
 _READ_WITHIN_S: Final = 300.0
 _BUILT_WITHIN_S: Final = 3_600.0
 _POLL_S: Final = 1.0
@@ -33,8 +30,6 @@ _INGESTED_PER_S: Final = 10_000
 _MOST_INGESTED: Final = 10_000_000
 _NO_CACHE: Final = {"OPENRIDE_CACHE_TTL_S": "0", "OPENRIDE_CACHE_TTL_ANALYTICS_S": "0"}
 _ROUNDS_AT_ONCE: Final = {"OPENRIDE_PREAGGREGATION_INTERVAL_S": "2"}
-
-Answers = dict[str, list[Answered]]
 
 
 async def run(events: int, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -48,24 +43,24 @@ async def run(events: int, tell: Callable[[str], None]) -> dict[str, Any]:
         rows = await fill(stage.store, events, int(now.timestamp() * 1000), tell)
         tell(f"{rows:,} events stored")
         asked = questions(now)
-        async with _worker(stage, _ROUNDS_AT_ONCE):
+        async with serving(stage, _ROUNDS_AT_ONCE):
             await _until_built(stage, tell)
-        async with _worker(stage, _NO_CACHE) as url:
-            cold = await _by_path(url, in_turn([*asked.values()]), 1)
+        async with serving(stage, _NO_CACHE) as url:
+            cold = await by_path(url, in_turn([*asked.values()]), 1)
             tell("asked by one client, nothing kept")
-            crowded = await _by_path(url, in_turn([*asked.values()]), _MANY_CLIENTS)
+            crowded = await by_path(url, in_turn([*asked.values()]), _MANY_CLIENTS)
             tell(f"asked by {_MANY_CLIENTS} clients, nothing kept")
             naive = await compared(stage.store, url, now, tell)
             async with _ingesting(stage):
-                busy = await _by_path(url, in_turn([*asked.values()]), 1)
+                busy = await by_path(url, in_turn([*asked.values()]), 1)
             tell(f"asked while {_INGESTED_PER_S:,} events a second came in, nothing kept")
-        async with _worker(stage, {}) as url:
+        async with serving(stage, {}) as url:
             await _until_read(url)
             await ask(url, in_turn([*asked.values()]), 1)
-            warm = await _by_path(url, in_turn([*asked.values()]), 1)
-            warm_crowded = await _by_path(url, in_turn([*asked.values()]), _MANY_CLIENTS)
+            warm = await by_path(url, in_turn([*asked.values()]), 1)
+            warm_crowded = await by_path(url, in_turn([*asked.values()]), _MANY_CLIENTS)
             tell("asked again, from the cache")
-        async with _worker(stage, {}) as url:
+        async with serving(stage, {}) as url:
             mix = await ask(url, dashboards(now), 8)
     others = {
         "warm_p95_ms": warm,
@@ -89,30 +84,6 @@ def _row(path: str, cold: Answers, others: Mapping[str, Answers]) -> dict[str, A
     return {"name": path, "cold_p50_ms": p50, "cold_p95_ms": p95, "cold_p99_ms": p99, **more}
 
 
-async def _by_path(url: str, every: Sequence[Question], clients: int) -> Answers:
-    found: Answers = defaultdict(list)
-    for answer in await ask(url, every, clients):
-        found[answer.path].append(answer)
-    return found
-
-
-@asynccontextmanager
-async def _worker(stage: Stage, more: dict[str, str]) -> AsyncIterator[str]:
-    """A worker that answers; what it is asked is not counted against a limit, as nobody has a token."""
-    from bench.peers import PEERS
-
-    url = f"http://{LOOPBACK}:{stage.env['OPENRIDE_WEB_PORT']}"
-    beside = replace(stage, env={**stage.env, **more})
-    async with beside.child("peer", PEERS["openride"].argv), aiohttp.ClientSession() as session:
-        deadline_s = time.monotonic() + _READY_WITHIN_S
-        while not await _answers(session, url):
-            if time.monotonic() > deadline_s:
-                message = f"the worker did not answer: {stage.log_tail('peer')}"
-                raise Fatal(message)
-            await asyncio.sleep(_POLL_S)
-        yield url
-
-
 @asynccontextmanager
 async def _ingesting(stage: Stage) -> AsyncIterator[None]:
     """Events of now come in, and the worker that answers stores them."""
@@ -128,14 +99,6 @@ async def _ingesting(stage: Stage) -> AsyncIterator[None]:
         finally:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
-
-
-async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
-    try:
-        async with session.get(f"{url}/health/ready") as answer:
-            return answer.status == 200
-    except (aiohttp.ClientError, OSError):
-        return False
 
 
 async def _until_read(url: str) -> None:

@@ -12,6 +12,7 @@ from bench import soak as soaking
 from bench.ingest import Plan, chosen, run
 from bench.peers import PEERS
 from bench.query import run as asking
+from bench.schedules import run as scheduling
 from openride_stream.cli.tables import print_table
 from openride_stream.errors import ConfigurationError
 
@@ -76,6 +77,31 @@ def query(events: int, as_json: bool) -> None:
     else:
         print_table(report.as_answers(found))
         print_table(report.as_comparison(found["naive"]))
+
+
+@command.command()
+@click.option(
+    "--executions",
+    default=5_000_000,
+    show_default=True,
+    type=click.IntRange(1_000, 20_000_000),
+    help="Executions of the month that is asked about; half a gigabyte on disk for five million.",
+)
+@click.option(
+    "--arriving",
+    default=300_000,
+    show_default=True,
+    type=click.IntRange(0, 3_000_000),
+    help="Executions in the backlog that a worker drains first; 0 for none.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def schedules(executions: int, arriving: int, as_json: bool) -> None:
+    """Ask everything about a month of schedule executions, nothing kept; and how many a second come in."""
+    found = asyncio.run(scheduling.run(executions, arriving, lambda line: click.echo(line, err=True)))
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        print_table(report.as_schedules(found))
 
 
 @command.command()

@@ -11,6 +11,7 @@ from typing import Final
 import orjson
 
 from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.clickhouse.hours import mark_hours
 from openride_stream.clock import Clock, utc_from_ms
 
 DAY_MS: Final = 86_400_000
@@ -51,13 +52,29 @@ async def clean_up(store: ClickHouse, clock: Clock, days_to_keep: int, who: str,
     if not dry_run:
         await _record(store, cleaned, now_ms, who, "began")
         executions, updates = (_before(ms) for ms in (before_ms, before_ms - _MARGIN_MS))
+        hours = await _hours(store, before_ms)
         # What answers are made from goes first.
         await _delete(store, "schedule_executions", before_ms, f"started_processing_at < {executions}")
+        # A build that is under way has read what is gone: after this touch it counts for nothing.
+        await mark_hours(store, hours)
+        await _delete(store, "schedule_hours", before_ms, f"hour < {executions}")
         await _delete(store, "schedule_updates", before_ms - _MARGIN_MS, f"event_timestamp < {updates}")
         both = f"event_timestamp < {updates} OR (event_timestamp < {executions} AND NOT is_update)"
         await _delete(store, "schedule_analytics", before_ms - _MARGIN_MS, both)
         await _record(store, cleaned, clock.now_ms(), who, "done")
     return cleaned
+
+
+async def _hours(store: ClickHouse, before_ms: int) -> list[int]:
+    """The hours (since the epoch) that have executions of before, stored or built."""
+    rows = await store.select(
+        "SELECT DISTINCT toUnixTimestamp(hour) AS hour_s FROM (SELECT hour FROM "
+        f"{store.database}.schedule_hours WHERE hour < {_before(before_ms)} UNION ALL "
+        f"SELECT toStartOfHour(started_processing_at) AS hour FROM {store.database}.schedule_executions "
+        f"WHERE started_processing_at < {_before(before_ms)})",
+        bounded=False,
+    )
+    return [row["hour_s"] // 3600 for row in rows]
 
 
 async def cleaned_before_ms(store: ClickHouse) -> int:

@@ -10,6 +10,7 @@ import orjson
 
 from openride_stream.clickhouse.client import Row
 from openride_stream.clickhouse.days import DAY_MS
+from openride_stream.clickhouse.hours import HOUR_MS, HOURLY
 from openride_stream.clickhouse.native import Blocks, Layout, written
 from openride_stream.errors import StoreRefused
 from openride_stream.events.columnar.columns import Columns
@@ -35,10 +36,11 @@ class Delivery:
         format: how `body` is written.
         body: the rows, serialised: lines of JSON, or blocks.
         rows: how many they are.
-        days: the UTC days (since the epoch) that they touch.
+        days: the UTC days (since the epoch) that they touch; none of what is known by hours.
         durable: called once when they are safe.
         refused: takes each row that ClickHouse can never store.
         again: the same rows once more, when the one that was refused has to be found.
+        hours: the hours (since the epoch) that they touch, of schedule executions.
     """
 
     table: str
@@ -49,6 +51,7 @@ class Delivery:
     durable: Callable[[], None]
     refused: Refused
     again: Callable[[], Sequence[Row]]
+    hours: frozenset[int] = frozenset()
 
     @property
     def size_bytes(self) -> int:
@@ -75,8 +78,10 @@ class Delivery:
         are durable.
         """
         given = again or (lambda: rows)
-        days = frozenset([row["event_timestamp"] // DAY_MS for row in rows])
-        days = days.union(*[np.unique(each.times_ms // DAY_MS).tolist() for each in columns])
+        unit_ms = HOUR_MS if table == HOURLY else DAY_MS
+        units = frozenset([row["event_timestamp"] // unit_ms for row in rows])
+        units = units.union(*[np.unique(each.times_ms // unit_ms).tolist() for each in columns])
+        days, hours = (frozenset[int](), units) if table == HOURLY else (units, frozenset[int]())
         count = len(rows) + sum(map(len, columns))
         try:
             native = Blocks([*map(layout.block, columns), *layout.blocks(rows)]) if layout else None
@@ -84,8 +89,8 @@ class Delivery:
             native = None
         if native is None:
             body = orjson.dumps(given() if columns else rows)[1:-1]
-            return cls(table, Format.JSON, body, count, days, durable, refused, given)
-        return cls(table, Format.NATIVE, native, count, days, durable, refused, given)
+            return cls(table, Format.JSON, body, count, days, durable, refused, given, hours)
+        return cls(table, Format.NATIVE, native, count, days, durable, refused, given, hours)
 
 
 def chunks(deliveries: Sequence[Delivery]) -> Iterable[list[Delivery]]:

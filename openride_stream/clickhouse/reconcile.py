@@ -26,6 +26,7 @@ from openride_stream.clickhouse.preaggregations import ALL, MERGED, PreAggregati
 from openride_stream.clickhouse.reader import NEVER, Look, Reader
 from openride_stream.clickhouse.rerouted import mark_rerouted
 from openride_stream.clickhouse.retention import retention_days
+from openride_stream.clickhouse.schedule_rounds import ScheduleHours
 from openride_stream.clock import Clock
 from openride_stream.metrics import Metrics
 from openride_stream.settings import Settings
@@ -50,6 +51,7 @@ class Reconciler:
         self._clock = clock
         self._retention_days = retention_days(settings)
         self._conflicts = Conflicts(store)
+        self.schedules = ScheduleHours(store, clock)
         self._swept_s = clock.monotonic_s()
         self._generation = 0
 
@@ -69,6 +71,10 @@ class Reconciler:
         for kept in MERGED:
             with self._timed(kept):
                 await self.merge(look, kept)
+        started_s = self._clock.monotonic_s()
+        rebuilt += await self.schedules.build()
+        took_s = self._clock.monotonic_s() - started_s
+        self._metrics.preaggregation_duration_seconds.labels("schedule_hours").observe(took_s)
         await self._sweep()
         return rebuilt
 
@@ -186,6 +192,7 @@ class Reconciler:
                 f"AND {preaggregation.of_source} "
                 f"AND ({key}, day, generation) NOT IN {used}"
             )
+        await self.schedules.sweep(_SWEPT_AFTER_MS)
         await self._store.execute(
             f"DELETE FROM {database}.day_builds WHERE generation < {limit} AND preaggregation != 'conflicts' "
             f"AND (preaggregation, day, generation) NOT IN {used}"

@@ -47,6 +47,10 @@ def _expiries(settings: Settings) -> dict[str, tuple[str, int]]:
     expiries |= {
         "schedule_executions": ("started_processing_at", schedule_days),
         "schedule_updates": ("event_timestamp", schedule_days),
+        **{
+            table: ("hour", schedule_days)
+            for table in ("schedule_hours", "schedule_marks", "schedule_builds")
+        },
     }
     letters_days = settings.retention_dead_letters_days
     # A dead letter that is still in its topic must not be forgotten to have been redriven.

@@ -203,6 +203,7 @@ class Sink:
 
     async def _settle(self, deliveries: Sequence[Delivery]) -> None:
         await self._writer.mark({(each.table, day) for each in deliveries for day in each.days})
+        await self._writer.mark_hours({hour for each in deliveries for hour in each.hours})
         for delivery in deliveries:
             self._count(delivery, -1)
             delivery.durable()

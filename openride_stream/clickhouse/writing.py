@@ -18,6 +18,8 @@ from openride_stream.clickhouse.backoff import Backoff
 from openride_stream.clickhouse.client import ClickHouse, Row
 from openride_stream.clickhouse.days import iso_day
 from openride_stream.clickhouse.deliveries import Delivery, Format, chunks, joined
+from openride_stream.clickhouse.hours import MARKS as HOUR_MARKS
+from openride_stream.clickhouse.hours import mark_rows
 from openride_stream.clickhouse.native import Layout, layout_of
 from openride_stream.clickhouse.refusals import Place, Refusals
 from openride_stream.clock import Clock
@@ -117,12 +119,19 @@ class Writer:
     async def mark(self, touched: Iterable[tuple[str, int]]) -> None:
         """Note which days (since the epoch) of which tables have new rows."""
         marks = [{"source": table, "day": iso_day(day), "marks": 1} for table, day in sorted(touched)]
+        await self._marked(_MARKS, orjson.dumps(marks)[1:-1])
+
+    async def mark_hours(self, touched: Iterable[int]) -> None:
+        """Note which hours (since the epoch) have new executions of schedules, or new updates."""
+        await self._marked(HOUR_MARKS, mark_rows(touched))
+
+    async def _marked(self, table: str, marks: bytes) -> None:
         for pause_s in self._backoff.pauses_s() if marks else ():
             try:
-                await self._until_done(_MARKS, orjson.dumps(marks)[1:-1])
+                await self._until_done(table, marks)
                 break
             except StoreRefused as error:  # a mark is never wrong: its table was changed
-                await self._away(_MARKS, str(error), "insert", pause_s)
+                await self._away(table, str(error), "insert", pause_s)
 
     async def _takes(self, table: str, deliveries: Sequence[Delivery]) -> bool:
         """Insert deliveries of one format; False when the store refuses them, for one row or for all."""
@@ -223,7 +232,8 @@ class Writer:
             )
         trouble.error = str(error)
         # While it takes no table's rows there is nothing to tell apart: everybody waits, as for the marks.
-        apart = isinstance(error, Transient) and table != _MARKS and trouble.since_s < self._taken_s
+        marks = table in (_MARKS, HOUR_MARKS)
+        apart = isinstance(error, Transient) and not marks and trouble.since_s < self._taken_s
         if apart and now_s - trouble.since_s >= _HELD_AFTER_S:
             self._hold(table, Held(f"ClickHouse takes no rows of {table}: {error}", refused=False))
         self._metrics.store_available.set(0)

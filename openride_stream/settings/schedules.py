@@ -4,7 +4,15 @@ from pydantic import BaseModel, Field
 
 
 class ScheduleSettings(BaseModel):
-    """Thresholds of `GET /v1/schedule-analytics/health/system`."""
+    """Thresholds of `GET /v1/schedule-analytics/health/system`, and when old executions go."""
+
+    schedule_cleanup_days: int = Field(
+        0,
+        ge=0,
+        le=365,
+        description="Once a UTC day executions of schedules that are older than so many UTC days go; 0: none "
+        "but those whose retention is over.",
+    )
 
     schedule_degraded_success_rate: float = Field(
         95.0, ge=0, le=100, description="A tier of the scheduler whose success rate (%) is lower is degraded."

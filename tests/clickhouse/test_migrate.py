@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.clickhouse.hours import Hours
 from openride_stream.clickhouse.migrate import current_version, migrate
 from openride_stream.clickhouse.migrations import all_migrations, head
 from openride_stream.clickhouse.preaggregations import ALL
@@ -169,7 +170,7 @@ async def test_schedule_executions_of_before_are_read_as_those_of_after(
     for each in (execution, update, execution):
         await store.insert(f"{store.database}.schedule_analytics", orjson.dumps(each))
     await migrate(store, settings)
-    found = await page(store, Search(0, started_ms + 1, started_ms, 9, schedule_id="payouts"))
+    found = await page(store, Hours(store), Search(0, started_ms + 1, started_ms, 9, schedule_id="payouts"))
     (shown,) = found["executions"]
     assert (shown["execution_result"], shown["level"]) == ("failure", "error")
     assert (shown["total_processing_time_ms"], shown["error_message"]) == (7, None)

@@ -83,6 +83,7 @@ class Stage:
         await asyncio.gather(*(self.rounds.build(kept, dirty[kept.name]) for kept in ALL if dirty[kept.name]))
         look = await self.site.runtime.reader.look()
         await asyncio.gather(*(self.rounds.merge(look, kept) for kept in MERGED))
+        await self.rounds.schedules.build()
 
     async def ask(self, asked: Sequence[Asked], now_ms: int) -> list[Any]:
         """The answers to all of them, asked at once while the clock says `now_ms`."""

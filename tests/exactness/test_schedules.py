@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
 
+from openride_stream.clickhouse.schedule_rounds import ScheduleHours
 from tests.exactness.executions import TOPICS, schedule_logs, schedule_questions, spelled, usual
 from tests.exactness.histories import histories
 from tests.exactness.profiles import DEEP, drawn
@@ -15,6 +16,7 @@ from tests.exactness.questions import Asked
 from tests.exactness.records import Sent, json_lines
 from tests.exactness.stage import Stage, stage
 from tests.exactness.stories import DAY_MS, HOUR_MS, MONTH_EDGES_MS, uid
+from tests.fixtures.clock import ManualClock
 from tests.reference.schedules import Schedules
 
 __all__ = ["stage"]
@@ -38,6 +40,9 @@ def test_every_answer_is_the_references(stage: Stage) -> None:
         now_ms = edge_ms + data.draw(st.sampled_from((0, 1, 59_000, 5 * 60_000)))
         note(f"{json_lines(log)}\n{[sent.timestamp - edge_ms for sent in log]}\n{asked}\nat {now_ms}")
         stage.run(stage.empty())
+        # Some hours are over for its rounds, of those that go on updates are taken over as they come.
+        rounds_ms = edge_ms + data.draw(st.sampled_from((0, DAY_MS, DAY_MS + 2 * HOUR_MS, 40 * DAY_MS)))
+        stage.rounds.schedules = ScheduleHours(stage.site.runtime.store, ManualClock(rounds_ms))
         reference, known = Schedules(), set[int]()
         for step in data.draw(histories(len(log))):
             for place in sorted({*step.places} - known):

@@ -11,6 +11,7 @@ from openride_stream.errors import OpenRideError
 from openride_stream.metrics import CONTENT_TYPE
 from web.context import Context, WebRuntime
 from web.endpoint import Endpoint, Reply
+from web.scheduler_gauges import SchedulerGauges
 
 logger = logging.getLogger(__name__)
 
@@ -65,12 +66,12 @@ def _measure_progress(context: Context) -> None:
 
 def endpoints() -> tuple[Endpoint, ...]:
     """The one endpoint."""
-    sizes = TableSizes()
+    sizes, scheduler = TableSizes(), SchedulerGauges()
 
     async def metrics(context: Context, query: BaseModel) -> Reply:
         del query
         _measure_progress(context)
-        await sizes.measure(context)
+        await asyncio.gather(sizes.measure(context), scheduler.measure(context))
         return Reply(context.metrics.render(), content_type=CONTENT_TYPE)
 
     return (

@@ -11,9 +11,11 @@ from openride_stream.api.schedule_figures import (
     ScheduleSystemHealth,
     Statistics,
 )
+from openride_stream.clickhouse.queries.schedules.chains import looked_back_ms
 from openride_stream.clickhouse.queries.schedules.health import Thresholds, system_health
 from openride_stream.clickhouse.queries.schedules.patterns import errors
 from openride_stream.clickhouse.queries.schedules.performance import performance
+from openride_stream.clickhouse.queries.schedules.source import Source
 from openride_stream.clickhouse.queries.schedules.span import Span
 from openride_stream.clickhouse.queries.schedules.stats import stats
 from openride_stream.clickhouse.queries.schedules.tiers import queue_times
@@ -75,30 +77,38 @@ def _span(context: Context, hours: int, schedule_id: str | None = None) -> Span:
     return Span.back(next_minute_ms(context.runtime.clock.now_ms()), hours, schedule_id)
 
 
+async def _source(context: Context, span: Span, *, since_ms: int | None = None) -> Source:
+    runtime = context.runtime
+    start_ms = span.start_ms if since_ms is None else since_ms
+    return await Source.of(runtime.store, runtime.hours, start_ms, span.end_ms)
+
+
 async def _queue_times(context: Context, query: TimesQuery) -> dict[str, Any]:
     start_ms, end_ms = range_of(context, query.start_time, query.end_time)
-    return await queue_times(context.runtime.store, Span(start_ms, end_ms))
+    span = Span(start_ms, end_ms)
+    return await queue_times(await _source(context, span), span)
 
 
 async def _stats(context: Context, query: StatsQuery) -> dict[str, Any]:
-    return await stats(context.runtime.store, _span(context, query.hours_back, query.schedule_id))
+    span = _span(context, query.hours_back, query.schedule_id)
+    return await stats(await _source(context, span), span)
 
 
 async def _errors(context: Context, query: BackQuery) -> dict[str, Any]:
-    return await errors(context.runtime.store, _span(context, query.hours_back))
+    span = _span(context, query.hours_back)
+    return await errors(await _source(context, span, since_ms=span.before.start_ms), span)
 
 
 async def _performance(context: Context, query: PerformanceQuery) -> dict[str, Any]:
-    return await performance(context.runtime.store, _span(context, query.hours_back, query.schedule_id))
+    span = _span(context, query.hours_back, query.schedule_id)
+    return await performance(await _source(context, span), span)
 
 
 async def _health(context: Context, query: HealthQuery) -> dict[str, Any]:
-    return await system_health(
-        context.runtime.store,
-        _span(context, query.hours_back),
-        context.runtime.clock.now_ms(),
-        Thresholds.of(context.settings),
-    )
+    span, now_ms = _span(context, query.hours_back), context.runtime.clock.now_ms()
+    since_ms = min(span.before.start_ms, looked_back_ms(now_ms))
+    source = await _source(context, span, since_ms=since_ms)
+    return await system_health(source, span, now_ms, Thresholds.of(context.settings))
 
 
 ENDPOINTS: Final = (

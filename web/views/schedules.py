@@ -108,7 +108,7 @@ async def _page(context: Context, query: PageQuery, **filters: Any) -> dict[str,
     ahead_ms = context.settings.max_ahead_s * 1000 + DAY_MS
     now_ms = context.runtime.clock.now_ms()
     search = Search(0, now_ms + ahead_ms, now_ms, query.limit, query.cursor, **filters)  # type: ignore[arg-type]
-    return await page(context.runtime.store, search)
+    return await page(context.runtime.store, context.runtime.hours, search)
 
 
 async def _by_schedule(context: Context, query: ScheduleQuery) -> dict[str, Any]:
@@ -135,7 +135,7 @@ async def _by_time(context: Context, query: RangeQuery) -> dict[str, Any]:
         schedule_type=query.schedule_type,
         level=query.level,
     )
-    return await page(context.runtime.store, search)
+    return await page(context.runtime.store, context.runtime.hours, search)
 
 
 EXECUTION: Final = {

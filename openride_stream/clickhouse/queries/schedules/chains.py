@@ -2,9 +2,8 @@
 
 from typing import Any, Final
 
-from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.queries.rounding import two_places
-from openride_stream.clickhouse.queries.schedules.executions import executions
+from openride_stream.clickhouse.queries.schedules.source import Source
 from openride_stream.clickhouse.queries.schedules.span import HOUR_MS, Span
 from openride_stream.clickhouse.queries.schedules.tiers import durations, durations_sql
 from openride_stream.clock import rfc3339
@@ -19,15 +18,16 @@ HOPS: Final = ("mongo_periodic", "clickhouse_delayed", "redis_immediate", "execu
 
 # The gap is the median one between two times at which it was due, whatever became of those.
 _STUCK: Final = """
-SELECT schedule_id, schedule_type, schedule_name, node, last_ms, gap_ms
+SELECT schedule_id, last.1 AS schedule_type, last.2 AS schedule_name, last.3 AS node, last_ms, gap_ms
 FROM
 (
-    SELECT schedule_id, argMax(schedule_type, newest) AS schedule_type,
-           argMax(schedule_name, newest) AS schedule_name, argMax(processed_by_node, newest) AS node,
+    SELECT schedule_id,
+           argMax((toString(schedule_type), schedule_name, toString(processed_by_node)),
+                  (started_processing_at, UUIDToNum(analytics_id))) AS last,
            arraySort(groupUniqArray(toUnixTimestamp64Milli(scheduled_at))) AS times,
            times[-1] AS last_ms,
            arrayReduce('quantileExactInclusive(0.5)', arrayPopFront(arrayDifference(times))) AS gap_ms
-    FROM (SELECT *, (started_processing_at, UUIDToNum(analytics_id)) AS newest FROM {rows})
+    FROM {rows}
     GROUP BY schedule_id HAVING length(times) >= {least}
 )
 WHERE {{now:Int64}} - last_ms > greatest({{intervals:Float64}} * gap_ms, {silence})
@@ -49,30 +49,35 @@ FROM
                minIf(started_ms, schedule_type = '{HOPS[2]}') AS fired,
                maxIf(ended_ms, schedule_type = '{HOPS[2]}') AS ended
         FROM (SELECT *, toUnixTimestamp64Milli(started_processing_at) AS started_ms,
-                     toUnixTimestamp64Milli(assumeNotNull(completed_at)) AS ended_ms FROM {{rows}})
+                     toUnixTimestamp64Milli(completed_at) AS ended_ms FROM {{rows}})
         GROUP BY correlation_id
     )
 )
 """
 
 
-async def stuck_schedules(store: ClickHouse, now_ms: int, intervals: float) -> list[dict[str, Any]]:
+def looked_back_ms(now_ms: int) -> int:
+    """From when on it is known how often a schedule is due."""
+    return now_ms - LOOKED_BACK_HOURS * HOUR_MS
+
+
+async def stuck_schedules(source: Source, now_ms: int, intervals: float) -> list[dict[str, Any]]:
     """Schedules that came regularly and were not due for more than `intervals` of their usual gap.
 
     The 24 hours before `now_ms` (since the epoch) are looked at; the longest silent come first.
     """
-    span = Span(now_ms - LOOKED_BACK_HOURS * HOUR_MS, now_ms)
+    span = Span(looked_back_ms(now_ms), now_ms)
     columns = (
         *("analytics_id", "schedule_id", "schedule_type", "scheduled_at", "started_processing_at"),
         *("schedule_name", "processed_by_node"),
     )
     sql = _STUCK.format(
-        rows=executions(store.database, span.condition(), columns),
+        rows=source.rows(span, columns),
         least=LEAST_TIMES,
         silence=LEAST_SILENCE_MS,
         told=STUCK_TOLD,
     )
-    found = await store.select(sql, {**span.params(), "now": now_ms, "intervals": intervals})
+    found = await source.select(sql, {**span.params(), "now": now_ms, "intervals": intervals})
     return [
         {
             "schedule_id": row["schedule_id"],
@@ -87,14 +92,14 @@ async def stuck_schedules(store: ClickHouse, now_ms: int, intervals: float) -> l
     ]
 
 
-async def end_to_end(store: ClickHouse, span: Span) -> dict[str, Any]:
+async def end_to_end(source: Source, span: Span) -> dict[str, Any]:
     """The way of what shares a correlation_id: whole where all three tiers were passed in the span."""
     columns = ("schedule_type", "correlation_id", "scheduled_at", "started_processing_at", "completed_at")
     figures = ", ".join(
         [durations_sql("way", "way"), *(durations_sql(f"hop{n}", f"hop{n}") for n in range(len(HOPS)))]
     )
-    rows = executions(store.database, span.condition(), columns)
-    (row,) = await store.select(_CHAINS.format(figures=figures, rows=rows), span.params())
+    rows = source.rows(span, columns)
+    (row,) = await source.select(_CHAINS.format(figures=figures, rows=rows), span.params())
     hops = {hop: durations(row, f"hop{number}") for number, hop in enumerate(HOPS)}
     total = durations(row, "way")
     slowest = max(HOPS, key=lambda hop: hops[hop]["p95_ms"]) if total["count"] else None

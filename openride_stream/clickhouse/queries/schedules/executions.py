@@ -37,31 +37,33 @@ _NUMBER: Final = "reinterpretAsUInt128(analytics_id)"
 
 
 def executions(
-    database: str, condition: str, columns: Sequence[str], *, levelled: bool = False, few: bool = False
+    database: str,
+    condition: str,
+    columns: Sequence[str],
+    *,
+    since: str = "{start:Int64}",
+    levelled: bool = False,
 ) -> str:
     """A subquery of the executions that meet `condition`, with `columns` of `KEPT` and `CARRIED`.
 
     `condition` is our own SQL over `KEPT` fields: what an update may change is filtered outside.
-    Nothing in it started before `{start:Int64}` (ms since the epoch). `levelled` are only those that may be
-    of the level `{level:String}`, which spares reading the others; of `few` executions their own updates are
-    looked up instead of all of the time.
+    Nothing that meets it started before `since`, SQL of a number (ms since the epoch). `levelled` are only
+    those that may be of the level `{level:String}`, which spares reading the others.
     """
     changing = [
         name for name in CARRIED if name in columns or any(name in _NEEDS.get(c, ()) for c in columns)
     ]
     kept = [name for name in KEPT if name in {*columns, "analytics_id", _STARTED}]
-    late_enough = f"event_timestamp >= fromUnixTimestamp64Milli({{start:Int64}} - {EARLY_MS}, 'UTC')"
+    late_enough = f"event_timestamp >= fromUnixTimestamp64Milli({since} - {EARLY_MS}, 'UTC')"
     if levelled:
         condition = f"({condition}) AND (level = {{level:String}} OR {_relevelled(database, late_enough)})"
     if not changing:
         return f"(SELECT {', '.join(columns)} FROM ({_stored(database, condition, columns)}))"
     stored = _stored(database, condition, (*kept, *changing, "carried", "record_timestamp"))
-    named = f"SELECT analytics_id FROM {database}.schedule_executions WHERE {condition}"
-    own = f" AND analytics_id IN ({named})" if few else ""
     changes = ", ".join(_newest(name) for name in changing)
     updates = (
         f"SELECT analytics_id, {changes} FROM {database}.schedule_updates FINAL "
-        f"WHERE {late_enough}{own} AND {counted_by(database, 'event_id')} GROUP BY analytics_id"
+        f"WHERE {late_enough} AND {counted_by(database, 'event_id')} GROUP BY analytics_id"
     )
     shown = ", ".join([*(f"e.{name} AS {name}" for name in kept), *(_merged(name) for name in changing)])
     return (

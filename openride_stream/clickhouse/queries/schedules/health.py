@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.queries.schedules.chains import end_to_end, stuck_schedules
 from openride_stream.clickhouse.queries.schedules.patterns import error_patterns
+from openride_stream.clickhouse.queries.schedules.source import Source
 from openride_stream.clickhouse.queries.schedules.span import Span
 from openride_stream.clickhouse.queries.schedules.stats import statistics
 from openride_stream.clickhouse.queries.schedules.tiers import by_tier, tier_figures
@@ -39,13 +39,13 @@ class Thresholds:
         )
 
 
-async def system_health(store: ClickHouse, span: Span, now_ms: int, thresholds: Thresholds) -> dict[str, Any]:
+async def system_health(source: Source, span: Span, now_ms: int, thresholds: Thresholds) -> dict[str, Any]:
     """Figures of the span, and the verdict on each tier and on all; `now_ms` is for what is overdue."""
     rows, patterns, stuck, way = await asyncio.gather(
-        by_tier(store, span),
-        error_patterns(store, span, limit=PATTERNS_SHOWN),
-        stuck_schedules(store, now_ms, thresholds.stuck_intervals),
-        end_to_end(store, span),
+        by_tier(source, span),
+        error_patterns(source, span, limit=PATTERNS_SHOWN),
+        stuck_schedules(source, now_ms, thresholds.stuck_intervals),
+        end_to_end(source, span),
     )
     tiers = {
         tier: {**figures, **verdict(figures, _of_tier(stuck, tier), thresholds)}
@@ -62,6 +62,28 @@ async def system_health(store: ClickHouse, span: Span, now_ms: int, thresholds: 
         "stuck_schedules": stuck,
         "end_to_end": way,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class TierState:
+    """The verdict on a tier, and how many of its schedules are stuck."""
+
+    status: str
+    stuck: int
+
+
+async def tier_states(
+    source: Source, span: Span, now_ms: int, thresholds: Thresholds
+) -> dict[str, TierState]:
+    """How well each tier is, by its name: the verdicts of `system_health` without all the rest."""
+    rows, stuck = await asyncio.gather(
+        by_tier(source, span), stuck_schedules(source, now_ms, thresholds.stuck_intervals)
+    )
+    found = {}
+    for tier, figures in tier_figures(rows).items():
+        missing = _of_tier(stuck, tier)
+        found[tier] = TierState(verdict(figures, missing, thresholds)["status"], missing)
+    return found
 
 
 def verdict(figures: Mapping[str, Any], stuck: int, thresholds: Thresholds) -> dict[str, Any]:

@@ -4,8 +4,9 @@ The rule is that of `executions.executions`, which merges in the store: there th
 to plan, for all fields, than a page takes to read.
 """
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from openride_stream.clickhouse.client import ClickHouse, Param, Row
@@ -29,26 +30,36 @@ async def whole_executions(store: ClickHouse, found: Mapping[str, int]) -> dict[
     hours = sorted({started_ms // HOUR_MS * 3600 for started_ms in found.values()})
     params: dict[str, Param] = {"hours": hours, "ids": [*found]}
     columns = ", ".join((*map(_read, (*KEPT, *CARRIED)), *_OWN))
-    rows = await store.select(
-        f"SELECT {columns} FROM {store.database}.schedule_executions FINAL "
+    reading = store.select(
+        f"SELECT {columns}, toString(version) AS version FROM {store.database}.schedule_executions "
         "PREWHERE toStartOfHour(started_processing_at) IN "
         f"(SELECT toDateTime(arrayJoin({{hours:Array(UInt32)}}), 'UTC')) AND {_IDS} "
         f"WHERE {counted_by(store.database, 'analytics_id')}",
         params,
     )
-    updates = await _updates(store, params)
+    rows, updates = await asyncio.gather(reading, _updates(store, params))
     return {
         row["analytics_id"]: _merged(row, updates[row["analytics_id"]])
-        for row in map(_plain, rows)
+        for row in _newest(map(_plain, rows))
         if row["started_processing_at"] == found[row["analytics_id"]]
     }
+
+
+def _newest(rows: Iterable[Row]) -> Iterable[Row]:
+    """One row of each execution and hour: FINAL would read whole granules of all columns for it."""
+    kept: dict[tuple[str, int], Row] = {}
+    for row in rows:
+        key = row["analytics_id"], row["started_processing_at"] // HOUR_MS
+        if key not in kept or int(row["version"]) > int(kept[key]["version"]):
+            kept[key] = row
+    return kept.values()
 
 
 async def _updates(store: ClickHouse, params: Mapping[str, Param]) -> Mapping[str, list[Row]]:
     columns = ", ".join(("analytics_id", "event_id", *map(_read, CARRIED), *_OWN))
     rows = await store.select(
-        f"SELECT {columns} FROM {store.database}.schedule_updates FINAL WHERE {_IDS} "
-        f"AND {counted_by(store.database, 'event_id')}",
+        f"SELECT {columns} FROM {store.database}.schedule_updates FINAL PREWHERE {_IDS} "
+        f"WHERE {counted_by(store.database, 'event_id')}",
         params,
     )
     found = defaultdict(list)

@@ -6,13 +6,16 @@ from typing import Any, Final, Self
 from uuid import UUID
 
 from openride_stream.clickhouse.client import ClickHouse, Param, Row
-from openride_stream.clickhouse.queries.schedules.executions import executions
+from openride_stream.clickhouse.hours import Hours
 from openride_stream.clickhouse.queries.schedules.merging import whole_executions
-from openride_stream.clickhouse.queries.schedules.span import HOUR_MS
+from openride_stream.clickhouse.queries.schedules.source import Source
+from openride_stream.clickhouse.queries.schedules.span import HOUR_MS, Span
 from openride_stream.clock import rfc3339
 
-_HOURS: Final = (1, 12, 7 * 24)
+_HOURS: Final = (1, 24)
 """How far a page is looked for, one after the other; then as far as it goes."""
+_HOURS_OF_ONE: Final = (24,)
+"""Of one schedule, which lies together by day."""
 _TIMES: Final = frozenset({"scheduled_at", "started_processing_at", "completed_at"})
 FIELDS: Final = (
     *("analytics_id", "schedule_type", "schedule_id", "schedule_name", "level"),
@@ -64,7 +67,8 @@ class Cursor:
 class Search:
     """Which executions, of [start_ms, end_ms) by when their processing started, and how many of them.
 
-    About `now_ms` and before are the newest ones, as a rule: there they are looked for first.
+    About `now_ms` and before are the newest ones, as a rule: where the range is `long` they are looked for
+    there first.
     """
 
     start_ms: int
@@ -76,6 +80,7 @@ class Search:
     schedule_type: str | None = None
     event_type: str | None = None
     level: str | None = None
+    long: bool = True
 
     def condition(self) -> tuple[str, dict[str, Param]]:
         """SQL condition over fields that no update changes, without the range; what it binds."""
@@ -93,9 +98,9 @@ class Search:
         return " AND ".join(terms) or "1", given
 
 
-async def page(store: ClickHouse, search: Search) -> dict[str, Any]:
+async def page(store: ClickHouse, hours: Hours, search: Search) -> dict[str, Any]:
     """At most `limit` executions, and the cursor of what follows, null at the end."""
-    found = await _found(store, search)
+    found = await _found(store, hours, search)
     shown = found[: search.limit]
     whole = await whole_executions(store, {row["id"]: row["started_ms"] for row in shown})
     last = shown[-1] if len(found) > search.limit else None
@@ -106,42 +111,33 @@ async def page(store: ClickHouse, search: Search) -> dict[str, Any]:
     }
 
 
-async def _found(store: ClickHouse, search: Search) -> list[Row]:
+async def _found(store: ClickHouse, hours: Hours, search: Search) -> list[Row]:
     """The page's ids and one more where there is more: looked for near its newest end first."""
     newest_ms = min(search.end_ms, search.now_ms)
     if search.cursor is not None:
         newest_ms = min(newest_ms, search.cursor.started_ms)
-    starts_ms = [newest_ms - hours * HOUR_MS for hours in _HOURS]
+    near = _HOURS if search.schedule_id is None else _HOURS_OF_ONE
+    starts_ms = [newest_ms - back * HOUR_MS for back in near if search.long]
     for start_ms in (*(ms for ms in starts_ms if ms > search.start_ms), search.start_ms):
-        rows = await _ids(store, search, start_ms)
+        source = await Source.of(store, hours, start_ms, search.end_ms)
+        rows = await _ids(source, search, start_ms)
         if len(rows) > search.limit or start_ms == search.start_ms:
             break
     return rows
 
 
-async def _ids(store: ClickHouse, search: Search, start_ms: int) -> list[Row]:
+async def _ids(source: Source, search: Search, start_ms: int) -> list[Row]:
     condition, params = search.condition()
-    within = (
-        "started_processing_at >= fromUnixTimestamp64Milli({start:Int64}, 'UTC') "
-        "AND started_processing_at < fromUnixTimestamp64Milli({end:Int64}, 'UTC')"
-    )
-    columns = ["analytics_id", "started_processing_at"]
-    outer = "1"
+    span = Span(start_ms, search.end_ms)
     if search.level is not None:
-        columns, outer = [*columns, "level"], "level = {level:String}"
         params["level"] = search.level
-    rows = executions(
-        store.database,
-        f"{within} AND {condition}",
-        columns,
-        levelled=search.level is not None and search.schedule_id is None,
-        few=search.schedule_id is not None,
-    )
-    return await store.select(
+    columns = ("analytics_id", "started_processing_at")
+    rows = source.rows(span, columns, condition, levelled=search.level is not None)
+    return await source.select(
         f"SELECT toString(analytics_id) AS id, toUnixTimestamp64Milli(started_processing_at) AS started_ms "
-        f"FROM {rows} WHERE {outer} ORDER BY started_processing_at DESC, UUIDToNum(analytics_id) DESC "
+        f"FROM {rows} ORDER BY started_processing_at DESC, UUIDToNum(analytics_id) DESC "
         "LIMIT 1 BY analytics_id LIMIT {limit:UInt32}",
-        {**params, "start": start_ms, "end": search.end_ms, "limit": search.limit + 1},
+        {**params, **span.params(), "limit": search.limit + 1},
     )
 
 

@@ -4,16 +4,14 @@ import asyncio
 from decimal import Decimal
 from typing import Any, Final
 
-from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.queries.rounding import average
-from openride_stream.clickhouse.queries.schedules.executions import executions
 from openride_stream.clickhouse.queries.schedules.pages import Search, page
+from openride_stream.clickhouse.queries.schedules.source import Source
 from openride_stream.clickhouse.queries.schedules.span import HOUR_MS, Span
 from openride_stream.clickhouse.queries.schedules.tiers import (
     ALL,
     by_tier,
     durations,
-    durations_sql,
     success_rate,
     tier_figures,
 )
@@ -21,7 +19,6 @@ from openride_stream.clock import rfc3339
 
 RECENT_ERRORS: Final = 10
 
-_DRIFT: Final = "toUnixTimestamp64Milli(started_processing_at) - toUnixTimestamp64Milli(scheduled_at)"
 _SERIES: Final = """
 SELECT toUnixTimestamp(toStartOfHour(started_processing_at)) AS hour_s, count() AS total,
        countIf(level = 'error') AS errors, countIf(execution_result = 'success') AS succeeded,
@@ -31,16 +28,19 @@ FROM {rows} GROUP BY hour_s
 """
 
 
-async def performance(store: ClickHouse, span: Span) -> dict[str, Any]:
+async def performance(source: Source, span: Span) -> dict[str, Any]:
     """One schedule: outcomes, times by tier, how late it starts, its last errors, hour by hour."""
     assert span.schedule_id is not None, "of one schedule"
     errors = Search(
-        span.start_ms, span.end_ms, span.end_ms, RECENT_ERRORS, schedule_id=span.schedule_id, level="error"
+        *(span.start_ms, span.end_ms, span.end_ms, RECENT_ERRORS),
+        schedule_id=span.schedule_id,
+        level="error",
+        long=False,
     )
     rows, series, recent = await asyncio.gather(
-        by_tier(store, span, more=(durations_sql(f"toNullable({_DRIFT})", "drift"),)),
-        _series(store, span),
-        page(store, errors),
+        by_tier(source, span, drift=True),
+        _series(source, span),
+        page(source.store, source.hours, errors),
     )
     whole = rows[ALL]
     return {
@@ -58,14 +58,13 @@ async def performance(store: ClickHouse, span: Span) -> dict[str, Any]:
     }
 
 
-async def _series(store: ClickHouse, span: Span) -> list[dict[str, Any]]:
+async def _series(source: Source, span: Span) -> list[dict[str, Any]]:
     """Every UTC hour of the span; the first and the last one are cut to it."""
     columns = (
         *("started_processing_at", "level", "execution_result"),
         "total_processing_time_ms",
     )
-    rows = executions(store.database, span.condition(), columns)
-    found = await store.select(_SERIES.format(rows=rows), span.params())
+    found = await source.select(_SERIES.format(rows=source.rows(span, columns)), span.params())
     by_hour = {row["hour_s"] * 1000: row for row in found}
     first_ms = span.start_ms // HOUR_MS * HOUR_MS
     return [_point(ms, by_hour.get(ms)) for ms in range(first_ms, span.end_ms, HOUR_MS)]

@@ -5,19 +5,21 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from openride_stream.clickhouse.client import ClickHouse, Row
+from openride_stream.clickhouse.client import Row
 from openride_stream.clickhouse.queries.rounding import average
 from openride_stream.clickhouse.queries.schedules.patterns import error_patterns
+from openride_stream.clickhouse.queries.schedules.source import Source
 from openride_stream.clickhouse.queries.schedules.span import HOUR_MS, TIERS, Span
 from openride_stream.clickhouse.queries.schedules.tiers import ALL, by_tier, success_rate
 
 COMMON_ERRORS: Final = 10
 
 
-async def stats(store: ClickHouse, span: Span) -> dict[str, Any]:
+async def stats(source: Source, span: Span) -> dict[str, Any]:
     """How many executions by level, how long they took and waited (ms), and what goes wrong most often."""
     rows, patterns = await asyncio.gather(
-        by_tier(store, span), error_patterns(store, span, limit=COMMON_ERRORS, compared=False)
+        by_tier(source, span, shares=False),
+        error_patterns(source, span, limit=COMMON_ERRORS, compared=False),
     )
     return statistics(rows, patterns, span)
 

@@ -4,38 +4,31 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from openride_stream.clickhouse.client import ClickHouse, Row
+from openride_stream.clickhouse.client import Row
 from openride_stream.clickhouse.queries.rounding import average, percentage, two_places
-from openride_stream.clickhouse.queries.schedules.executions import executions
+from openride_stream.clickhouse.queries.schedules.source import Source
 from openride_stream.clickhouse.queries.schedules.span import TIERS, Span
 
-QUEUES: Final[Mapping[str, str]] = {
-    "mongo_periodic": "time_in_mongo_queue_ms",
-    "clickhouse_delayed": "time_in_clickhouse_queue_ms",
-    "redis_immediate": "time_in_redis_queue_ms",
-}
-"""Of each tier the field that says how long an execution waited in the tier's own queue."""
 SHARES: Final = (0.5, 0.95, 0.99)
 
-_CASES: Final = ", ".join(f"schedule_type = '{tier}', {field}" for tier, field in QUEUES.items())
-_WAITED: Final = f"multiIf({_CASES}, NULL)"
 _COUNTS: Final = """
     countIf(level = 'info') AS infos, countIf(level = 'warning') AS warnings,
     countIf(level = 'error') AS errors,
     countIf(execution_result = 'success') AS succeeded,
     countIf(execution_result IN ('failure', 'timeout')) AS failed,
-    countIf(execution_result = 'retry') AS retried, ifNull(max(retry_count), 0) AS most_retries"""
+    countIf(execution_result = 'retry') AS retried, max(retry_count) AS most_retries"""
+_DRIFT: Final = "toUnixTimestamp64Milli(started_processing_at) - toUnixTimestamp64Milli(scheduled_at)"
 ALL: Final = ""
 """Stands for the tiers together."""
 
 
-def durations_sql(value: str, name: str) -> str:
-    """SQL of the figures that `durations` reads, of a nullable number of milliseconds."""
-    shares, given = ", ".join(map(str, SHARES)), f"({value}) IS NOT NULL"
+def durations_sql(value: str, name: str, *, shares: bool = True) -> str:
+    """SQL of the figures that `durations` reads, of a nullable number of ms; `shares` are quantiles."""
+    asked, given = ", ".join(map(str, SHARES)), f"({value}) IS NOT NULL"
+    quantiles = f", quantilesExactInclusiveIf({asked})(assumeNotNull({value}), {given}) AS {name}_shares"
     return (
-        f"countIf({given}) AS {name}_count, toString(sum(toInt128(ifNull({value}, 0)))) AS {name}_sum, "
-        f"quantilesExactInclusiveIf({shares})(assumeNotNull({value}), {given}) AS {name}_shares, "
-        f"ifNull(max({value}), 0) AS {name}_max"
+        f"count({value}) AS {name}_count, toString(sum(toInt128(ifNull({value}, 0)))) AS {name}_sum, "
+        f"ifNull(max({value}), 0) AS {name}_max{quantiles if shares else ''}"
     )
 
 
@@ -57,28 +50,42 @@ def durations(row: Row | None, name: str) -> dict[str, Any]:
 
 
 async def by_tier(
-    store: ClickHouse, span: Span, *, whole: bool = True, more: Sequence[str] = ()
+    source: Source, span: Span, *, whole: bool = True, shares: bool = True, drift: bool = False
 ) -> dict[str, Row]:
     """Rows by tier, and of `ALL` of them; none of a tier without executions, `ALL` is always there.
 
-    Not `whole` they have waiting times alone. `more` are further aggregates, as SQL over `scheduled_at` and
-    `started_processing_at` as well.
+    Not `whole` they have waiting times alone; without `shares` times have no quantiles. With `drift` they say
+    how late executions started as well. What `ALL` has is counts and sums, and the quantiles of the drift.
     """
-    columns = ["schedule_type", *QUEUES.values()]
-    aggregates = ["count() AS total", durations_sql("waited", "queue")]
+    columns = ["schedule_type", "waited"]
+    aggregates = ["count() AS total", durations_sql("waited", "queue", shares=shares)]
     if whole:
         columns += ["level", "execution_result", "retry_count", "total_processing_time_ms"]
-        aggregates += [_COUNTS, durations_sql("toNullable(total_processing_time_ms)", "processing")]
-    if more:
+        processing = durations_sql("toNullable(total_processing_time_ms)", "processing", shares=shares)
+        aggregates += [_COUNTS, processing]
+    grouped = "schedule_type"
+    if drift:
         columns += ["scheduled_at", "started_processing_at"]
-        aggregates += more
-    rows = executions(store.database, span.condition(), columns)
-    found = await store.select(
-        f"SELECT schedule_type, {', '.join(aggregates)} FROM (SELECT *, {_WAITED} AS waited FROM {rows}) "
-        "GROUP BY GROUPING SETS ((schedule_type), ())",
+        aggregates.append(durations_sql(f"toNullable({_DRIFT})", "drift"))
+        grouped = "GROUPING SETS ((schedule_type), ())"
+    found = await source.select(
+        f"SELECT toString(schedule_type) AS tier, {', '.join(aggregates)} "
+        f"FROM {source.rows(span, columns)} GROUP BY {grouped}",
         span.params(),
     )
-    return {row["schedule_type"]: row for row in found}
+    rows = {row["tier"]: row for row in found if row["tier"] in TIERS}
+    whole_row = next((row for row in found if row["tier"] not in TIERS), {"tier": ALL})
+    return rows | {ALL: whole_row | _together([*rows.values()], whole=whole)}
+
+
+def _together(rows: Sequence[Row], *, whole: bool) -> Row:
+    """Counts and sums of tiers together: each tier is many executions, and quantiles of them are dear."""
+    names = ("total", "infos", "warnings", "errors", "succeeded", "failed", "retried", "processing_count")
+    sums: Row = {name: sum(row[name] for row in rows) for name in (names if whole else ("total",))}
+    if whole:
+        sums["processing_sum"] = str(sum(int(row["processing_sum"]) for row in rows))
+        sums["most_retries"] = max((row["most_retries"] for row in rows), default=0)
+    return sums
 
 
 def success_rate(row: Row | None) -> float:
@@ -86,9 +93,9 @@ def success_rate(row: Row | None) -> float:
     return percentage(row["succeeded"], row["succeeded"] + row["failed"]) if row else 0.0
 
 
-async def queue_times(store: ClickHouse, span: Span) -> dict[str, Any]:
+async def queue_times(source: Source, span: Span) -> dict[str, Any]:
     """`GET /v1/schedule-analytics/queue-times`."""
-    rows = await by_tier(store, span, whole=False)
+    rows = await by_tier(source, span, whole=False)
     return {
         "time_range": span.told(),
         "tiers": {tier: durations(rows.get(tier), "queue") for tier in TIERS},

@@ -1,0 +1,1 @@
+"""How quickly everything about schedules is answered, over a month of executions."""
