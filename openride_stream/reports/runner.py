@@ -15,7 +15,7 @@ from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.reader import Reader
 from openride_stream.errors import OpenRideError, Transient
 from openride_stream.exports.figures import told
-from openride_stream.exports.files import safe_name
+from openride_stream.exports.files import Named, safe_name
 from openride_stream.metadata.reports import Execution, Schedule
 from openride_stream.metrics import Metrics
 from openride_stream.reports.contents import Asked, contents, rows_in
@@ -143,7 +143,7 @@ class ReportRunner:
         form = format_of(schedule)
         content = await asyncio.to_thread(file_of, schedule.report_name, sections, form)
         filename = safe_name(f"{schedule.report_name} {_first_day(run, schedule)}", SUFFIXES[form])
-        await asyncio.to_thread(self._keep, run, content, SUFFIXES[form])
+        await self._keep(run, content, SUFFIXES[form], Named(filename, CONTENT_TYPES[form]))
         refused = await self._mailed(run, schedule, sections, filename, content)
         if not await self._desk.kept.complete(run, rows_in(sections), filename, len(content)):
             return  # somebody else has it now, or its schedule is gone
@@ -166,11 +166,11 @@ class ReportRunner:
         )
         return Asked(question, earlier, parameters.limit or _DRIVERS, told(question))
 
-    def _keep(self, run: Execution, content: bytes, suffix: str) -> None:
+    async def _keep(self, run: Execution, content: bytes, suffix: str, named: Named) -> None:
         work = self._desk.files.begin(run.execution_id, run.attempts)
         try:
-            (work / "file").write_bytes(content)
-            self._desk.files.keep(work / "file", run.execution_id, suffix)
+            await asyncio.to_thread((work / "file").write_bytes, content)
+            await self._desk.files.keep(work / "file", run.execution_id, suffix, named)
         finally:
             self._desk.files.discard(work)
 
@@ -222,7 +222,7 @@ class ReportRunner:
         """Forget executions whose time is over, and delete their files."""
         kept = timedelta(days=self._settings.reports_retention_days)
         for execution_id in await self._desk.kept.expire(kept):
-            self._desk.files.remove(execution_id)
+            await self._desk.files.remove(execution_id)
         await self._desk.files.sweep(self._desk.kept.known)
 
 

@@ -12,7 +12,7 @@ from openride_stream.api.choices import ReportFormat, ReportRange, ReportTrigger
 from openride_stream.api.reports import ReportChange, ReportParameters, ReportRequest
 from openride_stream.clock import Clock
 from openride_stream.errors import Rejected
-from openride_stream.exports.files import ExportFiles, folder_of
+from openride_stream.exports.files import ExportFiles, Kept
 from openride_stream.metadata.engine import Metadata
 from openride_stream.metadata.reports import Execution, Reports, Schedule
 from openride_stream.reports.contents import lists_drivers
@@ -44,7 +44,7 @@ class ReportDesk:
 
     def __init__(self, metadata: Metadata, clock: Clock, settings: Settings) -> None:
         self.kept = Reports(metadata, clock)
-        self.files = ExportFiles(folder_of(settings) / "reports")
+        self.files = ExportFiles(settings, "reports")
 
     async def create(self, asked: ReportRequest, owner: str) -> Schedule:
         """Keep a new schedule.
@@ -111,7 +111,7 @@ class ReportDesk:
     async def delete(self, schedule: Schedule) -> None:
         """Take away a schedule, its executions and their files."""
         for execution_id in await self.kept.remove(schedule.schedule_id):
-            self.files.remove(execution_id)
+            await self.files.remove(execution_id)
 
     async def execute(self, schedule: Schedule) -> Execution:
         """Have the report made now; its slot is one of its own.
@@ -128,10 +128,9 @@ class ReportDesk:
         await self.kept.queue(run)
         return run
 
-    def path_of(self, run: Execution, schedule: Schedule) -> Path:
-        """Where the file of a completed execution is: in the format that it was made in."""
-        suffix = (run.filename or "").rpartition(".")[2] or SUFFIXES[format_of(schedule)]
-        return self.files.path_of(run.execution_id, suffix)
+    async def file_of(self, run: Execution, schedule: Schedule) -> Path | Kept | None:
+        """The file of a completed execution, in the format that it was made in; None when it is not there."""
+        return await self.files.find(run.execution_id, suffix_of(run, schedule))
 
 
 def run_of(schedule: Schedule, due_at: datetime, trigger: ReportTrigger, now: datetime) -> Execution:
@@ -168,6 +167,11 @@ def type_of(schedule: Schedule) -> ReportType:
 def format_of(schedule: Schedule) -> ReportFormat:
     """The format of the report's file."""
     return next(known for known in SUFFIXES if known == schedule.format)
+
+
+def suffix_of(run: Execution, schedule: Schedule) -> str:
+    """The suffix of the file of a completed execution: the schedule may have another format by now."""
+    return (run.filename or "").rpartition(".")[2] or SUFFIXES[format_of(schedule)]
 
 
 def as_answer(schedule: Schedule) -> Mapping[str, Any]:
