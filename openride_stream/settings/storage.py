@@ -34,6 +34,16 @@ class StorageSettings(BaseModel):
         "seconds to whoever has it. 0: the file comes through the API.",
     )
 
+    archive: bool = Field(
+        False,
+        description="Months past their retention wait for `openride archive` instead of expiring; run "
+        "`openride migrate` after a change.",
+    )
+    archive_dir: str = Field(
+        "",
+        description="Folder of archived months. Empty: `archive` in OPENRIDE_DATA_DIR.",
+    )
+
     @field_validator("files_url")
     @classmethod
     def _is_a_bucket(cls, url: str) -> str:
