@@ -18,6 +18,7 @@ from openride_stream.metadata.reports import Execution, Reports, Schedule
 from openride_stream.reports.contents import lists_drivers
 from openride_stream.reports.files import SUFFIXES
 from openride_stream.reports.slots import FrequencyRefused, check, next_slot, range_of, usual_range
+from openride_stream.reports.webhook import WebhookRefused, Webhooks
 from openride_stream.settings import Settings
 
 
@@ -45,6 +46,7 @@ class ReportDesk:
     def __init__(self, metadata: Metadata, clock: Clock, settings: Settings) -> None:
         self.kept = Reports(metadata, clock)
         self.files = ExportFiles(settings, "reports")
+        self._hooks = Webhooks(settings)
 
     async def create(self, asked: ReportRequest, owner: str) -> Schedule:
         """Keep a new schedule.
@@ -59,6 +61,7 @@ class ReportDesk:
         now = self.kept.now()
         parameters = asked.parameters or ReportParameters.model_validate({})
         _check(asked.frequency, asked.timezone, now, asked.report_type, parameters)
+        self._check_webhook(asked.webhook_url)
         schedule = Schedule(
             schedule_id=str(uuid4()),
             owner=owner,
@@ -74,6 +77,7 @@ class ReportDesk:
             created_at=now,
             updated_at=now,
             next_run_at=next_slot(asked.frequency, asked.timezone, now) if asked.active else None,
+            webhook_url=asked.webhook_url or None,
         )
         await self.kept.add(schedule)
         return schedule
@@ -97,6 +101,9 @@ class ReportDesk:
         )
         parameters = change.parameters or parameters_of(schedule)
         _check(frequency, zone, now, type_of(schedule), parameters)
+        self._check_webhook(change.webhook_url)
+        if change.webhook_url == "":
+            values["webhook_url"] = None
         if change.recipients is not None:
             values["recipients"] = orjson.dumps(change.recipients).decode()
         if change.parameters is not None:
@@ -107,6 +114,14 @@ class ReportDesk:
             values["next_run_at"] = next_slot(frequency, zone, now) if active else None
         await self.kept.change(schedule.schedule_id, {**values, "updated_at": now})
         return await self.kept.schedule(schedule.schedule_id)
+
+    def _check_webhook(self, url: str | None) -> None:
+        if not url:
+            return
+        try:
+            self._hooks.check(url)
+        except WebhookRefused as refused:
+            raise ReportRefused(str(refused), "webhook_url") from refused
 
     async def delete(self, schedule: Schedule) -> None:
         """Take away a schedule, its executions and their files."""
