@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+from dataclasses import asdict
 
 import click
 
+from bench import exports as exporting
 from bench import report
 from bench import scaling as scale
 from bench import soak as soaking
@@ -146,3 +148,21 @@ def soak(events: int, rate: int, store_rows: int, as_json: bool) -> None:
         click.echo(f"        peak {course.peak_rss_mb:,.0f} MiB; once warm it swings by {course.swing:.0%},")
         click.echo(f"        and its median over a tenth of the time drifts by up to {course.drift:.0%}")
         click.echo(f"the rest was stored within {course.drained_s:,.1f} s of the last event")
+
+
+@command.command()
+@click.option(
+    "--rate", default=20_000, show_default=True, type=click.IntRange(min=100), help="Events a second."
+)
+@click.option(
+    "--repeats", default=2, show_default=True, type=click.IntRange(min=1), help="Pairs of measurements."
+)
+@click.option("--files/--no-files", default=True, help="Write files of each format, alone, as well.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def export(rate: int, repeats: int, files: bool, as_json: bool) -> None:
+    """Write exports of a million rows; then see what an Excel file costs the latency of ingest."""
+    found = asyncio.run(exporting.run(rate, repeats, files, lambda line: click.echo(line, err=True)))
+    if as_json:
+        click.echo(json.dumps({**asdict(found), "ratio": found.ratio}))
+    else:
+        click.echo(f"beside an Excel export p95 is {found.ratio:.2f} times what it is without one")
