@@ -10,6 +10,7 @@ pytest_plugins: list[str] = [
     "tests.fixtures.clock",
     "tests.fixtures.databases",
     "tests.fixtures.metadata",
+    "tests.fixtures.s3",
     "tests.fixtures.store",
     "tests.fixtures.web",
     "tests.fixtures.served",

@@ -21,9 +21,9 @@ REVALIDATED: Final[Mapping[int, str]] = {304: "The client has it (`If-None-Match
 class Reply:
     """An answer that is more than a JSON body with status 200.
 
-    `body` is bytes as they are, an iterator of bytes that are sent as they come, the path of a file, or
-    anything that orjson writes; None is no body. With an `etag`, a client that has the same one gets 304 and
-    no body.
+    `body` is bytes as they are, an iterator of bytes that are sent as they come, the path of a file, one of a
+    bucket (`Kept`), or anything that orjson writes; None is no body. With an `etag`, a client that has the
+    same one gets 304 and no body.
     """
 
     body: bytes | AsyncIterator[bytes] | Path | Any

@@ -13,10 +13,12 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from openride_stream.errors import OpenRideError, StoreLimit, Transient
+from openride_stream.exports.files import Kept
 from openride_stream.metrics import Metrics
 from web.asked import ASKED, Asked
 from web.auth import Gate
 from web.context import Context
+from web.downloads import send_kept
 from web.endpoint import Body, Endpoint, Reply
 from web.parameters import parse, parse_body
 from web.problems import Problem, beyond, unavailable
@@ -53,6 +55,8 @@ async def serve(endpoint: Endpoint, context: Context, gate: Gate, request: web.R
         given.append(asked.caller)
     answer = await endpoint.answer(replace(context, caller=asked.caller), query, *given)
     reply = answer if isinstance(answer, Reply) else Reply(answer, endpoint.status)
+    if isinstance(reply.body, Kept):
+        return await send_kept(reply.body, reply, request)
     if isinstance(reply.body, AsyncIterator):
         return await _sent_as_it_comes(reply, reply.body, request)
     return _response(reply, request)

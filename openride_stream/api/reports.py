@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated, Any, Final, LiteralString
+from urllib.parse import urlsplit
 from uuid import UUID
 from zoneinfo import available_timezones
 
@@ -44,9 +45,26 @@ def _once(addresses: list[str]) -> list[str]:
     return list({address.lower(): address for address in reversed(addresses)}.values())[::-1]
 
 
+def _hook(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("https", "http") and parts.hostname and parts.port != 0
+    except ValueError:
+        fits = False
+    if url and (not fits or "@" in parts.netloc or parts.fragment or not url.isprintable() or " " in url):
+        told: LiteralString = "must be an https address without a user, such as https://example.org/hook"
+        raise _unacceptable(told)
+    return url
+
+
 Zone = Annotated[str, AfterValidator(_zone)]
 Address = Annotated[str, AfterValidator(_address), WithJsonSchema({"type": "string", "format": "email"})]
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_line)]
+Hook = Annotated[str, Field(max_length=2_000), AfterValidator(_hook)]
+_HOOK: Final = (
+    "Address that every execution is posted to as JSON, signed, after its mail. Where "
+    "OPENRIDE_REPORTS_WEBHOOK_KEY is set."
+)
 Recipients = Annotated[list[Address], Field(min_length=1, max_length=50), AfterValidator(_once)]
 
 
@@ -91,6 +109,7 @@ class ReportRequest(BaseModel):
     format: ReportFormat = Field(description="Kind of its file.")
     recipients: Recipients = Field(description="E-mail addresses that get it.")
     parameters: ReportParameters | None = Field(None, description="What it is about.")
+    webhook_url: Hook | None = Field(None, description=_HOOK)
     active: bool = Field(True, description="Whether it comes; one that does not can still be asked for.")
     description: str | None = Field(None, max_length=2_000, description="For people.")
 
@@ -108,6 +127,7 @@ class ReportChange(BaseModel):
     format: ReportFormat | None = Field(None, description="Kind of its file.")
     recipients: Recipients | None = Field(None, description="E-mail addresses that get it.")
     parameters: ReportParameters | None = Field(None, description="What it is about, as a whole.")
+    webhook_url: Hook | None = Field(None, description=f'{_HOOK} "" takes it away.')
     active: bool | None = Field(None, description="Whether it comes.")
     description: Annotated[str, Field(max_length=2_000)] | None = Field(None, description="For people.")
 
@@ -123,6 +143,7 @@ class ReportSchedule(Answer):
     format: ReportFormat = Field(description="Kind of its file.")
     recipients: list[str] = Field(description="Who gets it.")
     parameters: dict[str, Any] = Field(description="Those that were given.")
+    webhook_url: str | None = Field(description="Address that its executions are posted to.")
     active: bool = Field(description="Whether it comes.")
     description: str | None = Field(description="For people.")
     created_at: Moment = Field(description="When it was made.")
@@ -160,6 +181,7 @@ class ReportExecution(Answer):
     filename: str | None = Field(description="Name of its file; null while there is none.")
     size_bytes: int = Field(ge=0, description="Size of its file.")
     delivered_at: Moment | None = Field(description="When its mail was taken; null before.")
+    posted_at: Moment | None = Field(description="When its webhook was taken; null before, and without one.")
     error: str | None = Field(description="Why it failed the last time; null when it did not.")
 
 

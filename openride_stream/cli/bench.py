@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+from dataclasses import asdict
 
 import click
 
+from bench import exports as exporting
 from bench import push as pushing
 from bench import report
 from bench import scaling as scale
@@ -215,3 +217,21 @@ def push(clients: int, events: int, rate: int, repeats: int, as_json: bool) -> N
                 f"{figures['cpu_us_per_event']} µs of the worker an event"
             )
         click.echo(f"{clients:,} clients: p95 {cost.ratio:.2f} times as long")
+
+
+@command.command()
+@click.option(
+    "--rate", default=20_000, show_default=True, type=click.IntRange(min=100), help="Events a second."
+)
+@click.option(
+    "--repeats", default=2, show_default=True, type=click.IntRange(min=1), help="Pairs of measurements."
+)
+@click.option("--files/--no-files", default=True, help="Write files of each format, alone, as well.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def export(rate: int, repeats: int, files: bool, as_json: bool) -> None:
+    """Write exports of a million rows; then see what an Excel file costs the latency of ingest."""
+    found = asyncio.run(exporting.run(rate, repeats, files, lambda line: click.echo(line, err=True)))
+    if as_json:
+        click.echo(json.dumps({**asdict(found), "ratio": found.ratio}))
+    else:
+        click.echo(f"beside an Excel export p95 is {found.ratio:.2f} times what it is without one")

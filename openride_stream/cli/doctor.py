@@ -19,6 +19,7 @@ from openride_stream.cli.checks.findings import Check, Finding, admit, examine
 from openride_stream.cli.checks.issuer import check_issuer
 from openride_stream.cli.checks.machine import check_codecs, check_disk, check_settings, check_workers
 from openride_stream.cli.checks.stack import check_stack
+from openride_stream.cli.checks.storage import check_storage
 from openride_stream.cli.checks.stores import check_clickhouse, check_metadata, check_redis
 from openride_stream.env_example import env_example
 from openride_stream.faulty_settings import refused
@@ -32,6 +33,7 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("metadata", check_metadata),
     ("redis", check_redis),
     ("issuer", check_issuer),
+    ("storage", check_storage),
     ("disk", check_disk),
     ("worker", check_workers),
 )

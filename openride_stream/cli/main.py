@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, str]] = {
     "workers": "Show the live workers: who holds which partitions, lag, rate.",
     "dlq": "Look at dead letters, send them again, accept or delete them.",
     "audit": "Account for every offset that was consumed, and name what is missing.",
+    "archive": "Move months past their retention to Parquet files, and bring them back.",
     "doctor": "Check settings, services, topics, schema, clock and disk, and say what to do.",
     "bench": "Measure this application beside its peers.",
 }

@@ -13,6 +13,7 @@ import aiohttp
 import orjson
 from aiochclient import ChClient, ChClientError
 
+from openride_stream.clickhouse.bodies import Body, body_of
 from openride_stream.clickhouse.chunks import chunks_of
 from openride_stream.clickhouse.failures import insert_failure, query_failure, unanswered
 from openride_stream.clickhouse.limits import PROFILE_SQL, limits
@@ -44,7 +45,6 @@ _INSERT_SETTINGS: dict[str, str] = {
     "max_partitions_per_insert_block": "0",
 }
 _RAW_TIMES = "input_format_read_datetime_number_as_raw_value"
-_PIECE_BYTES = 256 * 1024
 _PROFILE_TIMEOUT_S = 5.0
 _MAY_NOT_READ = (60, 497)
 """UNKNOWN_TABLE, which is what a user sees of a table that it has no right to, and ACCESS_DENIED."""
@@ -195,7 +195,7 @@ class ClickHouse:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise unanswered(error) from error
 
-    async def insert(self, table: str, rows: bytes, form: str = "JSONEachRow") -> None:
+    async def insert(self, table: str, rows: bytes | Body, form: str = "JSONEachRow") -> None:
         """Insert rows, serialised in the format `form`; returns when they are durable.
 
         JSON rows are objects, one a line or comma-separated.
@@ -203,11 +203,12 @@ class ClickHouse:
         Raises `StoreRefused` when the rows themselves are at fault and `StoreUnavailable` for anything else.
         """
         try:
-            async with asyncio.timeout(self._settings.clickhouse_insert_timeout_s):
+            body = body_of(rows)
+            async with asyncio.timeout(body.timeout_s or self._settings.clickhouse_insert_timeout_s):
                 client = self._client(_Command, await self._settings_of_inserts())
                 # With its length known a body is not cut into the chunks of HTTP/1.1.
-                client.headers["Content-Length"] = str(len(rows))
-                await client.insert_file(f"INSERT INTO {table} FORMAT {form}", _pieces(rows))
+                client.headers["Content-Length"] = str(body.size_bytes)
+                await client.insert_file(f"INSERT INTO {table} FORMAT {form}", body.pieces)
         except ChClientError as error:
             raise insert_failure(str(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -237,10 +238,3 @@ class ClickHouse:
             json=orjson,
             **settings,
         )
-
-
-async def _pieces(body: bytes) -> AsyncIterator[memoryview]:
-    """The body without a copy of it, in parts between which the event loop may turn to others."""
-    view = memoryview(body)
-    for start in range(0, len(body), _PIECE_BYTES):
-        yield view[start : start + _PIECE_BYTES]

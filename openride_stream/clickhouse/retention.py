@@ -10,6 +10,12 @@ from openride_stream.settings import Settings
 
 SEAL_DAYS = 7
 
+DERIVED = ("schedule_executions", "schedule_updates")
+"""What views make of `schedule_analytics`; their months are its."""
+
+ARCHIVED = (*EVENT_TABLES, "schedule_analytics", *DERIVED)
+"""Tables whose months are archived rather than expire, where an archive is configured."""
+
 
 def retention_days(settings: Settings) -> dict[str, int]:
     """Days by event time that each table keeps accepting and holding events."""
@@ -29,7 +35,16 @@ async def apply_retention(store: ClickHouse, settings: Settings) -> None:
     on_cluster = f"ON CLUSTER '{settings.clickhouse_cluster}'" if settings.clickhouse_cluster else ""
     for table, (column, days) in _expiries(settings).items():
         definition = definitions.get(table)
-        if definition is None or f"toIntervalDay({days})" in definition:
+        if definition is None:
+            continue
+        if settings.archive and table in ARCHIVED:
+            # Its months go by `openride archive`, and not before a copy of them was read back.
+            if " TTL " in definition:
+                await store.execute(
+                    f"ALTER TABLE {settings.clickhouse_database}.{table} {on_cluster} REMOVE TTL"
+                )
+            continue
+        if f"toIntervalDay({days})" in definition:
             continue
         await store.execute(
             f"ALTER TABLE {settings.clickhouse_database}.{table} {on_cluster} "

@@ -168,7 +168,8 @@ class AsyncOpenRide:
     async def _save(self, call: Call[Nothing], to: Path) -> Path:
         request = self._http.build_request("GET", call.url, params=call.parameters)
         with reaching(self._http.base_url):
-            response = await self._http.send(request, stream=True)
+            # A file in a bucket may be there; httpx gives our token to no other host.
+            response = await self._http.send(request, stream=True, follow_redirects=True)
             try:
                 if not response.is_success:
                     await response.aread()

@@ -169,7 +169,8 @@ class OpenRide:
     def _save(self, call: Call[Nothing], to: Path) -> Path:
         request = self._http.build_request("GET", call.url, params=call.parameters)
         with reaching(self._http.base_url):
-            response = self._http.send(request, stream=True)
+            # A file in a bucket may be there; httpx gives our token to no other host.
+            response = self._http.send(request, stream=True, follow_redirects=True)
             try:
                 if not response.is_success:
                     response.read()

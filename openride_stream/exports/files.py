@@ -1,16 +1,23 @@
-"""The folder of exports: one file each, named by its id, and a folder beside it while it is written."""
+"""The files of exports: one each, named by its id, in a folder or in a bucket.
 
+A file is written in a folder of its own on the worker's disk, and put in its place when it is whole.
+"""
+
+import asyncio
 import re
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
+from urllib.parse import quote
 from uuid import UUID
 
 from openride_stream.api.choices import ExportFormat
 from openride_stream.errors import ConfigurationError
 from openride_stream.settings import Settings
+from openride_stream.storage.place import Place, Stored, open_place
 
 SUFFIXES: Final[dict[ExportFormat, str]] = {"csv": "csv", "excel": "xlsx", "parquet": "parquet"}
 CONTENT_TYPES: Final[dict[ExportFormat, str]] = {
@@ -19,10 +26,13 @@ CONTENT_TYPES: Final[dict[ExportFormat, str]] = {
     "parquet": "application/vnd.apache.parquet",
 }
 _WORK: Final = "part"
+_SUFFIXES: Final = ("csv", "xlsx", "parquet", "pdf")
 _OURS: Final = re.compile(
     r"([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})\.(?:csv|xlsx|parquet|pdf|zip|\d+\.part)", re.ASCII
 )
 _NAME: Final = re.compile(r"[^\w .()+,@-]+")
+# Of file systems it is 255 with the suffix, in UTF-8.
+_LONGEST_NAME_BYTES: Final = 240
 _LONGEST_NAME: Final = 120
 # Whatever has been here for so long belongs to somebody that the metadata store knows.
 _ORPHAN_S: Final = 3_600.0
@@ -39,22 +49,55 @@ def safe_name(wanted: str, suffix: str) -> str:
     Folders in it, signs that mean something somewhere and leading dots are gone; letters of any script stay.
     """
     stem = _NAME.sub("_", wanted.replace("\\", "/").rpartition("/")[2].removesuffix(f".{suffix}"))
-    stem = stem.strip(" ._")[:_LONGEST_NAME].rstrip(" ._") or "export"
+    stem = stem.strip(" ._")[:_LONGEST_NAME].encode()[:_LONGEST_NAME_BYTES].decode(errors="ignore")
+    stem = stem.rstrip(" ._") or "export"
     # Devices to Windows, whatever follows the dot.
     if re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", stem):
         stem = f"_{stem}"
     return f"{stem}.{suffix}"
 
 
-class ExportFiles:
-    """Files of exports in one folder, which workers on several machines share."""
+def attachment(filename: str) -> str:
+    """`Content-Disposition` that saves a file under a name in any script (RFC 6266)."""
+    plain = filename.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+
+class Named(NamedTuple):
+    """What a file is called where it is saved, and its media type."""
+
+    filename: str
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file in a bucket."""
+
+    place: Place
+    stored: Stored
+
+
+class ExportFiles:
+    """Files of exports (`under` is empty) or of reports: in one folder, which workers on several machines
+    share, or in the bucket of the settings.
+    """
+
+    def __init__(self, settings: Settings, under: str = "") -> None:
+        self._folder = folder_of(settings) / under
+        self._bucket = open_place(settings, f"exports/{under}", self._folder) if settings.files_url else None
 
     def path_of(self, export_id: str, suffix: str) -> Path:
-        """Where the file is, or will be."""
+        """Where the file is in the folder, or will be."""
         return self._folder / f"{UUID(export_id)}.{suffix}"
+
+    async def find(self, export_id: str, suffix: str) -> Path | Kept | None:
+        """The file, if it is there."""
+        path = self.path_of(export_id, suffix)
+        if self._bucket is None:
+            return path if await asyncio.to_thread(path.is_file) else None
+        stored = await self._bucket.find(path.name)
+        return None if stored is None else Kept(self._bucket, stored)
 
     def begin(self, export_id: str, attempt: int) -> Path:
         """A new folder to write in; only its owner may read what is in it.
@@ -72,19 +115,31 @@ class ExportFiles:
             raise ConfigurationError(message) from error
         return work
 
-    def keep(self, written: Path, export_id: str, suffix: str) -> None:
-        """Put a file that is whole in its place, and take the folder away that it was written in."""
-        written.replace(self.path_of(export_id, suffix))
-        shutil.rmtree(written.parent, ignore_errors=True)
+    async def keep(self, written: Path, export_id: str, suffix: str, named: Named) -> None:
+        """Put a file that is whole in its place, and take the folder away that it was written in.
+
+        Raises:
+            StorageUnavailable, StorageRefused: it is not there; what was written is.
+        """
+        to = self.path_of(export_id, suffix)
+        if self._bucket is None:
+            await asyncio.to_thread(written.replace, to)
+        else:
+            await self._bucket.put(
+                written, to.name, content_type=named.content_type, disposition=attachment(named.filename)
+            )
+        self.discard(written.parent)
 
     def discard(self, work: Path) -> None:
         """Take away what was not finished."""
         shutil.rmtree(work, ignore_errors=True)
 
-    def remove(self, export_id: str) -> None:
+    async def remove(self, export_id: str) -> None:
         """Delete all there is of an export."""
         for path in self._folder.glob(f"{UUID(export_id)}.*"):
             _delete(path)
+        if self._bucket is not None:
+            await self._bucket.remove([f"{UUID(export_id)}.{suffix}" for suffix in _SUFFIXES])
 
     async def sweep(self, known: Callable[[Collection[str]], Awaitable[frozenset[str]]]) -> int:
         """Delete what nobody knows of any more, left behind by workers that died; returns how many."""
@@ -97,6 +152,21 @@ class ExportFiles:
         ]
         for path in gone:
             _delete(path)
+        return len(gone) + await self._sweep_bucket(known, before_s)
+
+    async def _sweep_bucket(
+        self, known: Callable[[Collection[str]], Awaitable[frozenset[str]]], before_s: float
+    ) -> int:
+        if self._bucket is None:
+            return 0
+        old = {
+            stored.name: found[1]
+            for stored in await self._bucket.names()
+            if (found := _OURS.fullmatch(stored.name)) and stored.changed_at.timestamp() < before_s
+        }
+        left = await known(set(old.values())) if old else frozenset()
+        gone = [name for name, export_id in old.items() if export_id not in left]
+        await self._bucket.remove(gone)
         return len(gone)
 
     def _listed(self) -> list[Path]:

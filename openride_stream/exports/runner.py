@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from openride_stream.errors import OpenRideError, Rejected, Transient
+from openride_stream.exports.files import CONTENT_TYPES, SUFFIXES, Named
 from openride_stream.exports.process import writing
-from openride_stream.exports.service import Exports
+from openride_stream.exports.service import Exports, format_of
 from openride_stream.exports.writing.task import Told, WritingTask
 from openride_stream.metadata.exports import Export
 from openride_stream.metrics import Metrics
@@ -125,14 +126,30 @@ class ExportRunner:
         if not last.done:
             return await self._unwritten(export, last)
         # Before it is said to be there; who took over meanwhile puts an equal one over it.
-        path = self._exports.path_of(export)
-        self._exports.files.keep(work / _FILE, export.export_id, path.suffix.lstrip("."))
-        if await self._exports.jobs.complete(export, last.rows, last.size_bytes):
+        kept = await self._kept(export, work, last)
+        if kept and await self._exports.jobs.complete(export, last.rows, last.size_bytes):
             return "completed"
         found = await self._exports.jobs.find(export.export_id)
         if found is None or found.status == "cancelled":
-            path.unlink(missing_ok=True)
+            await self._exports.files.remove(export.export_id)
         return "cancelled"
+
+    async def _kept(self, export: Export, work: Path, last: Told) -> bool:
+        """Put the file in its place, however long that takes; False when it is no longer ours to put."""
+        form = format_of(export)
+        named = Named(export.filename, CONTENT_TYPES[form])
+        keeping = asyncio.create_task(
+            self._exports.files.keep(work / _FILE, export.export_id, SUFFIXES[form], named)
+        )
+        try:
+            while not (await asyncio.wait({keeping}, timeout=self._pause_s))[0]:
+                if not await self._still_ours(export, last):
+                    return False
+            keeping.result()
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+        return True
 
     async def _unwritten(self, export: Export, last: Told) -> str:
         """What cannot be made fails; what may work out the next time is tried again, once."""
@@ -145,7 +162,7 @@ class ExportRunner:
     async def clear(self) -> None:
         """Delete files whose time is over, then what workers that died have left behind."""
         for export in await self._exports.jobs.expired():
-            self._exports.files.remove(export.export_id)
+            await self._exports.files.remove(export.export_id)
             await self._exports.jobs.remove(export.export_id)
         await self._exports.files.sweep(self._exports.jobs.known)
 

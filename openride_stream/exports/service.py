@@ -17,7 +17,7 @@ from openride_stream.clickhouse.raw import RawQuery, Take
 from openride_stream.clock import Clock
 from openride_stream.errors import Rejected, StoreRefused
 from openride_stream.exports.cells import FORMATS, SETTINGS, Column, written
-from openride_stream.exports.files import SUFFIXES, ExportFiles, folder_of, safe_name
+from openride_stream.exports.files import SUFFIXES, ExportFiles, Kept, safe_name
 from openride_stream.exports.prepared import Prepared, QueryRefused
 from openride_stream.metadata.engine import Metadata
 from openride_stream.metadata.exports import Export, ExportJobs, Quota
@@ -41,7 +41,7 @@ class Exports:
         self._store = store
         self._settings = settings
         self.jobs = ExportJobs(metadata, clock, kept=timedelta(hours=settings.exports_retention_h))
-        self.files = ExportFiles(folder_of(settings))
+        self.files = ExportFiles(settings)
 
     async def request(self, asked: ExportRequest, owner: str) -> Export:
         """Queue an export for a worker to write.
@@ -78,15 +78,15 @@ class Exports:
         found = await self.jobs.find(export_id)
         return found if found is not None and owner in (None, found.owner) else None
 
-    def path_of(self, export: Export) -> Path:
-        """Where the file of a completed export is."""
-        return self.files.path_of(export.export_id, SUFFIXES[_format(export)])
+    async def file_of(self, export: Export) -> Path | Kept | None:
+        """The file of a completed export; None when it is not there."""
+        return await self.files.find(export.export_id, SUFFIXES[format_of(export)])
 
     async def delete(self, export: Export) -> None:
         """Take away an export and its file; one that is not written yet never will be."""
         if await self.jobs.cancel(export.export_id):
             return
-        self.files.remove(export.export_id)
+        await self.files.remove(export.export_id)
         await self.jobs.remove(export.export_id)
 
     async def quick(self, query: str) -> AsyncIterator[bytes]:
@@ -109,7 +109,7 @@ class Exports:
         limits = self._settings
         take = Take(limits.exports_query_timeout_s, limits.exports_query_memory_bytes, export.row_limit)
         params = orjson.loads(export.params)
-        return await self._raw(export.statement, params, columns, _format(export), take), columns
+        return await self._raw(export.statement, params, columns, format_of(export), take), columns
 
     async def _prepared(self, query: str, given: Mapping[str, str], row_limit: int) -> Prepared:
         def prepared() -> Prepared:
@@ -149,7 +149,8 @@ def _written(sql: str, columns: list[Column], form: ExportFormat) -> str:
         raise QueryRefused(str(error)) from error
 
 
-def _format(export: Export) -> ExportFormat:
+def format_of(export: Export) -> ExportFormat:
+    """The format of an export's file."""
     return next(known for known in SUFFIXES if known == export.format)
 
 

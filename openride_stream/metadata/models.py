@@ -135,12 +135,14 @@ class ReportScheduleRow(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     next_run_at: Mapped[datetime | None]
+    webhook_url: Mapped[str | None] = mapped_column(Text)
 
 
 class ReportExecutionRow(Base):
     """One run of a report: (schedule_id, slot) is there once, whoever noticed that it was due.
 
-    `delivered_at` is set as soon as its mail was taken, so that whoever takes it over mails no second one.
+    `delivered_at` is set as soon as its mail was taken, so that whoever takes it over mails no second one;
+    `posted_at` is the same of its webhook.
     """
 
     __tablename__ = "report_executions"
@@ -168,3 +170,4 @@ class ReportExecutionRow(Base):
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     delivered_at: Mapped[datetime | None]
     error: Mapped[str | None] = mapped_column(Text)
+    posted_at: Mapped[datetime | None]

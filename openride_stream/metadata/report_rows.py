@@ -22,6 +22,7 @@ class Schedule:
     created_at: datetime
     updated_at: datetime
     next_run_at: datetime | None
+    webhook_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +48,4 @@ class Execution:
     size_bytes: int = 0
     delivered_at: datetime | None = None
     error: str | None = None
+    posted_at: datetime | None = None

@@ -162,6 +162,10 @@ class Reports:
         """Its mail was taken: nobody mails it again."""
         return await self._own(run, {"delivered_at": self.now()})
 
+    async def posted(self, run: Execution) -> bool:
+        """Its webhook was taken: nobody posts it again."""
+        return await self._own(run, {"posted_at": self.now()})
+
     async def complete(self, run: Execution, rows: int, filename: str, size_bytes: int) -> bool:
         """The run has ended well."""
         made = {"rows": rows, "filename": filename, "size_bytes": size_bytes, "error": None}

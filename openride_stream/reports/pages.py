@@ -6,7 +6,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
-import reportlab
 from reportlab.graphics.charts.linecharts import HorizontalLineChart
 from reportlab.graphics.shapes import Drawing
 from reportlab.lib.colors import HexColor, white
@@ -24,15 +23,19 @@ _INK, _PALE, _GREY = HexColor("#1F4E5F"), HexColor("#EEF3F5"), HexColor("#6B7780
 _WIDTH: Final = A4[0] - 36 * mm
 _SHARES: Final = {5: (0.27, 0.15, 0.15, 0.11, 0.32), 3: (0.5, 0.2, 0.3), 6: (0.4, 0.1, 0.14, 0.14, 0.12, 0.1)}
 _CHART_LABELS: Final = 8
+_PLAIN, _BOLD = "DejaVuSans", "DejaVuSans-Bold"
 
 
 @cache
 def _fonts() -> tuple[str, str]:
-    """Two fonts that come with reportlab and have the letters of western languages."""
-    folder = Path(reportlab.__file__).parent / "fonts"
-    for name, file in (("Vera", "Vera.ttf"), ("VeraBd", "VeraBd.ttf")):
-        pdfmetrics.registerFont(TTFont(name, str(folder / file)))
-    return "Vera", "VeraBd"
+    """DejaVu Sans: letters of European languages, of those of West Africa, Greek, Cyrillic, Arabic, Hebrew.
+
+    What a page uses of them goes into its file.
+    """
+    folder = Path(__file__).with_name("fonts")
+    for name in (_PLAIN, _BOLD):
+        pdfmetrics.registerFont(TTFont(name, str(folder / f"{name}.ttf")))
+    return _PLAIN, _BOLD
 
 
 def pages(title: str, sections: Sequence[Section]) -> bytes:

@@ -5,39 +5,30 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from email.message import EmailMessage
 from typing import Final
-from zoneinfo import ZoneInfo
-
-import orjson
 
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.reader import Reader
 from openride_stream.errors import OpenRideError, Transient
 from openride_stream.exports.figures import told
-from openride_stream.exports.files import safe_name
+from openride_stream.exports.files import Named, safe_name
 from openride_stream.metadata.reports import Execution, Schedule
 from openride_stream.metrics import Metrics
 from openride_stream.reports.contents import Asked, contents, rows_in
+from openride_stream.reports.courier import LEASE_S, Courier, Made, first_day
 from openride_stream.reports.files import CONTENT_TYPES, SUFFIXES, file_of
-from openride_stream.reports.mail import Attached, MailPartlyRefused, deliver, message
 from openride_stream.reports.service import ReportDesk, format_of, parameters_of, run_of, type_of
 from openride_stream.reports.slots import last_slot, next_slot, range_before, usual_range
 from openride_stream.settings import Settings
-from openride_stream.sheets.sections import Section
 
 logger = logging.getLogger(__name__)
 
-LEASE_S: Final = 60.0
 _LOOK_EVERY_S: Final = 5.0
 _CLEAR_EVERY_S: Final = 3_600.0
 _LATE: Final = timedelta(minutes=10)
 _PAUSES_S: Final = (60.0, 300.0, 1_800.0)
 """Before each further try: a report that fails after the last of them has failed."""
 _DRIVERS: Final = 100
-_ON_RECORD_S: Final = (0.2, 1.0, 5.0, 10.0, 20.0)
-"""Pauses in which the metadata store may come back to be told that a mail was taken."""
-_LAST_WORD_S: Final = 5.0
 
 
 class ReportRunner:
@@ -51,6 +42,7 @@ class ReportRunner:
         self._worker = worker
         self._metrics = metrics
         self._settings = settings
+        self._courier = Courier(desk.kept, settings)
 
     async def run(self) -> None:
         """Look for what is due and make it, until cancelled."""
@@ -142,9 +134,10 @@ class ReportRunner:
         sections = await contents(self._reader, type_of(schedule), asked)
         form = format_of(schedule)
         content = await asyncio.to_thread(file_of, schedule.report_name, sections, form)
-        filename = safe_name(f"{schedule.report_name} {_first_day(run, schedule)}", SUFFIXES[form])
-        await asyncio.to_thread(self._keep, run, content, SUFFIXES[form])
-        refused = await self._mailed(run, schedule, sections, filename, content)
+        filename = safe_name(f"{schedule.report_name} {first_day(run, schedule)}", SUFFIXES[form])
+        await self._keep(run, content, SUFFIXES[form], Named(filename, CONTENT_TYPES[form]))
+        made = Made(sections, filename, content)
+        refused = await self._courier.deliver(run, schedule, made)
         if not await self._desk.kept.complete(run, rows_in(sections), filename, len(content)):
             return  # somebody else has it now, or its schedule is gone
         if refused:
@@ -166,74 +159,20 @@ class ReportRunner:
         )
         return Asked(question, earlier, parameters.limit or _DRIVERS, told(question))
 
-    def _keep(self, run: Execution, content: bytes, suffix: str) -> None:
+    async def _keep(self, run: Execution, content: bytes, suffix: str, named: Named) -> None:
         work = self._desk.files.begin(run.execution_id, run.attempts)
         try:
-            (work / "file").write_bytes(content)
-            self._desk.files.keep(work / "file", run.execution_id, suffix)
+            await asyncio.to_thread((work / "file").write_bytes, content)
+            await self._desk.files.keep(work / "file", run.execution_id, suffix, named)
         finally:
             self._desk.files.discard(work)
-
-    async def _mailed(
-        self, run: Execution, schedule: Schedule, sections: list[Section], filename: str, content: bytes
-    ) -> str:
-        """Mail the report, unless it was; answers with what became of recipients who do not get it."""
-        if run.delivered_at is not None or not await self._desk.kept.renew(run, LEASE_S):
-            return ""
-        small = len(content) <= self._settings.reports_attachment_bytes
-        mail = message(
-            execution_id=run.execution_id,
-            subject=f"{schedule.report_name}: {_first_day(run, schedule)}",
-            recipients=orjson.loads(schedule.recipients),
-            sections=sections,
-            remarks=_remarks(run),
-            link=f"{self._address()}/v1/reports/executions/{run.execution_id}/download",
-            attached=Attached(filename, CONTENT_TYPES[format_of(schedule)], content if small else None),
-            settings=self._settings,
-        )
-        sending = asyncio.create_task(self._sent(run, mail))
-        try:
-            return await asyncio.shield(sending)
-        except asyncio.CancelledError:
-            # A mail that is under way may be taken: who stops now, and does not say so, has it sent again.
-            await asyncio.wait({sending}, timeout=_LAST_WORD_S)
-            sending.cancel()
-            raise
-
-    async def _sent(self, run: Execution, mail: EmailMessage) -> str:
-        refused = ""
-        try:
-            await deliver(mail, run.execution_id, self._settings)
-        except MailPartlyRefused as error:
-            refused = str(error)
-        for pause_s in _ON_RECORD_S:
-            with contextlib.suppress(Transient):
-                await self._desk.kept.delivered(run)
-                return refused
-            await asyncio.sleep(pause_s)
-        await self._desk.kept.delivered(run)
-        return refused
-
-    def _address(self) -> str:
-        own = f"http://{self._settings.web_host}:{self._settings.web_port}"
-        return self._settings.reports_url.rstrip("/") or own
 
     async def clear(self) -> None:
         """Forget executions whose time is over, and delete their files."""
         kept = timedelta(days=self._settings.reports_retention_days)
         for execution_id in await self._desk.kept.expire(kept):
-            self._desk.files.remove(execution_id)
+            await self._desk.files.remove(execution_id)
         await self._desk.files.sweep(self._desk.kept.known)
-
-
-def _first_day(run: Execution, schedule: Schedule) -> str:
-    return f"{run.range_start.astimezone(ZoneInfo(schedule.timezone)):%Y-%m-%d}"
-
-
-def _remarks(run: Execution) -> list[str]:
-    if run.trigger != "late":
-        return []
-    return [f"This report was due at {run.due_at:%Y-%m-%d %H:%M} UTC and is late: no worker ran then."]
 
 
 def _ms(moment: datetime) -> int:

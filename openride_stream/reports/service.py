@@ -12,12 +12,13 @@ from openride_stream.api.choices import ReportFormat, ReportRange, ReportTrigger
 from openride_stream.api.reports import ReportChange, ReportParameters, ReportRequest
 from openride_stream.clock import Clock
 from openride_stream.errors import Rejected
-from openride_stream.exports.files import ExportFiles, folder_of
+from openride_stream.exports.files import ExportFiles, Kept
 from openride_stream.metadata.engine import Metadata
 from openride_stream.metadata.reports import Execution, Reports, Schedule
 from openride_stream.reports.contents import lists_drivers
 from openride_stream.reports.files import SUFFIXES
 from openride_stream.reports.slots import FrequencyRefused, check, next_slot, range_of, usual_range
+from openride_stream.reports.webhook import WebhookRefused, Webhooks
 from openride_stream.settings import Settings
 
 
@@ -44,7 +45,8 @@ class ReportDesk:
 
     def __init__(self, metadata: Metadata, clock: Clock, settings: Settings) -> None:
         self.kept = Reports(metadata, clock)
-        self.files = ExportFiles(folder_of(settings) / "reports")
+        self.files = ExportFiles(settings, "reports")
+        self._hooks = Webhooks(settings)
 
     async def create(self, asked: ReportRequest, owner: str) -> Schedule:
         """Keep a new schedule.
@@ -59,6 +61,7 @@ class ReportDesk:
         now = self.kept.now()
         parameters = asked.parameters or ReportParameters.model_validate({})
         _check(asked.frequency, asked.timezone, now, asked.report_type, parameters)
+        self._check_webhook(asked.webhook_url)
         schedule = Schedule(
             schedule_id=str(uuid4()),
             owner=owner,
@@ -74,6 +77,7 @@ class ReportDesk:
             created_at=now,
             updated_at=now,
             next_run_at=next_slot(asked.frequency, asked.timezone, now) if asked.active else None,
+            webhook_url=asked.webhook_url or None,
         )
         await self.kept.add(schedule)
         return schedule
@@ -97,6 +101,9 @@ class ReportDesk:
         )
         parameters = change.parameters or parameters_of(schedule)
         _check(frequency, zone, now, type_of(schedule), parameters)
+        self._check_webhook(change.webhook_url)
+        if change.webhook_url == "":
+            values["webhook_url"] = None
         if change.recipients is not None:
             values["recipients"] = orjson.dumps(change.recipients).decode()
         if change.parameters is not None:
@@ -108,10 +115,18 @@ class ReportDesk:
         await self.kept.change(schedule.schedule_id, {**values, "updated_at": now})
         return await self.kept.schedule(schedule.schedule_id)
 
+    def _check_webhook(self, url: str | None) -> None:
+        if not url:
+            return
+        try:
+            self._hooks.check(url)
+        except WebhookRefused as refused:
+            raise ReportRefused(str(refused), "webhook_url") from refused
+
     async def delete(self, schedule: Schedule) -> None:
         """Take away a schedule, its executions and their files."""
         for execution_id in await self.kept.remove(schedule.schedule_id):
-            self.files.remove(execution_id)
+            await self.files.remove(execution_id)
 
     async def execute(self, schedule: Schedule) -> Execution:
         """Have the report made now; its slot is one of its own.
@@ -128,10 +143,9 @@ class ReportDesk:
         await self.kept.queue(run)
         return run
 
-    def path_of(self, run: Execution, schedule: Schedule) -> Path:
-        """Where the file of a completed execution is: in the format that it was made in."""
-        suffix = (run.filename or "").rpartition(".")[2] or SUFFIXES[format_of(schedule)]
-        return self.files.path_of(run.execution_id, suffix)
+    async def file_of(self, run: Execution, schedule: Schedule) -> Path | Kept | None:
+        """The file of a completed execution, in the format that it was made in; None when it is not there."""
+        return await self.files.find(run.execution_id, suffix_of(run, schedule))
 
 
 def run_of(schedule: Schedule, due_at: datetime, trigger: ReportTrigger, now: datetime) -> Execution:
@@ -168,6 +182,11 @@ def type_of(schedule: Schedule) -> ReportType:
 def format_of(schedule: Schedule) -> ReportFormat:
     """The format of the report's file."""
     return next(known for known in SUFFIXES if known == schedule.format)
+
+
+def suffix_of(run: Execution, schedule: Schedule) -> str:
+    """The suffix of the file of a completed execution: the schedule may have another format by now."""
+    return (run.filename or "").rpartition(".")[2] or SUFFIXES[format_of(schedule)]
 
 
 def as_answer(schedule: Schedule) -> Mapping[str, Any]:

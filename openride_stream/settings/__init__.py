@@ -14,6 +14,7 @@ from openride_stream.settings.kafka import KafkaSettings
 from openride_stream.settings.process import ProcessSettings
 from openride_stream.settings.reports import ReportSettings
 from openride_stream.settings.schedules import ScheduleSettings
+from openride_stream.settings.storage import StorageSettings
 from openride_stream.settings.stores import ClickHouseSettings, MetadataSettings
 from openride_stream.settings.web import WebSettings
 
@@ -22,6 +23,7 @@ from openride_stream.settings.web import WebSettings
 class Settings(
     ProcessSettings,
     ReportSettings,
+    StorageSettings,
     ExportSettings,
     WebSettings,
     AnomalySettings,

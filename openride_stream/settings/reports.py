@@ -29,6 +29,15 @@ class ReportSettings(BaseModel):
         description="Address of this API in links of mails (https://api.example.org). Empty: "
         "OPENRIDE_WEB_HOST and OPENRIDE_WEB_PORT.",
     )
+    reports_webhook_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key of the HMAC that signs webhooks of reports. Empty: reports have none.",
+    )
+    reports_webhook_hosts: str = Field(
+        "",
+        description="Hosts, comma-separated, that webhooks may be posted to although their addresses are "
+        "private; of those on this machine by http as well. Others: by https, at public addresses.",
+    )
     reports_retention_days: int = Field(
         90, ge=1, description="Days that executions of reports and their files are kept."
     )

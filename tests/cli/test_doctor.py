@@ -42,6 +42,7 @@ def test_services_that_are_away_fail_and_an_absent_worker_is_a_warning(tmp_path:
         "clickhouse": "fail",
         "metadata": "fail",
         "redis": "ok",
+        "storage": "ok",
         "disk": "ok",
         "worker": "warn",
     }

@@ -196,3 +196,15 @@ async def test_the_workbook_of_metrics_has_the_apis_figures(desk: Desk) -> None:
             if not isinstance(value, list):
                 assert found[field.replace("_", " ").capitalize()] == pytest.approx(float(value)), field
         assert len(sheet._charts) == 1
+
+
+async def test_ties_that_are_cut_at_the_limit_are_told(desk: Desk) -> None:
+    query = "SELECT city FROM trip_events ORDER BY state LIMIT 1 WITH TIES"
+    told = []
+    for limit in (5, 1_000):
+        export_id = await desk.ask(query, row_limit=limit)
+        await desk.runner().write_waiting()
+        status = await desk.status(export_id)
+        told.append((status["rows"], status["limit_reached"]))
+        await desk.call("DELETE", export_id, status=204)
+    assert told == [(5, True), (TRIPS, False)]

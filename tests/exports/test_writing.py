@@ -103,3 +103,11 @@ def test_names_of_columns_cannot_leave_their_quotes() -> None:
 )
 def test_names_of_files_are_safe(wanted: str, name: str) -> None:
     assert safe_name(wanted, "csv") == name
+
+
+@pytest.mark.parametrize("letter", ["a", "Ọ", "語", "\N{GRINNING FACE}"])
+def test_a_name_fits_into_any_file_system(letter: str, tmp_path: Path) -> None:
+    name = safe_name(letter * 300, "parquet")
+    assert len(name.encode()) <= 255
+    assert name.endswith(".parquet")
+    (tmp_path / name).touch()

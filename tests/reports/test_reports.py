@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from openride_stream.errors import MetadataUnavailable
 from openride_stream.metadata.reports import Execution, Reports
-from openride_stream.reports import runner, service
+from openride_stream.reports import courier, service
 from openride_stream.settings import Settings
 from tests.reports.conftest import WEEKLY, Desk
 
@@ -171,7 +171,7 @@ async def test_a_worker_that_stops_while_it_mails_says_that_the_mail_was_taken(
         begun.set()
         await go_on.wait()
 
-    monkeypatch.setattr(runner, "deliver", slowly)
+    monkeypatch.setattr(courier, "deliver", slowly)
     schedule_id = await desk.schedule()
     run = await desk.call("POST", f"schedule/{schedule_id}/execute", 202)
     making = asyncio.create_task(desk.runner().make_waiting())

@@ -8,17 +8,17 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from openride_stream.api.choices import ExportFormat
 from openride_stream.api.exports import ExportAccepted, ExportRequest, ExportStatus
 from openride_stream.clock import rfc3339
 from openride_stream.errors import StoreLimit
 from openride_stream.exports.figures import figures_of, workbook
-from openride_stream.exports.files import CONTENT_TYPES, SUFFIXES
+from openride_stream.exports.files import CONTENT_TYPES, Named
 from openride_stream.exports.prepared import MAX_CHARS, QueryRefused
-from openride_stream.exports.service import QuotaReached
+from openride_stream.exports.service import QuotaReached, format_of
 from openride_stream.metadata.exports import Export
 from web.attachments import attachment
 from web.context import Context
+from web.downloads import OTHERS, download
 from web.endpoint import Endpoint, NoParameters, Reply
 from web.problems import RETRY_AFTER_S, Fault, Problem, invalid_parameters
 from web.ranges import RangeQuery, question_of
@@ -84,11 +84,10 @@ async def _download(context: Context, query: ExportQuery) -> Reply:
     if export.status != "completed":
         detail = f"the export is {export.status}" + (f": {export.error}" if export.error else "")
         raise Problem(409, detail, kind="export-not-completed")
-    path = context.runtime.exports.path_of(export)
-    if not await asyncio.to_thread(path.is_file):
-        detail = "the file is not here: it has expired, or workers do not share one OPENRIDE_EXPORTS_DIR"
-        raise Problem(404, detail)
-    return Reply(path, content_type=CONTENT_TYPES[_format(export)], headers=attachment(export.filename))
+    missing = "the file is not here: it has expired, or workers do not share one OPENRIDE_EXPORTS_DIR"
+    named = Named(export.filename, CONTENT_TYPES[format_of(export)])
+    found = await context.runtime.exports.file_of(export)
+    return await download(found, named, context.settings, missing)
 
 
 async def _delete(context: Context, query: ExportQuery) -> Reply:
@@ -128,10 +127,6 @@ async def _found(context: Context, query: ExportQuery) -> Export:
         detail = "there is no such export of yours"
         raise Problem(404, detail)
     return found
-
-
-def _format(export: Export) -> ExportFormat:
-    return next(known for known in SUFFIXES if known == export.format)
 
 
 def _moment(moment: datetime | None) -> str | None:
@@ -193,11 +188,7 @@ ENDPOINTS: Final = (
         _download,
         request=ExportQuery,
         content_type="application/octet-stream",
-        others={
-            206: "A part of it (`Range`).",
-            304: "The client has it (`If-None-Match`, `If-Modified-Since`).",
-            416: "The file has no such part.",
-        },
+        others=OTHERS,
         refusals={404: _NOT_THERE, 409: "It is not completed; `detail` says what it is."},
     ),
     Endpoint(

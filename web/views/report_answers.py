@@ -17,6 +17,7 @@ SCHEDULE: Final[dict[str, Any]] = {
     "format": "pdf",
     "recipients": ["ada@example.org"],
     "parameters": {"city": "Lagos"},
+    "webhook_url": "https://hooks.example.org/openride",
     "active": True,
     "description": None,
     "created_at": "2026-01-28T09:12:44.120Z",
@@ -39,6 +40,7 @@ EXECUTION: Final[dict[str, Any]] = {
     "filename": "Trips of the week 2026-01-25.pdf",
     "size_bytes": 28_110,
     "delivered_at": "2026-02-02T05:00:03.100Z",
+    "posted_at": "2026-02-02T05:00:03.140Z",
     "error": None,
 }
 
@@ -55,6 +57,7 @@ def schedule_answer(schedule: Schedule) -> dict[str, Any]:
         "format": schedule.format,
         "recipients": given["recipients"],
         "parameters": given["parameters"],
+        "webhook_url": schedule.webhook_url,
         "active": schedule.active,
         "description": schedule.description,
         "created_at": _moment(schedule.created_at),
@@ -81,6 +84,7 @@ def execution_answer(run: Execution) -> dict[str, Any]:
         "filename": run.filename,
         "size_bytes": run.size_bytes,
         "delivered_at": _moment(run.delivered_at),
+        "posted_at": _moment(run.posted_at),
         "error": run.error,
     }
 

@@ -1,6 +1,5 @@
 """`/v1/reports/…`: figures that come by mail, regularly, and every time that they did."""
 
-import asyncio
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,11 +13,12 @@ from openride_stream.api.reports import (
     ReportSchedule,
     ReportSchedules,
 )
+from openride_stream.exports.files import Named
 from openride_stream.metadata.reports import Execution, Schedule
 from openride_stream.reports.files import type_of_suffix
-from openride_stream.reports.service import ReportQuotaReached, ReportRefused
-from web.attachments import attachment
+from openride_stream.reports.service import ReportQuotaReached, ReportRefused, suffix_of
 from web.context import Context
+from web.downloads import OTHERS, download
 from web.endpoint import Endpoint, NoParameters, Reply
 from web.problems import Fault, Problem, invalid_parameters
 from web.views.report_answers import EXECUTION, SCHEDULE, execution_answer, schedule_answer, too_many
@@ -107,10 +107,10 @@ async def _download(context: Context, query: ExecutionQuery) -> Reply:
     if run.status != "completed" or run.filename is None:
         detail = f"the report is {run.status}" + (f": {run.error}" if run.error else "")
         raise Problem(409, detail, kind="report-not-completed")
-    path = context.runtime.reports.path_of(run, schedule)
-    if not await asyncio.to_thread(path.is_file):
-        raise Problem(404, "the file is not here: workers do not share one OPENRIDE_EXPORTS_DIR")
-    return Reply(path, content_type=type_of_suffix(path.suffix[1:]), headers=attachment(run.filename))
+    missing = "the file is not here: workers do not share one OPENRIDE_EXPORTS_DIR"
+    named = Named(run.filename, type_of_suffix(suffix_of(run, schedule)))
+    found = await context.runtime.reports.file_of(run, schedule)
+    return await download(found, named, context.settings, missing)
 
 
 def _owner(context: Context) -> str | None:
@@ -239,11 +239,7 @@ ENDPOINTS: Final = (
         _download,
         request=ExecutionQuery,
         content_type="application/octet-stream",
-        others={
-            206: "A part of it (`Range`).",
-            304: "The client has it (`If-None-Match`, `If-Modified-Since`).",
-            416: "The file has no such part.",
-        },
+        others=OTHERS,
         refusals={404: _NO_RUN, 409: "It is not completed; `detail` says what it is."},
     ),
 )

@@ -21,6 +21,7 @@ def schedule_report(
     format: ReportFormat,
     recipients: list[str],
     parameters: dict[str, Any] | None = None,
+    webhook_url: str | None = None,
     active: bool = True,
     description: str | None = None,
 ) -> None:
@@ -47,6 +48,7 @@ def change_report(
     format: ReportFormat | None = None,
     recipients: list[str] | None = None,
     parameters: dict[str, Any] | None = None,
+    webhook_url: str | None = None,
     active: bool | None = None,
     description: str | None = None,
 ) -> None:

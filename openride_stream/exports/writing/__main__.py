@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -13,7 +14,7 @@ from openride_stream.exports.writing.rows import read
 from openride_stream.exports.writing.task import Told, WritingTask
 
 _TELL_EVERY_S: Final = 0.5
-_NICE: Final = 10
+_NICE: Final = 19
 _BEYOND: Final[dict[Limit, str]] = {
     "time": "the query took longer than one may (OPENRIDE_EXPORTS_QUERY_TIMEOUT_S)",
     "memory": "the query needs more of the store's memory than one may (OPENRIDE_EXPORTS_QUERY_MEMORY_BYTES)",
@@ -37,7 +38,7 @@ class _File(Protocol):
 
 def main() -> None:
     """Do the task on standard input. A worker that dies closes it, and nobody is left to write for."""
-    os.nice(_NICE)
+    _yield_to_others()
     task = WritingTask.load(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_worker, daemon=True).start()
     try:
@@ -49,6 +50,15 @@ def main() -> None:
     except Exception as error:  # whatever it is, the worker has to say why
         told = Told(error=f"{type(error).__name__}: {error}")
     _tell(told)
+
+
+def _yield_to_others() -> None:
+    """Take the processor only while nobody else wants it: events that come in do not wait for a file."""
+    os.nice(_NICE)
+    # Of Linux; a priority alone leaves a tenth of a core to a process that computes all the time.
+    if hasattr(os, "SCHED_IDLE"):
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _end_with_worker() -> None:

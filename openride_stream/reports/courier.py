@@ -1,0 +1,121 @@
+"""How a report reaches who waits for it: by mail, then by its webhook, each once."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from openride_stream.errors import Transient
+from openride_stream.metadata.reports import Execution, Reports, Schedule
+from openride_stream.reports.files import CONTENT_TYPES
+from openride_stream.reports.mail import Attached, MailPartlyRefused, deliver, message
+from openride_stream.reports.service import format_of
+from openride_stream.reports.webhook import Webhooks, body_of
+from openride_stream.settings import Settings
+from openride_stream.sheets.sections import Section
+
+LEASE_S: Final = 60.0
+_ON_RECORD_S: Final = (0.2, 1.0, 5.0, 10.0, 20.0)
+"""Pauses in which the metadata store may come back to be told that a report was taken."""
+_LAST_WORD_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A report: what is in it, and its file."""
+
+    sections: Sequence[Section]
+    filename: str
+    content: bytes
+
+
+class Courier:
+    """Takes reports to their recipients; what was taken is on record before anything else."""
+
+    def __init__(self, kept: Reports, settings: Settings) -> None:
+        self._kept = kept
+        self._settings = settings
+        self._hooks = Webhooks(settings)
+
+    async def deliver(self, run: Execution, schedule: Schedule, made: Made) -> str:
+        """Mail the report and post it, unless that was done; tells of recipients who were refused.
+
+        Raises:
+            Transient, Rejected: of a channel that does not take it; what others took is on record.
+        """
+        refused = ""
+        if run.delivered_at is None and await self._kept.renew(run, LEASE_S):
+            refused = await self._to_its_end(self._mailed(run, schedule, made))
+        if schedule.webhook_url and run.posted_at is None and await self._kept.renew(run, LEASE_S):
+            await self._to_its_end(self._posted(run, schedule, made))
+        return refused
+
+    async def _to_its_end(self, sent: Awaitable[str]) -> str:
+        sending = asyncio.ensure_future(sent)
+        try:
+            return await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            # What is under way may be taken: who stops now, and does not say so, has it sent again.
+            await asyncio.wait({sending}, timeout=_LAST_WORD_S)
+            sending.cancel()
+            raise
+
+    async def _mailed(self, run: Execution, schedule: Schedule, made: Made) -> str:
+        small = len(made.content) <= self._settings.reports_attachment_bytes
+        mail = message(
+            execution_id=run.execution_id,
+            subject=f"{schedule.report_name}: {first_day(run, schedule)}",
+            recipients=orjson.loads(schedule.recipients),
+            sections=made.sections,
+            remarks=_remarks(run),
+            link=self._link(run),
+            attached=Attached(
+                made.filename, CONTENT_TYPES[format_of(schedule)], made.content if small else None
+            ),
+            settings=self._settings,
+        )
+        refused = ""
+        try:
+            await deliver(mail, run.execution_id, self._settings)
+        except MailPartlyRefused as error:
+            refused = str(error)
+        await _on_record(lambda: self._kept.delivered(run))
+        return refused
+
+    async def _posted(self, run: Execution, schedule: Schedule, made: Made) -> str:
+        assert schedule.webhook_url, "asked by the caller"
+        body = body_of(
+            run, schedule, made.sections, made.filename, size_bytes=len(made.content), link=self._link(run)
+        )
+        await self._hooks.post(schedule.webhook_url, body, run.execution_id)
+        await _on_record(lambda: self._kept.posted(run))
+        return ""
+
+    def _link(self, run: Execution) -> str:
+        own = f"http://{self._settings.web_host}:{self._settings.web_port}"
+        address = self._settings.reports_url.rstrip("/") or own
+        return f"{address}/v1/reports/executions/{run.execution_id}/download"
+
+
+async def _on_record(say: Callable[[], Awaitable[bool]]) -> None:
+    for pause_s in _ON_RECORD_S:
+        with contextlib.suppress(Transient):
+            await say()
+            return
+        await asyncio.sleep(pause_s)
+    await say()
+
+
+def first_day(run: Execution, schedule: Schedule) -> str:
+    """The first day of the range, in the zone of the schedule."""
+    return f"{run.range_start.astimezone(ZoneInfo(schedule.timezone)):%Y-%m-%d}"
+
+
+def _remarks(run: Execution) -> list[str]:
+    if run.trigger != "late":
+        return []
+    return [f"This report was due at {run.due_at:%Y-%m-%d %H:%M} UTC and is late: no worker ran then."]
