@@ -39,6 +39,7 @@ _ERRORS: Final[Mapping[int, type[ApiError]]] = {
     503: Unavailable,
 }
 _UNTOLD_S: Final = 1
+_LONGEST_SECONDS: Final = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,4 +161,4 @@ def _faults(problem: Mapping[str, Any]) -> Iterator[Fault]:
 
 def _seconds(text: str) -> int | None:
     """Only seconds: what a date means hangs on two clocks."""
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_SECONDS else None

@@ -112,10 +112,11 @@ async def test_the_other_client_says_the_same() -> None:
     [b"<h1>Bad gateway</h1>", b"[1]", b"{", b'{"errors": 3}', b'{"errors": [null]}'],
 )
 @pytest.mark.parametrize("kind", ["text/html", "application/problem+json"])
-def test_a_refusal_of_something_in_between_has_its_status(body: bytes, kind: str) -> None:
+@pytest.mark.parametrize("after", ["soon", "-1", "9" * 5000])
+def test_a_refusal_of_something_in_between_has_its_status(body: bytes, kind: str, after: str) -> None:
     def refuse(request: httpx.Request) -> httpx.Response:
         assert request.url.path == "/api/v1/metrics/users"
-        return httpx.Response(502, content=body, headers={"Content-Type": kind, "Retry-After": "soon"})
+        return httpx.Response(502, content=body, headers={"Content-Type": kind, "Retry-After": after})
 
     with over(refuse) as client, pytest.raises(ApiError, match="502 Bad Gateway") as caught:
         client.users(city="Lagos")
