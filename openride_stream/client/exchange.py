@@ -59,8 +59,17 @@ class Retry:
 
 
 def headers_of(token: str | None) -> dict[str, str]:
-    """What every request carries."""
-    return {"Authorization": f"Bearer {token}"} if token else {}
+    """What every request carries.
+
+    Raises:
+        ValueError: no token is like that. It is not repeated: whoever sends it as it is would be.
+    """
+    # Read from a file it ends with a newline.
+    bare = (token or "").strip()
+    if not (bare.isascii() and bare.isprintable()):
+        message = "the token holds a line break or what is not ASCII: it cannot be sent"
+        raise ValueError(message)
+    return {"Authorization": f"Bearer {bare}"} if bare else {}
 
 
 @contextmanager
@@ -147,7 +156,7 @@ def _problem(response: httpx.Response) -> Mapping[str, Any]:
         return {}
     try:
         problem = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return problem if isinstance(problem, dict) else {}
 
