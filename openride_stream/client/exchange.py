@@ -62,7 +62,7 @@ def headers_of(token: str | None) -> dict[str, str]:
     """What every request carries.
 
     Raises:
-        ValueError: no token is like that. It is not repeated: whoever sends it as it is would be.
+        ValueError: no token is like that. It is not repeated: errors are shown and kept.
     """
     # Read from a file it ends with a newline.
     bare = (token or "").strip()
