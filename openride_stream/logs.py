@@ -74,6 +74,18 @@ def _extra_fields(record: logging.LogRecord) -> dict[str, object]:
     return masked_extra
 
 
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _on_one_line(value: object) -> str:
+    # A path or a reason may hold what a client sent: it must not look like a line of ours.
+    text = str(value)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
 def _message(record: logging.LogRecord) -> str:
     # A wrong format string in some library must cost its own line at most, never the caller.
     try:
@@ -108,11 +120,12 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = _exception(self, record.exc_info)
-        # Integers beyond 64 bits are legal in Python and not in orjson: `default` does not see them.
+        # Integers beyond 64 bits and half a surrogate pair are legal in Python and not in orjson: `default`
+        # does not see them.
         try:
             return orjson.dumps(line, default=str).decode()
         except TypeError:
-            return orjson.dumps({key: str(value) for key, value in line.items()}).decode()
+            return orjson.dumps({_whole(key): _whole(str(value)) for key, value in line.items()}).decode()
 
 
 class TextFormatter(logging.Formatter):
@@ -125,7 +138,7 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line or lines, without the last newline."""
         ts = utc_from_ms(int(record.created * 1000)).strftime("%H:%M:%S.%f")[:-3]
-        extra = "".join(f" {key}={value}" for key, value in _extra_fields(record).items())
+        extra = "".join(f" {key}={_on_one_line(value)}" for key, value in _extra_fields(record).items())
         line = f"{ts} {record.levelname:<7} {self.worker} {record.name}: {_message(record)}{extra}"
         if record.exc_info:
             line += "\n" + _exception(self, record.exc_info)

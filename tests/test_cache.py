@@ -211,6 +211,61 @@ async def test_workers_share_a_redis(redis_url: str, metrics: Metrics) -> None:
     await second.close()
 
 
+@pytest.mark.redis
+async def test_what_others_left_under_our_keys_is_no_answer(
+    redis_url: str, metrics: Metrics, outcomes: Callable[[str], float]
+) -> None:
+    cache, forger = (RedisCache(redis_url, metrics, SystemClock(), secret) for secret in (b"ours", b"theirs"))
+    client = Redis.from_url(redis_url)
+    await cache.set("a", b"1", 60)
+    await cache.set("b", b"2", 60)
+    kept = await client.get("openride:cache:b")
+    for garbage in (b"", b"x", b'{"trips_started": 7}' * 9, kept, kept[:-1], kept + b"3"):
+        await client.set("openride:cache:a", garbage)
+        assert await cache.get("a") is None
+    await forger.set("a", b"forged", 60)
+    assert await cache.get_or_compute("a", 60, _answer) == b"computed"
+    assert await cache.get("a") == b"computed"
+    assert await cache.get("b") == b"2"
+    await client.aclose()
+    await cache.close()
+    await forger.close()
+
+
+@pytest.mark.redis
+async def test_a_key_of_another_kind_costs_itself_alone(
+    redis_url: str, metrics: Metrics, clock: ManualClock
+) -> None:
+    cache = RedisCache(redis_url, metrics, clock)
+    await cache.set("b", b"2", 60)
+    client = Redis.from_url(redis_url)
+    await client.rpush("openride:cache:a", "x")  # type: ignore[misc]
+    assert await cache.get("a") is None
+    assert await cache.get("b") == b"2", "Redis answers: it is not left alone"
+    assert await cache.get_or_compute("a", 60, _answer) == b"computed"
+    assert await cache.get("a") == b"computed"
+    await client.aclose()
+    await cache.close()
+
+
+@pytest.mark.parametrize(
+    "answer", [b"$abc\r\n", b":x\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"*1\r\n" * 2000]
+)
+async def test_what_is_no_redis_at_all_costs_a_computation(
+    metrics: Metrics, clock: ManualClock, answer: bytes
+) -> None:
+    async def stranger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(4096):
+            writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(stranger, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        cache = RedisCache(f"redis://127.0.0.1:{port}/0", metrics, clock)
+        assert await cache.get_or_compute("a", 60, _answer) == b"computed"
+        await cache.close()
+
+
 def test_the_settings_choose(metrics: Metrics) -> None:
     here = Settings(_env_file=None)
     shared = Settings(_env_file=None, redis_url="redis://127.0.0.1:1/0")

@@ -114,7 +114,9 @@ def test_personal_data_in_an_exception_is_masked(log: logging.Logger, out: io.St
     assert "2348012345678" not in json.dumps(_line(out))
 
 
-@pytest.mark.parametrize("value", [2**70, {1: {2, 3}}, Path("x"), float("nan"), b"\xff"])
+@pytest.mark.parametrize(
+    "value", [2**70, {1: {2, 3}}, Path("x"), float("nan"), b"\xff", "\ud800", {"\ud800": 1}]
+)
 def test_any_extra_value_makes_valid_json(log: logging.Logger, out: io.StringIO, value: object) -> None:
     log.info("odd", extra={"value": value})
     assert _line(out)["message"] == "odd"
@@ -143,6 +145,16 @@ except ValueError:
 """)
     assert "ERROR   worker-2 a: failed table=trip_events\nTraceback" in err
     assert "ValueError" in err
+
+
+@pytest.mark.parametrize(
+    "sent", ["\n10:00:00.000 INFO    w a: forged", "\r\n", "\x1b[2J", "\u2028x", "\ud800"]
+)
+def test_text_that_a_client_sent_makes_no_line_of_its_own(sent: str) -> None:
+    record = logging.makeLogRecord({"name": "a", "msg": "put off", "path": f"/Zoë{sent}"})
+    line = logs.TextFormatter("w").format(record)
+    assert line.isprintable()
+    assert " path=/Zoë\\" in line
 
 
 def test_a_faust_worker_keeps_our_format() -> None:

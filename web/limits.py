@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 _MINUTE_MS: Final = 60_000.0
 _MAX_CALLERS: Final = 10_000
 _PREFIX: Final = "openride:rate:"
-# By Redis's own clock: those of the workers differ. Answers milliseconds to wait; 0 when it may.
+# By Redis's own clock: those of the workers differ. Answers milliseconds to wait; 0 when it may. What no
+# request can have left there (somebody else's value, a clock that was set back) counts for nothing.
 _SCRIPT: Final = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local interval, minute = tonumber(ARGV[1]), tonumber(ARGV[2])
-local whole = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now) + interval
+local kept = redis.pcall('GET', KEYS[1])
+local whole = type(kept) == 'string' and tonumber(kept)
+if not (whole and whole <= now + minute) then whole = now end
+whole = math.max(whole, now) + interval
 local wait = whole - minute - now
 if wait > 0 then return math.ceil(wait) end
 redis.call('SET', KEYS[1], string.format('%.3f', whole), 'PX', math.ceil(whole - now))

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 # No event is older than the first, and ClickHouse's day numbers reach beyond the second.
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
+LATEST_MS: Final = int(LATEST.timestamp()) * 1000
 
 
 def moment_ms(text: object) -> int:

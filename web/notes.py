@@ -32,7 +32,7 @@ class Notes:
         now_ms = runtime.clock.now_ms()
         return [
             *await self._waiting(context),
-            *await self._places.notes(runtime.store, runtime.clock, question),
+            *await self._places.notes(runtime.store, runtime.reader, runtime.clock, question),
             *partial_buckets(question, now_ms),
         ]
 

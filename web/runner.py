@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from web.problems import Problem
-from web.serving import HEADERS
+from web.serving import HEADERS, framework_problem
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,14 @@ class _Protocol(web.RequestHandler):
         response.headers.update(HEADERS)
         response.force_close()
         return response
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send the answer; what is refused before any middleware (an `Expect`) is a problem document too."""
+        if isinstance(resp, web.HTTPException) and resp.status >= HTTPStatus.BAD_REQUEST:
+            resp = framework_problem(resp).response(request.path)
+        return await super().finish_response(request, resp, start_time)
 
 
 def _problem(status: int, exc: BaseException | None, message: str | None) -> Problem:

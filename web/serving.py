@@ -108,7 +108,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except web.HTTPException as error:
         if error.status < HTTPStatus.BAD_REQUEST:
             raise
-        return _framework_problem(error).response(request.path)
+        return framework_problem(error).response(request.path)
     except StoreLimit as error:
         logger.warning("Question too large", extra={"path": request.path, "error": str(error)})
         return beyond(error.limit).response(request.path)
@@ -122,11 +122,16 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return Problem(500, "the request failed; the worker's log says why").response(request.path)
 
 
-def _framework_problem(error: web.HTTPException) -> Problem:
+def framework_problem(error: web.HTTPException) -> Problem:
+    """What aiohttp refused, as we say it."""
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
         return Problem(405, f"{error.method} is not allowed here: {allowed}", headers={"Allow": allowed})
-    details = {404: "there is nothing at this path", 413: "the body is too large"}
+    details = {
+        404: "there is nothing at this path",
+        413: "the body is too large",
+        417: "of what `Expect` may ask for, only 100-continue is known here",
+    }
     return Problem(error.status, details.get(error.status, error.reason or "the request was refused"))
 
 

@@ -33,12 +33,25 @@ class Note(BaseModel):
     detail: str = Field(description="For people.")
 
 
+# Proxies and clients take some 4 to 8 KiB of headers, and names in a detail may be of any length.
+_LONGEST_DETAIL: Final = 800
+
 _NOTES: Final = TypeAdapter(tuple[Note, ...])
 
 
 def as_header(notes: Sequence[Note]) -> str:
-    """The header's value; a header holds ASCII only, and names of places may be anything."""
-    return json.dumps([note.model_dump() for note in notes])
+    """The header's value; a header holds ASCII only, and names of places may be anything.
+
+    A detail that would take more than 800 bytes there is cut.
+    """
+    return json.dumps([{"kind": note.kind, "detail": _cut(note.detail)} for note in notes])
+
+
+def _cut(detail: str) -> str:
+    kept = detail[:_LONGEST_DETAIL]
+    while len(json.dumps(kept)) > _LONGEST_DETAIL:
+        kept = kept[: len(kept) * 9 // 10]
+    return detail if kept == detail else f"{kept}…"
 
 
 def from_header(text: str | None) -> tuple[Note, ...]:

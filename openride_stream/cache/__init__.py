@@ -22,5 +22,5 @@ def open_cache(settings: Settings, metrics: Metrics, clock: Clock) -> Cache:
         # The client is a tenth of what a worker takes to start: only for who has a Redis.
         from openride_stream.cache.shared import RedisCache
 
-        return RedisCache(settings.redis_url, metrics, clock)
+        return RedisCache(settings.redis_url, metrics, clock, settings.pii_key.get_secret_value().encode())
     return InProcessCache(metrics, clock, max_bytes=settings.cache_max_bytes)

@@ -2,6 +2,7 @@
 
 import click
 
+from openride_stream.errors import ConfigurationError
 from openride_stream.settings import Settings
 from web.auth import configured
 from web.tokens import ROLES, Entry, entry_of, new_token
@@ -36,8 +37,16 @@ def hash_existing(role: str, name: str) -> None:
     if click.get_text_stream("stdin").isatty():
         token = click.prompt("Token", hide_input=True, err=True)
     else:
-        token = click.get_text_stream("stdin").readline()
+        token = _text_of(click.get_binary_stream("stdin").readline())
     _explain(_setting_line(entry_of(name, role, token.strip())))
+
+
+def _text_of(line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        message = "what stands on standard input is no token: it is not UTF-8"
+        raise ConfigurationError(message) from None
 
 
 def _setting_line(added: Entry) -> str:

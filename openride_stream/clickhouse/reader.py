@@ -27,7 +27,12 @@ SELECT 1 AS built, toString(preaggregation) AS name, toUInt32(day) AS day, max(m
     argMax(b.generation, (marks_seen, b.generation)) AS generation,
     argMax(b.late, (marks_seen, b.generation)) > 0 AS late
 FROM {database}.day_builds AS b GROUP BY preaggregation, day
+UNION ALL
+SELECT 2 AS built, '' AS name, toUInt32(0) AS day, 0 AS marks,
+    toUInt64(toUnixTimestamp64Milli(min(applied_at))) AS generation, 0 AS late
+FROM {database}.schema_migrations
 """
+_STORE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +40,14 @@ class Look:
     """The days as they were at `at_s` (monotonic) or later.
 
     `marks`: how often each day of a source was touched. `builds`: the touches that the current build of a
-    day of a pre-aggregation has seen, its generation, and whether bookings came late for it.
+    day of a pre-aggregation has seen, its generation, and whether bookings came late for it. `store`: when
+    the database was made (ms since the epoch), which tells it from others of the same name.
     """
 
     at_s: float
     marks: Mapping[str, Mapping[int, int]]
     builds: Mapping[str, Mapping[int, tuple[int, int, bool]]]
+    store: int = 0
 
     def states(self, kept: PreAggregation, first_day: int, last_day: int) -> list[DayState]:
         """Every touched day from `first_day` to `last_day`, in order.
@@ -100,13 +107,14 @@ class Reader:
     ) -> str:
         """What an answer hangs on: it changes with every event of `sources` in the range and all of `whole`.
 
-        The versions of all workers are the same, so that what one has kept another finds.
+        The versions of all workers are the same, so that what one has kept another finds; those of another
+        database differ, also where it has the same name (a rehearsal on the same Redis) or took its place.
         """
         look = await self.look()
         first, last = start_ms // DAY_MS, (end_ms - 1) // DAY_MS
         found = {source: look.total(source, first, last) for source in sources}
         found |= {source: look.total(source) for source in whole}
-        return ",".join(f"{source}:{total}" for source, total in sorted(found.items()))
+        return ",".join((f"{look.store}", *(f"{source}:{total}" for source, total in sorted(found.items()))))
 
     async def look(self) -> Look:
         """The days as they were at most `look_s` ago."""
@@ -134,13 +142,16 @@ class Reader:
         at_s = self._clock.monotonic_s()
         marks: dict[str, dict[int, int]] = {}
         builds: dict[str, dict[int, tuple[int, int, bool]]] = {}
+        made_ms = 0
         for row in await self._store.select(_SQL.format(database=self.database)):
-            if row["built"]:
+            if row["built"] == _STORE:
+                made_ms = row["generation"]
+            elif row["built"]:
                 build = (row["marks"], row["generation"], bool(row["late"]))
                 builds.setdefault(row["name"], {})[row["day"]] = build
             else:
                 marks.setdefault(row["name"], {})[row["day"]] = row["marks"]
-        self._last = Look(at_s, marks, builds)
+        self._last = Look(at_s, marks, builds, made_ms)
         return self._last
 
 

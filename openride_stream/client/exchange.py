@@ -39,6 +39,7 @@ _ERRORS: Final[Mapping[int, type[ApiError]]] = {
     503: Unavailable,
 }
 _UNTOLD_S: Final = 1
+_LONGEST_SECONDS: Final = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,17 @@ class Retry:
 
 
 def headers_of(token: str | None) -> dict[str, str]:
-    """What every request carries."""
-    return {"Authorization": f"Bearer {token}"} if token else {}
+    """What every request carries.
+
+    Raises:
+        ValueError: no token is like that. It is not repeated: errors are shown and kept.
+    """
+    # Read from a file it ends with a newline.
+    bare = (token or "").strip()
+    if not (bare.isascii() and bare.isprintable()):
+        message = "the token holds a line break or what is not ASCII: it cannot be sent"
+        raise ValueError(message)
+    return {"Authorization": f"Bearer {bare}"} if bare else {}
 
 
 @contextmanager
@@ -146,7 +156,7 @@ def _problem(response: httpx.Response) -> Mapping[str, Any]:
         return {}
     try:
         problem = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return problem if isinstance(problem, dict) else {}
 
@@ -160,4 +170,4 @@ def _faults(problem: Mapping[str, Any]) -> Iterator[Fault]:
 
 def _seconds(text: str) -> int | None:
     """Only seconds: what a date means hangs on two clocks."""
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_SECONDS else None

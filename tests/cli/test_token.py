@@ -10,7 +10,7 @@ from web.tokens import Caller, caller_of, entry_of, new_token, parse_tokens
 LINE = re.compile(r"OPENRIDE_API_TOKENS=(\S+)")
 
 
-def run(*arguments: str, given: str | None = None, configured: str = "") -> Result:
+def run(*arguments: str, given: str | bytes | None = None, configured: str = "") -> Result:
     return CliRunner().invoke(command, arguments, input=given, env={"OPENRIDE_API_TOKENS": configured})
 
 
@@ -36,9 +36,10 @@ def test_an_existing_token_is_read_from_standard_input_and_not_printed() -> None
 
 
 def test_a_guessable_token_and_a_bad_name_are_errors_of_ours() -> None:
-    short = run("hash", "--role", "viewer", "--name", "grafana", given="hunter2\n")
-    assert isinstance(short.exception, ConfigurationError)
-    assert "hunter2" not in str(short.exception)
+    for given in ("hunter2\n", "", b"\xff" * 40):
+        refused = run("hash", "--role", "viewer", "--name", "grafana", given=given)
+        assert isinstance(refused.exception, ConfigurationError)
+        assert "hunter2" not in str(refused.exception)
     assert isinstance(run("new", "--role", "viewer", "--name", "a,b").exception, ConfigurationError)
 
 

@@ -43,6 +43,22 @@ def test_who_may_not_is_told_so(served: Served) -> None:
         client.funnel()
 
 
+def test_a_token_from_a_file_is_sent_without_its_newline(served: Served) -> None:
+    with OpenRide(served.url, f" {served.tokens['viewer']}\r\n") as client:
+        assert client.users().total_users == 1
+    with OpenRide(served.url, "\n") as client, pytest.raises(Unauthorized):
+        client.users()
+
+
+@pytest.mark.parametrize("rest", ["\n{}", "\x00{}", "é{}", "\ud800{}"])
+def test_what_cannot_be_a_token_is_refused_and_not_repeated(rest: str) -> None:
+    token = new_token()
+    for kind in (OpenRide, AsyncOpenRide):
+        with pytest.raises(ValueError, match="the token holds") as caught:
+            kind("http://test", token + rest.format(token))
+        assert "or_" not in str(caught.value)
+
+
 def test_every_faulty_parameter_is_named(served: Served) -> None:
     with OpenRide(served.url, served.tokens["viewer"]) as client:
         with pytest.raises(InvalidParameter) as caught:
@@ -109,13 +125,14 @@ async def test_the_other_client_says_the_same() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"<h1>Bad gateway</h1>", b"[1]", b"{", b'{"errors": 3}', b'{"errors": [null]}'],
+    [b"<h1>Bad gateway</h1>", b"[1]", b"{", b'{"errors": 3}', b'{"errors": [null]}', b"[" * 100_000],
 )
 @pytest.mark.parametrize("kind", ["text/html", "application/problem+json"])
-def test_a_refusal_of_something_in_between_has_its_status(body: bytes, kind: str) -> None:
+@pytest.mark.parametrize("after", ["soon", "-1", "9" * 5000])
+def test_a_refusal_of_something_in_between_has_its_status(body: bytes, kind: str, after: str) -> None:
     def refuse(request: httpx.Request) -> httpx.Response:
         assert request.url.path == "/api/v1/metrics/users"
-        return httpx.Response(502, content=body, headers={"Content-Type": kind, "Retry-After": "soon"})
+        return httpx.Response(502, content=body, headers={"Content-Type": kind, "Retry-After": after})
 
     with over(refuse) as client, pytest.raises(ApiError, match="502 Bad Gateway") as caught:
         client.users(city="Lagos")

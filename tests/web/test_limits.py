@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from pydantic import SecretStr
+from redis.asyncio import Redis
 
 from openride_stream.clock import SystemClock
 from openride_stream.settings import Settings
@@ -93,6 +94,22 @@ async def test_workers_count_together(on_redis: Callable[[int], Awaitable[Limite
     assert len(waits) == 2
     assert all(10 <= wait_s <= 15 for wait_s in waits)
     assert await refusals(second, 4, "token:other") == []
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("garbage", ["x", "nan", "inf", "1e300", "99999999999999", "-1e300", ["a list"]])
+async def test_what_others_left_under_a_callers_key_counts_for_nothing(
+    on_redis: Callable[[int], Awaitable[Limiter]], redis_url: str, garbage: str | list[str]
+) -> None:
+    limiter, other_worker = await on_redis(2), await on_redis(2)
+    assert await refusals(limiter, 1) == []
+    client = Redis.from_url(redis_url)
+    (key,) = await client.keys("openride:rate:*")
+    await client.delete(key)
+    await (client.set(key, garbage) if isinstance(garbage, str) else client.rpush(key, *garbage))  # type: ignore[misc]
+    assert await refusals(limiter, 2) == [], "nobody is locked out"
+    assert len(await refusals(other_worker, 1)) == 1, "and the workers count together again"
+    await client.aclose()
 
 
 @pytest.mark.redis

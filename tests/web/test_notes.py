@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from openride_stream.api.notes import HEADER, MEANINGS, Note, as_header, from_header
+from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import DAY_MS
+from openride_stream.clickhouse.queries import places
 from openride_stream.clickhouse.queries.question import Question
 from tests.fixtures.web import Site, fill
 from tests.web.test_metrics import RANGE, TEN_MS, event, iso
@@ -53,10 +55,40 @@ async def test_a_place_that_nobody_knows_is_said(site: Site, place: dict[str, st
         assert said in (await notes(site, path, **RANGE, **place))["unknown-place"]
 
 
+async def test_names_of_any_length_leave_the_header_short_enough_for_proxies(site: Site) -> None:
+    endless = [event("route.created", origin_city=letter * 30_000, origin_state="LA") for letter in "ab"]
+    await fill(site, [*endless, event("route.created", city=None, state=None, origin_city="Lekki")])
+    for place in ({"city": "é" * 1200, "state": "\x00" * 60}, {"city": "a"}, {"city": "a" * 7000}):
+        async with site.client.get("/v1/metrics/trips", params=RANGE | place) as response:
+            assert response.status == 200
+            assert len(response.headers[HEADER]) < 1000
+            (note,) = from_header(response.headers[HEADER])
+        assert note.kind == "unknown-place"
+    assert "'Lekki'" in (await notes(site, "metrics/trips", **RANGE, city="Leki"))["unknown-place"]
+
+
 async def test_a_place_of_todays_events_is_known(site: Site) -> None:
     await fill(site, [event("user.activity", city="Kano", state="KN")])
     for place in ({"city": "Kano"}, {"state": "KN"}, {"city": "Kano", "state": "KN"}, {}):
         assert "unknown-place" not in await notes(site, "metrics/bookings", **RANGE, **place)
+
+
+async def test_a_place_that_nobody_knows_is_looked_for_once_and_again_when_there_are_more_events(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_for: list[str | None] = []
+
+    async def occurs(store: ClickHouse, city: str | None, state: str | None) -> bool:
+        looked_for.append(city)
+        return await places.occurs(store, city, state)
+
+    monkeypatch.setattr("web.place_notes.occurs", occurs)
+    for _ in range(3):
+        for path in ("metrics/trips", "metrics/bookings"):
+            assert "'Kano'" in (await notes(site, path, **RANGE, city="Kano"))["unknown-place"]
+    assert looked_for == ["Kano"]
+    await fill(site, [event("user.activity", city="Kano")])
+    assert "unknown-place" not in await notes(site, "metrics/trips", **RANGE, city="Kano")
 
 
 async def test_a_funnel_says_while_its_windows_are_open(site: Site) -> None:
@@ -124,6 +156,9 @@ def test_what_a_header_says_is_read_or_left_out() -> None:
     assert from_header(as_header(told)) == told
     assert as_header(told).isascii()
     assert "\r" not in as_header(told)
+    endless = as_header([Note(kind=kind, detail="🚗é\x00" * 99_999) for kind in MEANINGS])
+    assert len(endless) < 4000
+    assert [note.kind for note in from_header(endless)] == list(MEANINGS)
     newer = '[{"kind": "of-the-future", "detail": "d", "more": 1}]'
     assert from_header(newer) == (Note(kind="of-the-future", detail="d"),)
     assert from_header(None) == from_header("?") == from_header("[7]") == ()

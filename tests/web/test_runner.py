@@ -58,6 +58,19 @@ async def test_what_is_no_request_is_a_problem_document(bare_site: Site, raw: by
     await bare_site.get("/health/live")
 
 
+@pytest.mark.parametrize("path", [b"/health/live", b"/v1/metrics/trips", b"/nothing"])
+async def test_what_is_expected_and_not_known_is_a_problem_document(bare_site: Site, path: bytes) -> None:
+    head, body = await sent(
+        bare_site, b"GET " + path + b" HTTP/1.1\r\nConnection: close\r\nExpect: <b>tea</b>" + HOST
+    )
+    assert head.partition(b"\r\n")[0] == b"HTTP/1.1 417 Expectation Failed"
+    assert b"application/problem+json" in head
+    assert b"nosniff" in head
+    document = json.loads(body)
+    assert (document["status"], document["instance"]) == (417, path.decode())
+    assert "tea" not in document["detail"]
+
+
 async def test_who_goes_away_is_worked_for_no_more(start_site: StartSite, bare_site: Site) -> None:
     began, stopped = asyncio.Event(), asyncio.Event()
 

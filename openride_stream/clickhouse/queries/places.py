@@ -14,9 +14,10 @@ _MOST: Final = 100_000
 async def places(store: ClickHouse) -> Places:
     """The places of the days that are built, and where routes begin; at most 100,000 of them."""
     rows = await store.select(
-        f"SELECT DISTINCT city, state FROM {store.database}.hourly_activity WHERE city != '' "
-        f"UNION DISTINCT SELECT origin_city AS city, origin_state AS state FROM {store.database}.route_facts "
-        f"LIMIT {_MOST}"
+        "SELECT DISTINCT city, state FROM ("
+        f"SELECT city, state FROM {store.database}.hourly_activity WHERE city != '' "
+        f"UNION ALL SELECT origin_city AS city, origin_state AS state FROM {store.database}.route_facts"
+        f") LIMIT {_MOST}"
     )
     return frozenset((row["city"], row["state"]) for row in rows)
 
