@@ -248,7 +248,7 @@ async def test_another_log_is_read_from_its_beginning(settings: Settings) -> Non
     async with opened(settings) as live:
         await apply(live, 9)
         await until_known(live, 9)
-    async with open_admin(settings.kafka_bootstrap_servers) as admin:
+    async with open_admin(settings) as admin:
         await admin.delete_topics([LIVE_TOPIC])
     await create_topics(settings)
     elsewhere = settings.model_copy(update={"live_store": "memory"})
