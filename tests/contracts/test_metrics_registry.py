@@ -7,7 +7,8 @@ import pytest
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
-from openride_stream.metrics import SPECS, Metrics, MetricSpec, reference_page
+from openride_stream.metrics import SPECS, Metrics, MetricSpec
+from openride_stream.metrics.__main__ import reference_page
 
 ROOT = Path(__file__).parents[2]
 TYPES = {"counter": Counter, "gauge": Gauge, "histogram": Histogram}
