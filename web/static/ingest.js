@@ -36,7 +36,7 @@ export function showFlow(found) {
   trace(document.querySelector('[data-trace="late"]'), whole.map((minute) => minute.late_p95_ms ?? 0));
   const newest = whole.findLast((minute) => minute.events > 0);
   $("late-text").textContent = newest
-    ? `95 % late by, minute by minute: ${FORMATS.ms(newest.late_p95_ms)} at ${clock(newest.timestamp)} UTC`
+    ? `95 % late by, minute by minute: ${FORMATS.duration(newest.late_p95_ms)} at ${clock(newest.timestamp)} UTC`
     : "No event has come in during the last hour";
   if (newest) showFigures("flow", newest);
 }

@@ -13,12 +13,21 @@ export const fine = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maxi
 export const exact = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const cash = new Intl.NumberFormat("en", { style: "currency", currency, currencyDisplay: "narrowSymbol" });
 
+const HOUR_MS = 60 * MINUTE_MS;
+const LENGTHS = [
+  [48 * HOUR_MS, (ms) => `${whole.format(ms / DAY_MS)} days`],
+  [1.5 * HOUR_MS, (ms) => `${fine.format(ms / HOUR_MS)} h`],
+  [1.5 * MINUTE_MS, (ms) => `${fine.format(ms / MINUTE_MS)} min`],
+  [-Infinity, (ms) => FORMATS.ms(ms)],
+];
+
 export const FORMATS = {
   count: (value) => whole.format(value),
   percent: (value) => `${exact.format(value)} %`,
   minutes: (value) => `${fine.format(value)} min`,
   km: (value) => `${fine.format(value)} km`,
   ms: (value) => (value < 10_000 ? `${whole.format(value)} ms` : `${fine.format(value / 1000)} s`),
+  duration: (ms) => LENGTHS.find(([least]) => ms >= least)[1](ms),
   rate: (value) => (value < 10 && value > 0 ? fine.format(value) : whole.format(value)),
   // The string goes to the formatter as it is: no cent is lost on the way.
   money: (value) => cash.format(value),

@@ -24,7 +24,7 @@ export function showQueues(found) {
   $("tiers-none").hidden = found.tiers.some((one) => one.count > 0);
 }
 
-const duration = (ms) => (ms < 90_000 ? FORMATS.ms(ms) : FORMATS.minutes(ms / 60_000));
+const { duration } = FORMATS;
 
 export function showScheduler(found) {
   answers.scheduler = found;
