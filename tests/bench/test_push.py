@@ -13,7 +13,7 @@ from tests.fixtures.tracing import untraced
 @pytest.mark.e2e
 def test_clients_of_both_ways_hear_an_answer_a_second_while_events_come_in() -> None:
     command = [sys.executable, "-m", "openride_stream", "bench", "push", "--json"]
-    options = ["--clients", "20", "--events", "2000", "--rate", "1000", "--repeats", "1"]
+    options = ["--clients", "20", "--events", "1000", "--rate", "1000", "--repeats", "1"]
     done = subprocess.run(
         [*command, *options],
         env=untraced(os.environ),
