@@ -21,7 +21,7 @@ from tests.reference.schedules import Schedules
 
 __all__ = ["stage"]
 
-EXAMPLES = 4
+EXAMPLES = 6
 BASE = "/v1/schedule-analytics/"
 EDGES_MS = (*MONTH_EDGES_MS, MONTH_EDGES_MS[2] + 17 * HOUR_MS + 7)
 NOW_MS = MONTH_EDGES_MS[2]
