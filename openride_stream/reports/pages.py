@@ -152,7 +152,7 @@ def _chart(series: Block) -> Drawing:
 
 def _step(highest: float) -> int:
     """Of an axis from 0 to some four steps: a whole number that people count in."""
-    power = 10 ** max(0, math.floor(math.log10(max(highest, 1) / 4)))
+    power = int(10 ** max(0, math.floor(math.log10(max(highest, 1) / 4))))
     return next(each * power for each in (1, 2, 5, 10) if highest <= 4 * each * power)
 
 
