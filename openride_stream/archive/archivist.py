@@ -173,6 +173,8 @@ class Archivist:
                 await self._all_there(table, check, copy)
             rows += copy.content.rows
         await self._builds.release(table, month)
+        if table == "schedule_analytics":
+            await self._builds.touch(table, {file.day for copy in copies for file in copy.files})
         now = rfc3339(self._clock.now_ms())
         for copy in copies:
             await self.shelf.write(copy.changed(left_at=None, restored_at=now))

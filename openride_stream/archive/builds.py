@@ -5,6 +5,7 @@ build is said to have seen more than there ever will be, by a further row of `da
 back that row goes, and days that were touched meanwhile are built anew from all of their events.
 """
 
+from collections.abc import Collection
 from datetime import date
 from typing import Final
 
@@ -58,6 +59,12 @@ class Builds:
         ]
         if rows:
             await self._store.insert(f"{self._store.database}.day_builds", orjson.dumps(rows)[1:-1])
+
+    async def touch(self, table: str, days: Collection[str]) -> None:
+        """Have days (ISO) looked at anew: what was built of them may have expired meanwhile."""
+        marks = [{"source": table, "day": day, "marks": 1} for day in sorted(days)]
+        if marks:
+            await self._store.insert(f"{self._store.database}.day_marks", orjson.dumps(marks)[1:-1])
 
     async def release(self, table: str, month: int) -> int:
         """All events are here: build the days that were touched while pinned; returns how many builds."""

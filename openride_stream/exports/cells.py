@@ -22,6 +22,8 @@ FORMATS: Final[dict[ExportFormat, str]] = {
 """The store's name of the format that a file is made from."""
 
 SETTINGS: Final = {
+    # One core of the store's: with all of them a file is there sooner, and who inserts meanwhile waits.
+    "max_threads": "1",
     # The order of the query is that of the file: a SELECT around it must not take it for redundant.
     "query_plan_remove_redundant_sorting": "0",
     "optimize_duplicate_order_by_and_distinct": "0",

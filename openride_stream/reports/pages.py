@@ -1,5 +1,6 @@
 """A report as a PDF: a page for each section, with its figures, its series as a chart, its tables."""
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from io import BytesIO
@@ -139,11 +140,20 @@ def _chart(series: Block) -> Drawing:
     chart.categoryAxis.visibleTicks = 0
     chart.categoryAxis.strokeColor = chart.valueAxis.strokeColor = _GREY
     chart.valueAxis.valueMin = 0
+    chart.valueAxis.valueStep = step = _step(max(chart.data[0]))
+    # Above all of it: what touches the edge looks cut.
+    chart.valueAxis.valueMax = step * (math.floor(max(chart.data[0]) / step) + 1)
     chart.valueAxis.labelTextFormat = lambda value: f"{value:,.0f}"
     chart.valueAxis.visibleGrid, chart.valueAxis.gridStrokeColor = 1, _PALE
     chart.lines[0].strokeColor, chart.lines[0].strokeWidth = _INK, 1.4
     drawing.add(chart)
     return drawing
+
+
+def _step(highest: float) -> int:
+    """Of an axis from 0 to some four steps: a whole number that people count in."""
+    power = int(10 ** max(0, math.floor(math.log10(max(highest, 1) / 4))))
+    return next(each * power for each in (1, 2, 5, 10) if highest <= 4 * each * power)
 
 
 def _text(text: str) -> str:

@@ -15,11 +15,13 @@ from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 from openride_stream.sheets.sections import Block, Form, Section
 from openride_stream.sheets.styles import (
     DATE,
+    OF_TEXT,
     PERCENT,
     WHOLE,
     decimals,
     header_cell,
     number_cell,
+    set_page,
     text_cell,
     width_of,
 )
@@ -42,6 +44,7 @@ def add_sheet(book: Workbook, section: Section) -> None:
     sheet = book.create_sheet(section.title)
     sheet.freeze_panes = f"A{_HEAD_ROWS + 1}"
     sheet.sheet_view.showGridLines = False
+    set_page(sheet, _HEAD_ROWS - 1)
     left = [row for block in section.blocks for row in (*_lines(sheet, block), [])]
     right = _lines(sheet, section.series) if section.series else []
     beside_at = max(len(block.columns) for block in section.blocks) + 1
@@ -63,7 +66,10 @@ def _lines(sheet: WriteOnlyWorksheet, block: Block) -> list[list[Cell]]:
         [_cell(sheet, value, block.form(number, column)) for column, value in enumerate(row)]
         for number, row in enumerate(block.rows)
     ]
-    head = [header_cell(sheet, title) for title in block.columns]
+    head = [
+        header_cell(sheet, title, numbers=bool(block.rows) and block.form(0, column) != "")
+        for column, title in enumerate(block.columns)
+    ]
     return [[_styled(sheet, block.title, _BLOCK)], head, *rows]
 
 
@@ -71,7 +77,9 @@ def _cell(sheet: WriteOnlyWorksheet, value: Any, form: Form) -> Cell:
     if value is None:
         return WriteOnlyCell(sheet)
     if form == "":
-        return text_cell(sheet, str(value))
+        cell = text_cell(sheet, str(value))
+        cell.alignment = OF_TEXT
+        return cell
     if isinstance(value, datetime):
         value = value.replace(tzinfo=None)
     if isinstance(value, str):

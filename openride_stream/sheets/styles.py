@@ -5,15 +5,20 @@ from typing import Final
 from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
+from openpyxl.worksheet.properties import PageSetupProperties
 
 HEADER_FONT: Final = Font(name="Calibri", bold=True, color="FFFFFFFF")
 HEADER_FILL: Final = PatternFill("solid", fgColor="FF1F4E5F")
-HEADER_ALIGNMENT: Final = Alignment(horizontal="left", vertical="center")
+OF_TEXT: Final = Alignment(horizontal="left", indent=1)
+"""Text in a column of its own: with room before it, since a number may end there."""
+_HEADER_OF_TEXT: Final = Alignment(horizontal="left", vertical="center", indent=1)
+_HEADER_OF_NUMBERS: Final = Alignment(horizontal="right", vertical="center")
 
 WHOLE: Final = "#,##0"
 PERCENT: Final = '0.00"%"'
 DATE: Final = "yyyy-mm-dd"
 MOMENT: Final = "yyyy-mm-dd hh:mm:ss.000"
+_A4: Final = 9
 MAX_CELL_CHARS: Final = 32_767
 """The most that a cell of Excel takes, in UTF-16 units."""
 
@@ -23,15 +28,25 @@ _NO_XML: Final = dict.fromkeys(
 )
 
 
+def set_page(sheet: WriteOnlyWorksheet, header_rows: int) -> None:
+    """How a sheet is printed: as wide as a page, its first rows on each. Before its first row is written."""
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    sheet.page_setup.orientation = "landscape"
+    sheet.page_setup.paperSize = _A4
+    sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0
+    sheet.print_title_rows = f"1:{header_rows}"
+
+
 def decimals(places: int) -> str:
     """The number format with so many decimal places."""
     return f"#,##0.{'0' * places}" if places else WHOLE
 
 
-def header_cell(sheet: WriteOnlyWorksheet, title: str) -> Cell:
-    """A cell of the header row."""
+def header_cell(sheet: WriteOnlyWorksheet, title: str, *, numbers: bool) -> Cell:
+    """A cell of the header row, above text or above `numbers`."""
     cell = text_cell(sheet, title)
-    cell.font, cell.fill, cell.alignment = HEADER_FONT, HEADER_FILL, HEADER_ALIGNMENT
+    cell.font, cell.fill = HEADER_FONT, HEADER_FILL
+    cell.alignment = _HEADER_OF_NUMBERS if numbers else _HEADER_OF_TEXT
     return cell
 
 
@@ -63,4 +78,4 @@ def plain(text: str) -> str:
 def width_of(texts: list[str]) -> float:
     """A column's width, in characters, at which these can be read; no wider than a screen."""
     longest = max((len(line) for text in texts for line in text.split("\n")), default=0)
-    return min(max(longest + 2.5, 9.0), 60.0)
+    return min(max(longest + 3.5, 9.0), 60.0)

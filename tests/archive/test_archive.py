@@ -139,6 +139,9 @@ async def test_schedule_executions_leave_and_come_back_with_what_is_made_of_them
     assert await counts(vault) == [0] * len(before)
     await vault.restore("schedule_analytics")
     assert await counts(vault) == before
+    # Hours that were built of them expire: they are to be read anew.
+    marks = f"SELECT DISTINCT day FROM {vault.store.database}.day_marks WHERE source = 'schedule_analytics'"
+    assert await vault.store.select(f"{marks} AND toYYYYMM(day) = {MONTH}") != []
 
 
 async def counts(vault: Vault) -> list[int]:

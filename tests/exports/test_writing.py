@@ -111,3 +111,15 @@ def test_a_name_fits_into_any_file_system(letter: str, tmp_path: Path) -> None:
     assert len(name.encode()) <= 255
     assert name.endswith(".parquet")
     (tmp_path / name).touch()
+
+
+def test_a_sheet_is_printed_as_wide_as_a_page_and_its_heads_stand_over_their_values(tmp_path: Path) -> None:
+    file = ExcelFile(tmp_path / "x.xlsx", [Column("city", "String"), Column("seats", "UInt8")])
+    file.write(b'["Lagos", 3]\n')
+    file.close()
+    (sheet,) = load_workbook(tmp_path / "x.xlsx").worksheets
+    assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight) == ("landscape", 0)
+    assert (sheet.sheet_properties.pageSetUpPr.fitToPage, sheet.print_title_rows) == (True, "$1:$1")
+    text, number = sheet[1]
+    assert (text.alignment.horizontal, number.alignment.horizontal) == ("left", "right")
+    assert sheet["A2"].alignment.indent == text.alignment.indent == 1

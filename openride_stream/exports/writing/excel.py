@@ -13,10 +13,12 @@ from openride_stream.exports.cells import Column
 from openride_stream.sheets.styles import (
     DATE,
     MOMENT,
+    OF_TEXT,
     WHOLE,
     decimals,
     header_cell,
     plain,
+    set_page,
     width_of,
 )
 
@@ -26,6 +28,7 @@ MAX_COLUMNS: Final = 16_384
 _MEASURED_ROWS: Final = 500
 # From there on a double skips whole numbers.
 _EXACT: Final = 2**53
+_NUMBERS: Final = frozenset({"int", "float", "decimal", "date", "moment"})
 _FORMATS: Final = {"int": WHOLE, "date": DATE, "moment": MOMENT}
 
 
@@ -106,11 +109,13 @@ class _Sheet:
     def _begin(self) -> None:
         waiting, self._waiting = self._waiting or [], None
         self._sheet.freeze_panes = "A2"
+        set_page(self._sheet, 1)
         for number, column in enumerate(self._columns):
             shown = [_shown(row[number], column) for row in waiting]
             letter = get_column_letter(number + 1)
             self._sheet.column_dimensions[letter].width = width_of([column.name, *shown])
-        self._sheet.append([header_cell(self._sheet, column.name) for column in self._columns])
+        heads = [(column.name, column.kind in _NUMBERS) for column in self._columns]
+        self._sheet.append([header_cell(self._sheet, title, numbers=numbers) for title, numbers in heads])
         for row in waiting:
             self._sheet.append(self._filled(row))
 
@@ -128,6 +133,7 @@ def _cell(sheet: Any, column: Column) -> Callable[[Any], Cell]:
     if number_format is not None:
         cell.number_format = number_format
     if column.kind in ("text", "id", "nested"):
+        cell.alignment = OF_TEXT
         return lambda value: _text(cell, value)
     if column.kind == "decimal":
         return lambda value: _number(cell, value if len(value) > 16 else float(value))
