@@ -132,9 +132,11 @@ async def test_prometheus_reads_table_sizes_and_no_more_often_than_they_change(
     counting = CountingStore(store._session, store._settings)
     site = await start_site(counting)
     site.group.now = Progress(live_table_keys={"rides": 7})
-    for _ in range(3):
+    samples = await metrics_of(site)
+    asked = counting.asked
+    for _ in range(2):
         samples = await metrics_of(site)
-    assert counting.asked == 1
+    assert counting.asked == asked > 0
     assert samples["openride_table_rows", (("table", "trip_events"),)] == 0
     assert samples["openride_table_bytes", (("table", "trip_events"),)] == 0
     assert samples["openride_live_table_keys", (("table", "rides"),)] == 7
