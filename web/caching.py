@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import orjson
 
-from openride_stream import __version__
 from openride_stream.api.notes import HEADER, Note, as_header
+from openride_stream.clickhouse.edition import edition
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.settings import Settings
 from web.context import Context
@@ -75,5 +75,5 @@ def _ttl_s(context: Context, question: Question) -> float:
 
 def _key(name: str, *parts: object) -> str:
     # A newer program may compute the same figure otherwise: its answers are its own.
-    told = repr((__version__, name, *parts))
+    told = repr((edition(), name, *parts))
     return f"{name}:{blake2b(told.encode(), digest_size=16).hexdigest()}"
