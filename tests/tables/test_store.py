@@ -80,6 +80,20 @@ def test_a_store_of_another_layout_is_thrown_away(tmp_path: Path, change: dict[s
     assert held(other) == {}
 
 
+def test_a_store_that_another_worker_writes_is_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "live" / "1"
+    first, second = FactStore(folder, LAYOUT, LIVE_MS), FactStore(folder, LAYOUT, LIVE_MS)
+    first.open()
+    first.write([{DRIVERS: facts(DRIVERS, 1)}], saved(5))
+    with pytest.raises(StoreLostError, match="OPENRIDE_DATA_DIR"):
+        second.open()
+    first.write([{DRIVERS: facts(DRIVERS, 2)}], saved(6))
+    first.close()
+    assert second.open() == saved(6)
+    assert held(second) == {"drivers": {1, 2}}
+    second.close()
+
+
 def damage(folder: Path, suffix: str) -> None:
     """Change some bytes in the middle of each file of a kind."""
     files = [*folder.glob(f"*{suffix}")]
