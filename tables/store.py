@@ -20,6 +20,7 @@ from openride_stream.kafka.places import LogPlace
 from tables.folder_lock import FolderLock
 from tables.placed_series import PLACED_BY_NUMBER
 from tables.series import BY_NUMBER, Facts, Series, joined
+from tables.sightings import AHEAD_MS
 
 if TYPE_CHECKING:
     from rocksdict import Rdict
@@ -231,7 +232,10 @@ class FactStore:
 
 
 def _together(added: Iterable[Mapping[Series, Facts]], now_ms: int) -> dict[Series, Facts]:
-    """The facts of some rows by series: of what is past the newest of each identity."""
+    """The facts of some rows by series: of what is past the newest of each identity.
+
+    What lies so far ahead that nobody will remember it would keep its piece for ever.
+    """
     found: dict[Series, list[Facts]] = {}
     for row in added:
         for series, facts in row.items():
@@ -239,6 +243,7 @@ def _together(added: Iterable[Mapping[Series, Facts]], now_ms: int) -> dict[Seri
     whole = {}
     for series, parts in found.items():
         facts = joined(parts)
+        facts = facts[facts["at"] <= now_ms + AHEAD_MS]
         past = facts["at"] <= now_ms
         whole[series] = joined([series.distinct(facts[past]), facts[~past]])
     return {series: facts for series, facts in whole.items() if len(facts)}
