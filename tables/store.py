@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from openride_stream.kafka.places import LogPlace
+from tables.folder_lock import FolderLock
 from tables.placed_series import PLACED_BY_NUMBER
 from tables.series import BY_NUMBER, Facts, Series, joined
+from tables.sightings import AHEAD_MS
 
 if TYPE_CHECKING:
     from rocksdict import Rdict
@@ -35,6 +37,10 @@ _MANIFESTS_KEPT: Final = 2
 
 class StoreLostError(Exception):
     """What is on disk cannot be used; it is to be thrown away."""
+
+
+class StoreInUseError(StoreLostError):
+    """Another process writes there; what it has is to be left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +80,24 @@ class FactStore:
     _sequence: int = 0
     _count: int = 0
     _is_whole: bool = True
+    _lock: FolderLock = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._lock = FolderLock(self.folder)
 
     def open(self) -> Saved | None:
         """Open it, made anew when it cannot be used; what it holds, or None when that is nothing.
 
         Raises:
+            StoreInUseError: another process has it open.
             StoreLostError: nothing can be written there either.
         """
         self._segments = []
         try:
             self._connect()
             return self._about()
+        except StoreInUseError:
+            raise
         except Exception as error:
             logger.warning("The store of live tables is thrown away", extra={"error": str(error)})
         self.throw_away()
@@ -147,8 +160,11 @@ class FactStore:
     def close(self) -> None:
         """Let go of the folder."""
         db, self._db = self._db, None
-        if db is not None:
-            db.close()
+        try:
+            if db is not None:
+                db.close()
+        finally:
+            self._lock.release()
 
     def throw_away(self) -> None:
         """Close it and delete all that is there."""
@@ -163,6 +179,11 @@ class FactStore:
         from rocksdict import Options, Rdict
 
         self.folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.take()
+        except BlockingIOError as error:
+            message = f"{self.folder} (OPENRIDE_DATA_DIR, OPENRIDE_WEB_PORT) is used by another worker"
+            raise StoreInUseError(message) from error
         options = Options(raw_mode=True)
         options.create_if_missing(True)
         options.set_keep_log_file_num(_MANIFESTS_KEPT)
@@ -211,7 +232,10 @@ class FactStore:
 
 
 def _together(added: Iterable[Mapping[Series, Facts]], now_ms: int) -> dict[Series, Facts]:
-    """The facts of some rows by series: of what is past the newest of each identity."""
+    """The facts of some rows by series: of what is past the newest of each identity.
+
+    What lies so far ahead that nobody will remember it would keep its piece for ever.
+    """
     found: dict[Series, list[Facts]] = {}
     for row in added:
         for series, facts in row.items():
@@ -219,6 +243,7 @@ def _together(added: Iterable[Mapping[Series, Facts]], now_ms: int) -> dict[Seri
     whole = {}
     for series, parts in found.items():
         facts = joined(parts)
+        facts = facts[facts["at"] <= now_ms + AHEAD_MS]
         past = facts["at"] <= now_ms
         whole[series] = joined([series.distinct(facts[past]), facts[~past]])
     return {series: facts for series, facts in whole.items() if len(facts)}

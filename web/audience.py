@@ -30,7 +30,7 @@ class Listener:
 
     def __init__(self, context: Context, transport: asyncio.Transport, goes_on: Callable[[], bool]) -> None:
         self.context = context
-        self.goes_on = goes_on
+        self._goes_on = goes_on
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._transport = transport
         self._slow_ticks, self._told_s = 0, float("-inf")
@@ -49,8 +49,8 @@ class Listener:
                 self.end()
 
     def is_gone(self) -> bool:
-        """Whether nobody is there any more; `done` is set then."""
-        if self._transport.is_closing():
+        """Whether nobody is there any more, or may be told; `done` is set then."""
+        if self._transport.is_closing() or not self._goes_on():
             self.end()
         return self.done.done()
 
@@ -113,8 +113,6 @@ class Audience:
 
     async def _body(self, query: BaseModel, of: Listener) -> bytes | None:
         """The answer as it is sent; empty while there is none, None when there will be none any more."""
-        if not of.goes_on():
-            return None
         try:
             return self._written(orjson.dumps(await self._answer(of.context, query)))
         except Transient:

@@ -97,7 +97,7 @@ class JwtTokens:
         if not roles:
             detail = f"the token names none of {', '.join(ROLES)} in {self._policy.role_claim}"
             raise lacking(detail)
-        return Caller(name, roles[-1], "jwt")
+        return Caller(name, roles[-1], "jwt", claims["exp"] + _LEEWAY_S)
 
 
 def _fault(error: ClaimError) -> str:

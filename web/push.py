@@ -58,8 +58,11 @@ def over_websocket(answer: Answer) -> Push:
         try:
             with audience.joined(query, listener):
                 await asyncio.wait({reading, listener.done}, return_when=asyncio.FIRST_COMPLETED)
+            code, why = WSCloseCode.GOING_AWAY, b"the worker stops"
+            if _has_expired(context):
+                code, why = WSCloseCode.POLICY_VIOLATION, b"the token has expired"
             with suppress(ConnectionError):
-                await connection.close(code=WSCloseCode.GOING_AWAY, message=b"the worker stops")
+                await connection.close(code=code, message=why)
         finally:
             reading.cancel()
         return connection
@@ -95,9 +98,15 @@ def _listener(context: Context, request: web.Request) -> Listener | None:
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BUFFER_BYTES)
 
     def goes_on() -> bool:
-        return not request.app[STOPPING] and context.current() is not None
+        stops = request.app[STOPPING] or context.current() is None
+        return not stops and not _has_expired(context)
 
     return Listener(context, transport, goes_on)
+
+
+def _has_expired(context: Context) -> bool:
+    caller = context.caller
+    return caller is not None and caller.has_expired(context.clock.now_ms())
 
 
 async def _until_closed(connection: web.WebSocketResponse) -> None:

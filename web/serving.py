@@ -45,7 +45,7 @@ async def serve(endpoint: Endpoint, context: Context, gate: Gate, request: web.R
         await gate.permit(asked.caller, endpoint.role)
     query = parse(endpoint.request, request.query, request.match_info)
     if endpoint.push is not None:
-        return await endpoint.push(context, query, request)
+        return await endpoint.push(replace(context, caller=asked.caller), query, request)
     given: list[object] = []
     if isinstance(endpoint.body, Body):
         given.append(await request.read())

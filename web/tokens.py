@@ -9,7 +9,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, Literal, get_args
 
@@ -30,17 +30,22 @@ class Caller:
     """Who asks: the name that the token was given to, and what it may do.
 
     A name is one of its `kind` only: of this machine, of OPENRIDE_API_TOKENS, or of the issuer of JSON Web
-    Tokens (its subject).
+    Tokens (its subject). `until_s` is when the token expires (since the epoch), None when it does not.
     """
 
     name: str
     role: Role
     kind: Literal["local", "token", "jwt"] = "token"
+    until_s: float | None = field(default=None, compare=False)
 
     @property
     def key(self) -> str:
         """What tells this caller from every other."""
         return f"{self.kind}:{self.name}"
+
+    def has_expired(self, now_ms: int) -> bool:
+        """Whether its token counts no more at `now_ms` (since the epoch)."""
+        return self.until_s is not None and now_ms // 1000 > self.until_s
 
     def may(self, needed: Role) -> bool:
         """Whether this caller's role includes `needed`."""

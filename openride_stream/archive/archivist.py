@@ -125,14 +125,18 @@ class Archivist:
             else:
                 segment = max((copy.segment for copy in copies), default=0) + 1
                 copy = await self._copier.copy(table, month, segment, columns)
+            others = [other for other in staying if other.segment != copy.segment]
+            lost = {other.segment for other in others if other.restored_at and await self._missing_of(other)}
             await self._leaving.leave(copy)
         except MonthChanged:
             if not late:
                 await self._builds.release(table, month)
             return Outcome(table, month, "changed", now.rows)
-        # Copies of what had not left before: all of it is in this one.
-        for other in staying:
-            if other.segment != copy.segment:
+        for other in others:
+            if other.segment in lost:
+                # Rows that it brought back have been deleted since: nothing else has them.
+                await self.shelf.write(other.changed(left_at=copy.archived_at, restored_at=None))
+            else:
                 await self.shelf.remove(other)
         return Outcome(table, month, "archived", copy.content.rows, copy.content.rows if late else 0)
 
@@ -170,7 +174,9 @@ class Archivist:
                     f"INSERT INTO {at} ({names}) SELECT {names} FROM {self._store.database}.{check}",
                     timeout_s=TIMEOUT_S,
                 )
-                await self._all_there(table, check, copy)
+                if missing := await self._missing(table, check, month):
+                    message = f"{copy.folder}: {missing:,} rows did not come back"
+                    raise Rejected(message)
             rows += copy.content.rows
         await self._builds.release(table, month)
         if table == "schedule_analytics":
@@ -180,16 +186,19 @@ class Archivist:
             await self.shelf.write(copy.changed(left_at=None, restored_at=now))
         return Outcome(table, month, "restored", rows)
 
-    async def _all_there(self, table: str, check: str, copy: Manifest) -> None:
-        missing = await self._store.select(
+    async def _missing_of(self, copy: Manifest) -> int:
+        """How many rows of a copy are not in ClickHouse."""
+        async with self._copier.read_back(copy) as check:
+            return await self._missing(copy.table, check, copy.month)
+
+    async def _missing(self, table: str, check: str, month: int) -> int:
+        rows = await self._store.select(
             f"SELECT count() AS rows FROM {self._store.database}.{check} WHERE (event_id, precedence) NOT IN "
-            f"(SELECT event_id, precedence FROM {self._store.database}.{table} WHERE {of_month(copy.month)})",
+            f"(SELECT event_id, precedence FROM {self._store.database}.{table} WHERE {of_month(month)})",
             timeout_s=TIMEOUT_S,
             bounded=False,
         )
-        if missing[0]["rows"]:
-            message = f"{copy.folder}: {missing[0]['rows']:,} rows did not come back"
-            raise Rejected(message)
+        return int(rows[0]["rows"])
 
     async def held(self, tables: Sequence[str] = TABLES) -> list[Held]:
         """Every month of the archive."""

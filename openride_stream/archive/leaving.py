@@ -8,11 +8,11 @@ from typing import Final
 
 from openride_stream.archive.builds import Builds
 from openride_stream.archive.copying import MonthChanged
+from openride_stream.archive.executions import SOURCE, DerivedExecutions
 from openride_stream.archive.manifest import Manifest
 from openride_stream.archive.months import TIMEOUT_S, content_of, months_of, of_month
 from openride_stream.archive.shelf import Shelf
 from openride_stream.clickhouse.client import ClickHouse
-from openride_stream.clickhouse.retention import DERIVED
 from openride_stream.clock import Clock, rfc3339
 from openride_stream.settings import Settings
 
@@ -31,6 +31,7 @@ class Leaving:
         self._clock = clock
         cluster = settings.clickhouse_cluster
         self._on_cluster = f"ON CLUSTER '{cluster}'" if cluster else ""
+        self._executions = DerivedExecutions(store, self._on_cluster)
 
     async def leave(self, manifest: Manifest) -> None:
         """Drop the month's rows, which are those of the verified copy.
@@ -77,24 +78,12 @@ class Leaving:
         await self._shelf.write(
             manifest.changed(left_at=rfc3339(self._clock.now_ms()), restored_at=None, held_until=None)
         )
-        if table == "schedule_analytics":
-            await self._drop_derived(month)
+        if table == SOURCE:
+            await self._executions.leave(month, leaving)
         await self._store.execute(
             f"ALTER TABLE {self._at(leaving)} {self._on_cluster} DROP PARTITION {month}", timeout_s=TIMEOUT_S
         )
         await self._drop_empty(table)
-
-    async def _drop_derived(self, month: int) -> None:
-        for derived in DERIVED:
-            await self._store.execute(
-                f"ALTER TABLE {self._at(derived)} {self._on_cluster} DROP PARTITION {month}",
-                timeout_s=TIMEOUT_S,
-            )
-        # What came in since is there still: once more, for the views to make theirs of it.
-        source = self._at("schedule_analytics")
-        await self._store.execute(
-            f"INSERT INTO {source} SELECT * FROM {source} WHERE {of_month(month)}", timeout_s=TIMEOUT_S
-        )
 
     async def _move(self, source: str, to: str, month: int) -> None:
         await self._store.execute(

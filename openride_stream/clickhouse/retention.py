@@ -13,7 +13,10 @@ SEAL_DAYS = 7
 DERIVED = ("schedule_executions", "schedule_updates")
 """What views make of `schedule_analytics`; their months are its."""
 
-ARCHIVED = (*EVENT_TABLES, "schedule_analytics", *DERIVED)
+HOURS = ("schedule_hours", "schedule_marks", "schedule_builds")
+"""What rounds make of those: an hour without its marks would be taken for one in which nothing started."""
+
+ARCHIVED = (*EVENT_TABLES, "schedule_analytics", *DERIVED, *HOURS)
 """Tables whose months are archived rather than expire, where an archive is configured."""
 
 
@@ -62,10 +65,7 @@ def _expiries(settings: Settings) -> dict[str, tuple[str, int]]:
     expiries |= {
         "schedule_executions": ("started_processing_at", schedule_days),
         "schedule_updates": ("event_timestamp", schedule_days),
-        **{
-            table: ("hour", schedule_days)
-            for table in ("schedule_hours", "schedule_marks", "schedule_builds")
-        },
+        **{table: ("hour", schedule_days) for table in HOURS},
     }
     letters_days = settings.retention_dead_letters_days
     # A dead letter that is still in its topic must not be forgotten to have been redriven.

@@ -8,6 +8,7 @@ from openride_stream.events.identity import derived_id, first_position
 from openride_stream.events.records import Record
 from openride_stream.events.registry import UPDATABLE, Row
 from openride_stream.events.rejects import RejectClass, Rejection
+from openride_stream.events.scalars import END_TIMESTAMP_MS
 
 _LEVEL_OF_RESULT: Final[Mapping[str, str]] = {"failure": "error", "timeout": "error", "retry": "warning"}
 
@@ -49,7 +50,9 @@ def complete_schedule(row: Row, record: Record, value: bytes, frame: Frame) -> N
     if row.setdefault("schedule_type", tier) != tier:
         raise Rejection(RejectClass.WRONG_TOPIC, f"schedule_type: this topic is for {tier}")
     position = first_position(record, frame.source.name, frame.partition)
-    row["record_timestamp"] = position.timestamp if position.timestamp >= 0 else frame.now_ms
+    # A producer that stamps microseconds must not bring times that nobody can tell.
+    stamped_ms = min(position.timestamp, END_TIMESTAMP_MS - 1)
+    row["record_timestamp"] = stamped_ms if stamped_ms >= 0 else frame.now_ms
     identity = "event_id" if row.get("update") else "analytics_id"
     if identity not in row:
         row[identity] = derived_id(frame.policy.cluster_id, position, value)

@@ -8,16 +8,17 @@ be named by a setting.
 import hashlib
 import hmac
 import ipaddress
+import re
 import socket
 import time
 from collections.abc import Sequence
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+from yarl import URL
 
 from openride_stream.clock import rfc3339
 from openride_stream.errors import Rejected, Transient
@@ -29,6 +30,10 @@ SIGNATURE: Final = "OpenRide-Signature"
 _TIMEOUT_S: Final = 15.0
 _OK: Final = range(200, 300)
 _AGAIN: Final = frozenset({408, 425, 429, *range(500, 600)})
+_NUMBERS: Final = re.compile(r"[0-9.]*")
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_COMPATIBLE: Final = ipaddress.ip_network("::/96")
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class WebhookUndelivered(Transient):
@@ -56,13 +61,15 @@ class Webhooks:
         if not self._key:
             message = "OPENRIDE_REPORTS_WEBHOOK_KEY is not set here: reports have no webhooks"
             raise WebhookRefused(message)
-        parts = urlsplit(url)
-        host = (parts.hostname or "").lower()
-        literal = _literal(host)
-        if parts.scheme != "https" and not (host in self._inside and _here(host)):
+        scheme, host = _parts(url)
+        if scheme != "https" and not (host in self._inside and _here(host)):
             message = "must be an https address"
             raise WebhookRefused(message)
-        if literal is not None and not literal.is_global and host not in self._inside:
+        literal = _literal(host)
+        if literal is None and _NUMBERS.fullmatch(host):
+            message = "must have a name, or all four numbers of an address"
+            raise WebhookRefused(message)
+        if literal is not None and not _is_outside(literal) and host not in self._inside:
             message = "must not be a private address (OPENRIDE_REPORTS_WEBHOOK_HOSTS names those that may be)"
             raise WebhookRefused(message)
 
@@ -153,7 +160,7 @@ class _Outside(AbstractResolver):
         found = await self._resolver.resolve(host, port, family)
         if host.lower() in self._inside:
             return found
-        outside = [one for one in found if (at := _literal(one["host"])) is not None and at.is_global]
+        outside = [one for one in found if (at := _literal(one["host"])) is not None and _is_outside(at)]
         if len(outside) < len(found):
             message = (
                 f"{host} leads to a private address (OPENRIDE_REPORTS_WEBHOOK_HOSTS names those that may be)"
@@ -165,13 +172,32 @@ class _Outside(AbstractResolver):
         await self._resolver.close()
 
 
-def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _parts(url: str) -> tuple[str, str]:
+    """Scheme and host as the client takes them, which makes ASCII of digits and dots of other scripts."""
     try:
-        address = ipaddress.ip_address(host.partition("%")[0])
+        parts = URL(url)
+        return parts.scheme, (parts.raw_host or "").lower()
+    except ValueError as error:
+        message = "must be an https address"
+        raise WebhookRefused(message) from error
+
+
+def _literal(host: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return mapped or address
+
+
+def _is_outside(address: Address) -> bool:
+    """Whether it is public, and so is the address of IPv4 that it may stand for."""
+    if isinstance(address, ipaddress.IPv6Address):
+        within = address.ipv4_mapped or address.sixtofour
+        if address in _NAT64 or address in _COMPATIBLE:
+            within = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+        if within is not None:
+            return _is_outside(within)
+    return address.is_global and not address.is_multicast
 
 
 def _here(host: str) -> bool:
@@ -181,5 +207,4 @@ def _here(host: str) -> bool:
 
 def _origin(url: str) -> str:
     # What comes after may hold a secret.
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+    return str(URL(url).origin())

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.queries.schedules.known import Known, known_execution
-from openride_stream.clock import Clock
+from openride_stream.clock import Clock, rfc3339
 from openride_stream.errors import Rejected
 from openride_stream.events import documents
 from openride_stream.events.examination import examine
@@ -68,6 +68,7 @@ class ScheduleIntake:
     clock: Clock
     new_id: Callable[[], UUID] = uuid4
     _last_update_ms: int = field(default=0, init=False)
+    _updates_ahead: int = field(default=0, init=False)
 
     async def execution(self, body: bytes, tier: Tier | None) -> Taken:
         """Write an execution of `tier`, or of the tier that its schedule_type names.
@@ -92,7 +93,8 @@ class ScheduleIntake:
         """Write an update of the execution `analytics_id`, which is given two seconds to be stored.
 
         Raises:
-            Rejection: it is none, or of another execution; nothing was written.
+            Rejection: it is none, or of another execution, or nothing that is written now would be newer than
+                what it changes; nothing was written.
             UnknownExecution: nobody knows the execution.
             BrokerUnavailable: the brokers did not say that they have it.
             StoreUnavailable: nobody can say whether the execution is known.
@@ -114,9 +116,22 @@ class ScheduleIntake:
             self._row(SOURCES[_tier_of(document)], body, self.clock.now_ms())
         known = await self._known(analytics_id)
         source = SOURCES[known.schedule_type]
-        # The newest timestamp wins: this one comes last, whatever the clocks of others say.
-        self._last_update_ms = max(self.clock.now_ms(), self._last_update_ms + 1, known.newest_ms + 1)
-        return await self._write(source, body, self._last_update_ms, known.schedule_id)
+        return await self._write(source, body, self._stamp_ms(known), known.schedule_id)
+
+    def _stamp_ms(self, known: Known) -> int:
+        """The newest timestamp wins: the one of an update comes last, whatever the clocks of others say."""
+        now_ms = self.clock.now_ms()
+        self._last_update_ms = max(now_ms, self._last_update_ms + 1)
+        if known.newest_ms < self._last_update_ms:
+            return self._last_update_ms
+        # Somebody's clock is ahead: that concerns what was stamped by it, and no other execution.
+        self._updates_ahead += 1
+        stamp_ms = known.newest_ms + self._updates_ahead
+        if stamp_ms > now_ms + self.policy.max_ahead_ms:
+            _refuse(
+                "analytics_id", f"a record of it is stamped {rfc3339(known.newest_ms)}: no update is newer"
+            )
+        return stamp_ms
 
     def _row(self, source: SourceTopic, body: bytes, now_ms: int) -> Row:
         """The row that a worker would make of it."""

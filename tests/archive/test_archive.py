@@ -201,3 +201,20 @@ async def test_an_archived_month_is_queried_in_place_as_the_docs_say(vault: Vaul
     rows = [line.split(",") for line in out.decode().split()]
     assert sum(int(trips) for _, trips, _ in rows) == 6
     assert all(float(paid) > 0 for *_, paid in rows)
+
+
+async def test_a_copy_that_came_back_is_kept_when_the_month_has_lost_rows_since(vault: Vault) -> None:
+    hashes = await vault.hashes()
+    await vault.archive("trip_events")
+    await vault.restore()
+    await vault.store.execute(
+        f"DELETE FROM {vault.store.database}.trip_events WHERE event_timestamp < '2026-01-12 00:00:00'"
+    )
+    left = await vault.rows()
+    assert 0 < left < 13
+    vault.site.runtime.clock.advance(31 * 86_400)
+    outcomes = {outcome.month: outcome for outcome in await vault.archive("trip_events")}
+    assert (outcomes[MONTH].outcome, outcomes[MONTH].rows) == ("archived", left)
+    assert "archived" in {one.state for one in await vault.archivist().held(["trip_events"])}
+    await vault.restore()
+    assert await vault.hashes() == hashes

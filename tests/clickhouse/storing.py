@@ -59,8 +59,10 @@ class Sent:
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
-async def ingest(store: ClickHouse, settings: Settings, records: Mapping[str, Sequence[bytes]]) -> None:
-    """Decode and store records by topic."""
+async def ingest(
+    store: ClickHouse, settings: Settings, records: Mapping[str, Sequence[bytes | Sent]]
+) -> None:
+    """Decode and store records by topic; values are those of records of now."""
     wide = settings.model_copy(update={"retention_location_days": 400})
     sink = Sink(store, wide, Metrics(), SystemClock())
     task = asyncio.create_task(sink.run())
@@ -72,7 +74,8 @@ async def ingest(store: ClickHouse, settings: Settings, records: Mapping[str, Se
         refused.append((row, error))
 
     for topic, values in records.items():
-        batch = RecordBatch(topic, 0, [Sent(offset, value) for offset, value in enumerate(values)])
+        sent = [each if isinstance(each, Sent) else Sent(offset, each) for offset, each in enumerate(values)]
+        batch = RecordBatch(topic, 0, sent)
         decoded = decode(batch, policy, NOW_MS)
         assert [(r.error, r.message) for r in decoded.rejects] == []
         await sink.write(Delivery.of(BY_NAME[topic].table, decoded.rows, lambda: None, refuse))

@@ -3,6 +3,7 @@
 import orjson
 import pytest
 
+from openride_stream.clock import rfc3339
 from openride_stream.events.example import EXECUTION_NAME, example
 from openride_stream.events.registry import UPDATABLE
 from openride_stream.events.schedules import CARRIED
@@ -95,6 +96,12 @@ def test_processing_time_is_never_negative():
 def test_executions_obey_the_limits_on_event_time():
     assert refused(REDIS, BARE, timestamp=STARTED_MS - DAY_MS - 1).error == "TimestampTooFarAhead"
     assert refused(REDIS, {**BARE, "started_processing_at": "2020-01-01T00:00:00Z"}).error == "too_late"
+
+
+@pytest.mark.parametrize("stamped", [STARTED_MS * 1000, 253_402_300_800_000, 2**62])
+def test_a_record_that_is_stamped_in_other_units_brings_no_time_that_nobody_can_tell(stamped):
+    row = accepted(REDIS, BARE, timestamp=stamped)
+    assert rfc3339(row["record_timestamp"]) == rfc3339(row["completed_at"]) == "2099-12-31T23:59:59.999Z"
 
 
 def test_an_update_has_no_defaults():

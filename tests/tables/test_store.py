@@ -63,7 +63,9 @@ def test_what_was_written_is_there_again_with_its_place_and_old_facts_go(tmp_pat
     later_ms = NOW_MS + 120_000
     again.write([], saved(7, later_ms))
     later_ms += HOUR_MS
-    again.write([{DRIVERS: facts(DRIVERS, 8, at_ms=later_ms)}], saved(8, later_ms))
+    # Of a producer that stamps microseconds: no live table remembers it, and it keeps nothing else here.
+    never = facts(DRIVERS, 7, at_ms=later_ms * 1000)
+    again.write([{DRIVERS: facts(DRIVERS, 8, at_ms=later_ms)}, {DRIVERS: never}], saved(8, later_ms))
     again.close()
     assert again.open() == saved(8, later_ms)
     assert held(again) == {"drivers": {8}}
@@ -78,6 +80,20 @@ def test_a_store_of_another_layout_is_thrown_away(tmp_path: Path, change: dict[s
     other = FactStore(tmp_path / "live", LAYOUT | change, LIVE_MS)
     assert other.open() is None
     assert held(other) == {}
+
+
+def test_a_store_that_another_worker_writes_is_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "live" / "1"
+    first, second = FactStore(folder, LAYOUT, LIVE_MS), FactStore(folder, LAYOUT, LIVE_MS)
+    first.open()
+    first.write([{DRIVERS: facts(DRIVERS, 1)}], saved(5))
+    with pytest.raises(StoreLostError, match="OPENRIDE_DATA_DIR"):
+        second.open()
+    first.write([{DRIVERS: facts(DRIVERS, 2)}], saved(6))
+    first.close()
+    assert second.open() == saved(6)
+    assert held(second) == {"drivers": {1, 2}}
+    second.close()
 
 
 def damage(folder: Path, suffix: str) -> None:

@@ -15,6 +15,7 @@ from openride_stream.errors import StoreUnavailable
 from openride_stream.settings import Settings
 from tables.realtime import Figures
 from tests.fixtures.web import Site
+from tests.web.test_jwts import AUDIENCE, ISSUER, SECRET, by_secret
 from web import audience, push
 from web.tokens import entry_of, new_token
 
@@ -127,6 +128,33 @@ async def test_a_client_that_reads_nothing_is_let_go_and_queues_nothing(
         while stuck.transport is not None:
             await bare_site.get("/health/live")
     writer.close()
+
+
+class TestWithTokensThatExpire:
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        trusted = {"issuer": ISSUER, "audience": AUDIENCE, "secret": SecretStr(SECRET)}
+        return settings.model_copy(update={f"api_jwt_{name}": value for name, value in trusted.items()})
+
+    async def test_a_push_ends_with_the_token_that_began_it_and_no_other(self, bare_site: Site) -> None:
+        clock = bare_site.runtime.clock
+        soon, later = (by_secret(exp=clock.now_ms() // 1000 + left_s) for left_s in (60, 600))
+        async with (
+            asyncio.timeout(DEADLINE_S),
+            bare_site.client.ws_connect(WS, protocols=("bearer", soon)) as first,
+            bare_site.client.ws_connect(WS, protocols=("bearer", later)) as second,
+            bare_site.client.get(SSE, headers={"Authorization": f"Bearer {soon}"}) as response,
+        ):
+            for pushed in (first, second):
+                await pushed.receive_json()
+            clock.advance(120)
+            while (message := await first.receive()).type is WSMsgType.TEXT:
+                pass
+            assert (message.type, first.close_code) == (WSMsgType.CLOSE, 1008)
+            await response.read()
+            told = (await second.receive_json())["timestamp"]
+            while (await second.receive_json())["timestamp"] == told:
+                clock.advance(1)
 
 
 @pytest.mark.parametrize("path", [WS, SSE])

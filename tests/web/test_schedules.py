@@ -13,8 +13,9 @@ from openride_stream.events.decode import decode
 from openride_stream.events.example import EXECUTION_NAME, example
 from openride_stream.events.records import RecordBatch
 from openride_stream.schedules import intake
-from tests.clickhouse.storing import NOW_MS, ingest
+from tests.clickhouse.storing import NOW_MS, Sent, ingest
 from tests.events.batches import POLICY, FakeRecord
+from tests.exactness.stories import uid
 from tests.fixtures.web import Site
 
 BASE = "/v1/schedule-analytics"
@@ -149,6 +150,28 @@ async def test_an_update_follows_its_execution(site: Site) -> None:
     assert NOW_MS < first_ms < second_ms
     row = row_of(topic, value, first_ms)
     assert (row["is_update"], row["event_id"]) == (True, answer["event_id"])
+
+
+async def test_an_execution_that_is_stamped_with_the_future_takes_no_other_one_with_it(site: Site) -> None:
+    hour_ms, body = 3_600_000, {"retry_count": 1}
+    ahead = {uid(7, hours): NOW_MS + hours * hour_ms for hours in (0, 20, 60)}
+    records = [
+        Sent(offset, orjson.dumps(BODY | {"analytics_id": each}), at_ms)
+        for offset, (each, at_ms) in enumerate(ahead.items())
+    ]
+    await ingest(site.runtime.store, site.settings, {"openride.schedules.redis": records})
+    usual, day, days = ahead
+    problem = await send(site, "PATCH", days, body, 422)
+    assert faulty(problem) == ["analytics_id"]
+    for each in (day, usual, day):
+        await send(site, "PATCH", each, body, 202)
+    first_ms, usual_ms, second_ms = (at_ms for *_, at_ms in site.runtime.outbox.written)
+    assert ahead[day] < first_ms < second_ms < ahead[day] + 1_000
+    assert usual_ms < NOW_MS + hour_ms
+    # Whoever reads them takes them.
+    for topic, _, value, at_ms in site.runtime.outbox.written:
+        batch = RecordBatch(topic, 0, [FakeRecord(value, timestamp=at_ms)])
+        assert decode(batch, POLICY, site.runtime.clock.ms).rejects == []
 
 
 async def test_an_update_must_be_one_of_something_that_is_known(
