@@ -92,7 +92,7 @@ async def test_a_run_that_dies_anywhere_is_made_up_for_by_the_next(vault: Vault)
         vault.site.runtime.clock.advance(31 * 86_400)
         if ended:
             break
-    assert died > 8
+    assert died > 5
 
 
 async def test_a_process_that_is_killed_when_the_copy_is_there_is_made_up_for(vault: Vault) -> None:
