@@ -13,12 +13,20 @@ export const fine = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maxi
 export const exact = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const cash = new Intl.NumberFormat("en", { style: "currency", currency, currencyDisplay: "narrowSymbol" });
 
+// Waits take milliseconds, a replay of another month comes weeks late.
+function duration(ms) {
+  if (ms < 10_000) return `${whole.format(ms)} ms`;
+  if (ms < 10 * MINUTE_MS) return `${fine.format(ms / 1000)} s`;
+  if (ms < DAY_MS) return `${fine.format(ms / 60 / MINUTE_MS)} h`;
+  return `${fine.format(ms / DAY_MS)} days`;
+}
+
 export const FORMATS = {
   count: (value) => whole.format(value),
   percent: (value) => `${exact.format(value)} %`,
   minutes: (value) => `${fine.format(value)} min`,
   km: (value) => `${fine.format(value)} km`,
-  ms: (value) => (value < 10_000 ? `${whole.format(value)} ms` : `${fine.format(value / 1000)} s`),
+  ms: duration,
   rate: (value) => (value < 10 && value > 0 ? fine.format(value) : whole.format(value)),
   // The string goes to the formatter as it is: no cent is lost on the way.
   money: (value) => cash.format(value),
