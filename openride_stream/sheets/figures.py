@@ -11,6 +11,7 @@ from openpyxl.chart import LineChart, Reference
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
+from openpyxl.worksheet.properties import PageSetupProperties
 
 from openride_stream.sheets.sections import Block, Form, Section
 from openride_stream.sheets.styles import (
@@ -42,6 +43,10 @@ def add_sheet(book: Workbook, section: Section) -> None:
     sheet = book.create_sheet(section.title)
     sheet.freeze_panes = f"A{_HEAD_ROWS + 1}"
     sheet.sheet_view.showGridLines = False
+    # In print the figures, their days and the chart stand on one page.
+    sheet.page_setup.orientation = "landscape"
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    sheet.page_setup.fitToHeight = 0
     left = [row for block in section.blocks for row in (*_lines(sheet, block), [])]
     right = _lines(sheet, section.series) if section.series else []
     beside_at = max(len(block.columns) for block in section.blocks) + 1
