@@ -148,7 +148,7 @@ def judged(
     `waits_ms` is how long ago the oldest event may have come that is still to be read.
     """
     if not baseline.series:
-        return Judgement(why=f"{baseline.days} days like this one are known: too few", days=baseline.days)
+        return Judgement(why=f"too few days like this one are known: {baseline.days}", days=baseline.days)
     until_ms = (now_ms - max(_SETTLED_MS, waits_ms)) // MINUTE_MS * MINUTE_MS
     hour = [one for one in minutes(state, now_ms, settings.currency) if one.start_ms < until_ms]
     if len(hour) < settings.anomaly_window_minutes:

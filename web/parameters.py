@@ -71,9 +71,22 @@ def _valid(model: type[Model], given: Mapping[str, Any]) -> Model:
 
 
 def _fault(error: Any, model: type[BaseModel]) -> Fault:
-    name = str(error["loc"][0]) if error["loc"] else "request"
-    if error["type"] == "extra_forbidden":
+    place = error["loc"] or ("request",)
+    name = str(place[0])
+    if error["type"] == "extra_forbidden" and len(place) == 1:
         known = ", ".join(model.model_fields) or "none"
         return Fault(name[:100], f"is not a parameter of this endpoint (known: {known})")
-    text = str(error["msg"]).removeprefix("Input ").removeprefix("String ")
-    return Fault(name, text)
+    # What is wrong within an object is told by the name that it has there.
+    within = "".join(f"{part[:100]}: " for part in place[1:] if isinstance(part, str))
+    return Fault(name, within + _in_words(error))
+
+
+def _in_words(error: Any) -> str:
+    match error["type"]:
+        case "extra_forbidden":
+            return "is not one of its fields"
+        case "missing":
+            return "is required"
+        case "too_short":
+            return f"should have at least {error['ctx']['min_length']} of them"
+    return str(error["msg"]).removeprefix("Input ").removeprefix("String ")

@@ -91,8 +91,11 @@ async def _archive(tables: Sequence[str], dry_run: bool) -> None:
     async with _opened(alone=not dry_run) as archivist:
         await archivist.ready()
         if dry_run:
-            for table, month in await archivist.due(tables):
+            due = await archivist.due(tables)
+            for table, month in due:
                 click.echo(f"{table:<19} {_text(month)}  due")
+            if not due:
+                click.echo("nothing is due")
             return
         await _told(archivist.archive(tables))
 

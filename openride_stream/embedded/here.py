@@ -40,7 +40,7 @@ def nothing_here(settings: Settings) -> str | None:
     """What to do where no address is set and no stack runs; None where there may be services."""
     if names_services(settings) or read_stack(settings.data_dir) is not None:
         return None
-    return f"no stack runs in {settings.data_dir}: {_WHAT_TO_DO}"
+    return f"no stack runs in {settings.data_dir.absolute()}: {_WHAT_TO_DO}"
 
 
 def hint_when_away() -> str:

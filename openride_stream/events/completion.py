@@ -39,14 +39,16 @@ def _check_time(event_timestamp_ms: int, record: Record, frame: Frame) -> None:
         raise Rejection(RejectClass.TOO_LATE, message)
     sent_ms = record.timestamp if record.timestamp >= 0 else frame.now_ms
     if event_timestamp_ms > sent_ms + frame.policy.max_ahead_ms:
-        message = f"event_timestamp: more than {frame.policy.max_ahead_ms} ms ahead of the record's timestamp"
+        message = f"event_timestamp: more than {_ahead(frame)} ahead of the record's timestamp"
         raise Rejection(RejectClass.TIMESTAMP_TOO_FAR_AHEAD, message)
     if event_timestamp_ms > frame.ceiling_ms:
         # A producer can stamp anything on a record. See decision 10 on a verdict that hangs on the clock.
-        message = (
-            f"event_timestamp: more than {frame.policy.max_ahead_ms} ms ahead of now, as is the record's"
-        )
+        message = f"event_timestamp: more than {_ahead(frame)} ahead of now, as is the record's"
         raise Rejection(RejectClass.TIMESTAMP_TOO_FAR_AHEAD, message)
+
+
+def _ahead(frame: Frame) -> str:
+    return f"{frame.policy.max_ahead_ms // 1000:,} s"
 
 
 def without_nulls(row: Row, defaults: Mapping[str, object]) -> Row:

@@ -72,7 +72,11 @@ def level_of(execution_result: str) -> str:
 def _complete_update(row: Row) -> None:
     """An update happened when its record was written, and is an event of its own."""
     if UPDATABLE.isdisjoint(row):
-        raise Rejection(RejectClass.INVALID_FIELD, "update: needs at least one field to change")
+        known = ", ".join(sorted(UPDATABLE))
+        raise Rejection(
+            RejectClass.INVALID_FIELD,
+            f"update: needs at least one field that may be changed (known: {known})",
+        )
     row["is_update"] = True
     row["event_timestamp"] = row["record_timestamp"]
 

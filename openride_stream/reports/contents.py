@@ -119,4 +119,4 @@ def change(value: Any, before: Any) -> str | None:
 
 def _series(title: str, answer: dict[str, Any]) -> Block:
     days = [(datetime.fromisoformat(point["timestamp"]), point["value"]) for point in answer["time_series"]]
-    return Block(f"{title} by day", ("Day (UTC)", title), days, ("date", "whole"))
+    return Block(f"{title} by day (UTC)", ("Day (UTC)", title), days, ("date", "whole"))

@@ -87,7 +87,8 @@ def test_a_broker_that_is_away_is_one_line_that_says_what_else_there_is(
     env: dict[str, str], tmp_path: Path
 ) -> None:
     assert emit(env=env) == (
-        "openride: Kafka at 127.0.0.1:9092 cannot be reached; no stack runs in .openride: start one with "
+        "openride: Kafka at 127.0.0.1:9092 cannot be reached; no stack runs in "
+        f"{Path('.openride').absolute()}: start one with "
         "`make up`, or set OPENRIDE_KAFKA_BOOTSTRAP_SERVERS, OPENRIDE_CLICKHOUSE_URL and "
         "OPENRIDE_METADATA_URL to your own services\n"
     )
@@ -103,7 +104,8 @@ def test_a_broker_that_is_away_is_one_line_that_says_what_else_there_is(
 )
 def test_where_nothing_runs_one_line_says_what_to_do(arguments: tuple[str, ...], env: dict[str, str]) -> None:
     said = refusal(*arguments, env=env)
-    assert said.count("no stack runs in .openride: start one with `make up`, or set OPENRIDE_KAFKA_BOOT") == 1
+    here = Path(".openride").absolute()
+    assert said.count(f"no stack runs in {here}: start one with `make up`, or set OPENRIDE_KAFKA_BOOT") == 1
     assert list(Path().iterdir()) == [], "a command that finds nothing leaves nothing"
 
 

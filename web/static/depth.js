@@ -66,7 +66,7 @@ const places = (route) => [route.origin_city, route.destination_city].filter(Boo
 export function showBest(found) {
   answers.best = found;
   rank("best", found.drivers, (driver) => [
-    [driver.driver_id.slice(0, 8), `${whole.format(driver.active_days)} days, ${FORMATS.km(driver.total_distance_km)}`],
+    [driver.driver_id.slice(0, 8), `${whole.format(driver.active_days)} ${driver.active_days === 1 ? "day" : "days"}, ${FORMATS.km(driver.total_distance_km)}`],
     whole.format(driver.total_trips), FORMATS.money(driver.total_earnings), FORMATS.money(driver.avg_earnings_per_trip),
   ], 2, (driver) => Number(driver.total_earnings));
 }

@@ -130,7 +130,9 @@ export function drawMinutes() {
     const high = (Number(minute.revenue) / mostMoney) * tall;
     line.push(`${(x + step / 2).toFixed(1)},${(height - bottom - high).toFixed(1)}`);
     if (new Date(minute.timestamp).getUTCMinutes() % 15 === 0) {
-      const label = draw("text", { class: "tick", x: x + step / 2, y: height - rem(0.25), "text-anchor": "middle" });
+      // Those at the ends would be cut off.
+      const anchor = at < 2 ? "start" : at > minutes.length - 3 ? "end" : "middle";
+      const label = draw("text", { class: "tick", x: x + step / 2, y: height - rem(0.25), "text-anchor": anchor });
       label.textContent = clock(minute.timestamp);
       svg.append(label);
     }

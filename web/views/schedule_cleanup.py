@@ -38,7 +38,8 @@ async def _clean_up(context: Context, query: CleanupQuery, caller: Caller) -> di
         "executions": cleaned.executions,
         "months_dropped": list(cleaned.months),
     }
-    logger.warning("Schedule executions cleaned up", extra={"caller": caller.key, **answer})
+    done = "Schedule executions counted that would go" if query.dry_run else "Schedule executions cleaned up"
+    logger.warning(done, extra={"caller": caller.key, **answer})
     return answer
 
 

@@ -55,7 +55,8 @@ async def _lag(settings: Settings) -> Finding:
     lags = await group_lag(settings, [topic.name for topic in TOPICS], mend_ends)
     total = sum(entry.lag for entry in lags)
     worst = max(lags, key=lambda entry: entry.lag)
-    message = f"group {settings.consumer_group} is {total} messages behind"
+    records = "record" if total == 1 else "records"
+    message = f"group {settings.consumer_group} is {total:,} {records} behind"
     if total <= _LAG_WORTH_A_WARNING:
         return Finding("lag", "ok", message)
     where = f"{message}, most on {worst.topic}[{worst.partition}] ({worst.lag})"

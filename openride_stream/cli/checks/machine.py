@@ -97,7 +97,7 @@ async def _worker(url: str, known: bool) -> Finding:
         ):
             status, body = answer.status, await answer.text()
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        message = f"{url} does not answer: {error or type(error).__name__}"
+        message = f"{url} does not answer: {str(error) or type(error).__name__}"
         # Without a stack file it is only a guess that a worker should be here.
         advice = "see its log" if known else "start one with `openride worker`"
         return Finding("worker", "fail" if known else "warn", message, advice)
