@@ -51,6 +51,11 @@ class SinkState(Protocol):
         """Why the last failed insert failed; it stays after recovery."""
         ...
 
+    @property
+    def writing_s(self) -> float:
+        """How long the insert has been under way that began first, in seconds; 0 when none is."""
+        ...
+
 
 class BrokerState(Protocol):
     """Whether Kafka answers."""

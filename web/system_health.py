@@ -16,6 +16,7 @@ Level = Literal["healthy", "degraded", "critical"]
 # A worker reports itself every heartbeat; one that missed two is in trouble or gone.
 _MISSED_HEARTBEATS: Final = 2.5
 _METADATA_TIMEOUT_S: Final = 1.0
+_FROZEN_AFTER_S: Final = 10.0
 _NAMED_PARTITIONS: Final = 3
 
 
@@ -56,7 +57,11 @@ async def system_health(context: "Context", runtime: "WebRuntime") -> SystemHeal
 
 
 def _store_trouble(runtime: "WebRuntime") -> str | None:
-    return None if runtime.sink.available else f"ClickHouse takes no rows: {runtime.sink.last_error}"
+    if not runtime.sink.available:
+        return f"ClickHouse takes no rows: {runtime.sink.last_error}"
+    # One that has frozen fails no insert for a minute, and stores nothing.
+    writing_s = runtime.sink.writing_s
+    return f"ClickHouse has taken no rows for {writing_s:.0f} s" if writing_s > _FROZEN_AFTER_S else None
 
 
 def _fleet_troubles(fleet: Fleet, heartbeat_s: float) -> list[str]:

@@ -42,6 +42,7 @@ class Sink:
         self._waiting_rows = 0
         self._waiting_since_s = 0.0
         self._late: Counter[str] = Counter()
+        self._writing: dict[asyncio.Task[None], float] = {}
         self._unacked_rows: Counter[str] = Counter()
         self._unacked_bytes: Counter[str] = Counter()
         self._flush_wanted = asyncio.Event()
@@ -58,6 +59,12 @@ class Sink:
     def last_error(self) -> str:
         """Why it does not; empty when it does."""
         return self._writer.last_error
+
+    @property
+    def writing_s(self) -> float:
+        """How long the insert has been under way that began first, in seconds; 0 when none is."""
+        first_s = min(self._writing.values(), default=None)
+        return 0.0 if first_s is None else self._clock.monotonic_s() - first_s
 
     def held(self, table: str) -> Held | None:
         """Why rows of `table` wait although the store takes others; None when they need not wait."""
@@ -184,6 +191,10 @@ class Sink:
             self._tasks.create_task(self._writer.write(table, deliveries)): table
             for table, deliveries in taken.items()
         }
+        began_s = self._clock.monotonic_s()
+        for task in writing:
+            self._writing[task] = began_s
+            task.add_done_callback(lambda ended: self._writing.pop(ended, None))
         done, late = await asyncio.wait(writing, timeout=_LEFT_BEHIND_AFTER_S)
         for task in late:
             table = writing[task]

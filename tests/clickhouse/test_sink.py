@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from openride_stream.clickhouse.bodies import Body
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import DAY_MS, iso_day
 from openride_stream.clickhouse.deliveries import Delivery, Format
@@ -61,7 +62,7 @@ class FlakyStore(ClickHouse):
     broken: tuple[str, Exception] | None = None
     inserts = 0
 
-    async def insert(self, table: str, rows: bytes, form: str = "JSONEachRow") -> None:
+    async def insert(self, table: str, rows: Body | bytes, form: str = "JSONEachRow") -> None:
         if self.fault:
             self.fault()
         if self.broken and table == f"{self.database}.{self.broken[0]}":
@@ -525,3 +526,33 @@ async def test_draining_gives_up_when_the_store_is_away(flaky: FlakyStore, setti
         await sink.write(outcome.delivery([location()]))
         assert not await sink.drain(0.2)
         assert not outcome.durable.is_set()
+
+
+class HangingStore(ClickHouse):
+    """The real store that answers nothing until it is let go on."""
+
+    let_go = asyncio.Event()
+
+    async def insert(self, table: str, rows: Body | bytes, form: str = "JSONEachRow") -> None:
+        await self.let_go.wait()
+        await super().insert(table, rows, form)
+
+
+async def test_a_store_that_has_frozen_shows_before_anything_fails(
+    store: ClickHouse, settings: Settings
+) -> None:
+    assert store.database
+    frozen = HangingStore.open(settings)
+    frozen.let_go = asyncio.Event()
+    async with running(frozen, settings, flush_interval_ms=1) as sink:
+        assert sink.writing_s == 0
+        outcome = await written(sink, [location()])
+        until_s = asyncio.get_running_loop().time() + 30
+        while sink.writing_s < 0.2:
+            assert asyncio.get_running_loop().time() < until_s
+            await asyncio.sleep(0.01)
+        assert sink.available, "no insert has failed"
+        frozen.let_go.set()
+        await durable(outcome)
+        assert sink.writing_s == 0
+    await frozen.close()

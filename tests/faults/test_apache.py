@@ -33,7 +33,8 @@ class Brokers:
 
     def __init__(self, folder: Path) -> None:
         self._env = os.environ | {"OPENRIDE_SERVICES": str(folder)}
-        self.bootstrap = self._kafka("start", str(BROKERS)).partition("=")[2].strip()
+        # Its first line is of the listener that asks nobody who they are.
+        self.bootstrap = self._kafka("start", str(BROKERS)).splitlines()[0].partition("=")[2]
 
     def stop(self) -> None:
         self._kafka("stop")

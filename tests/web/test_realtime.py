@@ -99,6 +99,18 @@ async def test_without_broker_or_store_it_is_critical(well: Site) -> None:
     assert answer["reasons"] == ["Kafka does not answer", "ClickHouse takes no rows: refused"]
 
 
+@pytest.mark.parametrize(
+    ("writing_s", "health", "reasons"),
+    [(2.5, "healthy", []), (17.4, "critical", ["ClickHouse has taken no rows for 17 s"])],
+)
+async def test_a_store_that_has_frozen_is_no_healthy_system(
+    well: Site, writing_s: float, health: str, reasons: list[str]
+) -> None:
+    well.runtime.sink.writing_s = writing_s
+    answer = await well.get(PATH)
+    assert (answer["system_health"], answer["reasons"]) == (health, reasons)
+
+
 async def test_without_the_metadata_store_it_answers_for_what_it_knows(
     well: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
