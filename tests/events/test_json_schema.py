@@ -1,5 +1,6 @@
 """The schemas say what decoding does."""
 
+import json
 from pathlib import Path
 
 import jsonschema
@@ -70,7 +71,9 @@ def test_schema_and_decoding_agree(data):
         event[field] = data.draw(
             st.one_of(st.none(), st.integers(-5, 500), st.booleans(), texts(), st.just([1]))
         )
-    decoded = decode_values(topic_of(name), [orjson.dumps(event)])
+    # Not by orjson: a producer's integers may be longer than 64 bits.
+    value = json.dumps(event, ensure_ascii=False).encode()
+    decoded = decode_values(topic_of(name), [value])
     assert VALIDATORS[name].is_valid(event) == (decoded.rejects == [])
 
 
