@@ -24,6 +24,8 @@ from openride_stream.errors import Fatal
 _SESSION_TIMEOUT_S: Final = 10.0
 _READ_WITHIN_S: Final = 300.0
 _BUILT_WITHIN_S: Final = 3_600.0
+_MERGED_WITHIN_S: Final = 600.0
+_IDLE_S: Final = 5.0
 _POLL_S: Final = 1.0
 _MANY_CLIENTS: Final = 50
 _INGESTED_PER_S: Final = 10_000
@@ -45,6 +47,7 @@ async def run(events: int, tell: Callable[[str], None]) -> dict[str, Any]:
         asked = questions(now)
         async with serving(stage, _ROUNDS_AT_ONCE):
             await _until_built(stage, tell)
+            await _until_merged(stage, tell)
         async with serving(stage, _NO_CACHE) as url:
             cold = await by_path(url, in_turn([*asked.values()]), 1)
             tell("asked by one client, nothing kept")
@@ -113,6 +116,19 @@ async def _until_read(url: str) -> None:
                 message = "what came in was not read"
                 raise Fatal(message)
             await asyncio.sleep(_POLL_S)
+
+
+async def _until_merged(stage: Stage, tell: Callable[[str], None]) -> None:
+    """Return when the store merges no parts any more: half a year came in within minutes, as no day does."""
+    began_s = idle_since_s = time.monotonic()
+    while time.monotonic() - idle_since_s < _IDLE_S:
+        if await stage.store.select("SELECT 1 AS one FROM system.merges LIMIT 1"):
+            idle_since_s = time.monotonic()
+        if time.monotonic() - began_s > _MERGED_WITHIN_S:
+            message = "the store does not come to rest"
+            raise Fatal(message)
+        await asyncio.sleep(_POLL_S)
+    tell(f"the store has come to rest within {time.monotonic() - began_s - _IDLE_S:.0f} s")
 
 
 async def _until_built(stage: Stage, tell: Callable[[str], None]) -> None:
