@@ -31,9 +31,9 @@ async def download(found: Path | Kept | None, named: Named, settings: Settings, 
         raise Problem(404, missing)
     headers = {"Content-Disposition": attachment(named.filename)}
     if isinstance(found, Kept) and settings.s3_link_s:
-        # Only buckets have links.
         link = await found.place.link(found.stored.name, settings.s3_link_s)
-        return Reply(None, 307, headers={"Location": link})
+        if link is not None:
+            return Reply(None, 307, headers={"Location": link})
     return Reply(found, content_type=named.content_type, headers=headers)
 
 

@@ -88,9 +88,10 @@ class Folder:
         for name in names:
             await asyncio.to_thread(self.path_of(name).unlink, missing_ok=True)
 
-    async def link(self, name: str, for_s: int) -> str:
+    async def link(self, name: str, for_s: int) -> str | None:
         """Nobody reads a folder by an address."""
-        raise NotImplementedError
+        del name, for_s
+        return None
 
     def _unavailable(self, error: OSError) -> StorageUnavailable:
         return StorageUnavailable(f"{self._folder}: {error.strerror or error}")

@@ -59,8 +59,8 @@ class Place(Protocol):
         """Delete files; those that are not there are no error."""
         ...
 
-    async def link(self, name: str, for_s: int) -> str:
-        """An address by which anybody may read the file for so many seconds."""
+    async def link(self, name: str, for_s: int) -> str | None:
+        """An address by which anybody may read the file for so many seconds; None where there is none."""
         ...
 
 
