@@ -35,7 +35,7 @@ async def stored(store: ClickHouse) -> list[str]:
 async def test_of_two_workers_one_deletes_what_is_old_and_says_so(
     store: ClickHouse, settings: Settings, metadata: Metadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = ManualClock(NOW_MS)
+    clock = ManualClock(NOW_MS // DAY_MS * DAY_MS - DAY_MS // 2)  # noon: two hours later is the same day
     started = [rfc3339(NOW_MS - days * DAY_MS) for days in (1, 40, 60)]
     records = [
         orjson.dumps(usual(analytics_id=uid(7, n), started_processing_at=at, completed_at=at))
