@@ -17,7 +17,8 @@ from uuid import UUID
 from openride_stream.api.choices import ExportFormat
 from openride_stream.errors import ConfigurationError
 from openride_stream.settings import Settings
-from openride_stream.storage.place import Place, Stored, open_place
+from openride_stream.storage.place import Place, open_place
+from openride_stream.storage.stored import Stored
 
 SUFFIXES: Final[dict[ExportFormat, str]] = {"csv": "csv", "excel": "xlsx", "parquet": "parquet"}
 CONTENT_TYPES: Final[dict[ExportFormat, str]] = {

@@ -13,7 +13,7 @@ from obstore.store import S3Store
 
 from openride_stream.errors import OpenRideError
 from openride_stream.settings import Settings
-from openride_stream.storage.place import StorageRefused, StorageUnavailable, Stored
+from openride_stream.storage.stored import StorageRefused, StorageUnavailable, Stored
 
 T = TypeVar("T")
 

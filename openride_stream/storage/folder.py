@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from openride_stream.storage.place import StorageUnavailable, Stored
+from openride_stream.storage.stored import StorageUnavailable, Stored
 
 _CHUNK_BYTES: Final = 1024 * 1024
 _PART: Final = ".part"

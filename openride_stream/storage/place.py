@@ -1,31 +1,11 @@
 """What a place for files can do, whatever it is."""
 
 from collections.abc import AsyncIterator, Collection
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from openride_stream.errors import Rejected, Transient
 from openride_stream.settings import Settings
-
-
-class StorageUnavailable(Transient):
-    """The bucket's server did not answer, or is busy; or a folder cannot be read or written just now."""
-
-
-class StorageRefused(Rejected):
-    """The place will not have it; the message names the setting that is at fault."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A file that is there, whole: name, size in bytes, a tag that changes with it, since when."""
-
-    name: str
-    size_bytes: int
-    etag: str
-    changed_at: datetime
+from openride_stream.storage.stored import Stored
 
 
 class Place(Protocol):

@@ -4,9 +4,7 @@ Only what is usual is read so: record batches of magic 2 whose sums are right, i
 be worth it. Anything else, and whatever is wrong with it, is left to aiokafka.
 """
 
-import struct
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from threading import Event
 from typing import Any, Final, overload
@@ -14,20 +12,15 @@ from typing import Any, Final, overload
 import numpy as np
 import numpy.typing as npt
 from aiokafka.codec import gzip_decode, lz4_decode, snappy_decode, zstd_decode
-from aiokafka.record.util import calc_crc32c, decode_varint
+from aiokafka.record.util import decode_varint
 
 from openride_stream.events.placed import Placed
 from openride_stream.events.records import Record
+from openride_stream.transport.batch_heads import BatchHead, batch_heads
 
 LEAST_RECORDS: Final = 64
 """In a fetch of fewer they are quicker made one by one."""
 
-_HEADER: Final = struct.Struct(">qiibIhiqqqhii")
-_LENGTH: Final = struct.Struct(">i")
-_LENGTH_AT: Final = 8
-_BEFORE_LENGTH_BYTES: Final = 12
-_SUMMED_FROM: Final = 21
-_MAGIC: Final = 2
 _CODEC, _APPEND_TIME, _CONTROL = 0x07, 0x08, 0x20
 _NO_PRODUCER: Final = -1
 _NO_TIME: Final = -1
@@ -119,21 +112,6 @@ class PlacedPartition:
         return taken
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """The head of one record batch, and where its records stand in what was fetched."""
-
-    base_offset: int
-    attributes: int
-    next_offset: int
-    first_timestamp: int
-    max_timestamp: int
-    producer: int
-    records: int
-    begin: int
-    end: int
-
-
 def placed(
     fetched: bytes,
     fetch_offset: int,
@@ -154,7 +132,7 @@ def placed(
     if not _ready.is_set():
         return None
     try:
-        batches = [*_batches(fetched, sums=sums)]
+        batches = [*batch_heads(fetched, sums=sums)]
     except ValueError:
         return None
     count = sum(batch.records for batch in batches)
@@ -168,36 +146,7 @@ def placed(
     return PlacedPartition(run[first:], fetch_offset, batches[-1].next_offset)
 
 
-def _batches(fetched: bytes, *, sums: bool) -> Iterator[_Batch]:
-    """Every batch that was fetched whole.
-
-    Raises:
-        ValueError: one is of another format, or damaged, or begins before the one before it ends.
-    """
-    begin, after, view = 0, 0, memoryview(fetched)
-    while len(fetched) - begin >= _BEFORE_LENGTH_BYTES:
-        (length,) = _LENGTH.unpack_from(fetched, begin + _LENGTH_AT)
-        end = begin + _BEFORE_LENGTH_BYTES + length
-        if end > len(fetched):
-            return
-        if end < begin + _HEADER.size:
-            raise ValueError
-        base, _, _, magic, crc, attributes, last, first_ms, max_ms, producer, _, _, records = (
-            _HEADER.unpack_from(fetched, begin)
-        )
-        if magic != _MAGIC or not 0 <= records <= end - begin:
-            raise ValueError
-        if base < after or last < 0:
-            raise ValueError
-        if sums and calc_crc32c(view[begin + _SUMMED_FROM : end]) != crc:
-            raise ValueError
-        yield _Batch(
-            base, attributes, base + last + 1, first_ms, max_ms, producer, records, begin + _HEADER.size, end
-        )
-        begin, after = end, base + last + 1
-
-
-def _run(fetched: bytes, batches: Sequence[_Batch]) -> Run | None:
+def _run(fetched: bytes, batches: Sequence[BatchHead]) -> Run | None:
     if any(batch.attributes & _CODEC for batch in batches):
         try:
             sections = [_section(fetched, batch) for batch in batches]
@@ -212,14 +161,14 @@ def _run(fetched: bytes, batches: Sequence[_Batch]) -> Run | None:
     return None if places is None else Run(text, places)
 
 
-def _section(fetched: bytes, batch: _Batch) -> bytes | memoryview:
+def _section(fetched: bytes, batch: BatchHead) -> bytes | memoryview:
     section = memoryview(fetched)[batch.begin : batch.end]
     codec = batch.attributes & _CODEC
     return _UNPACKED[codec](section.tobytes()) if codec else section
 
 
 def _places(
-    text: npt.NDArray[np.uint8], batches: Sequence[_Batch], begins: Sequence[int], ends: Sequence[int]
+    text: npt.NDArray[np.uint8], batches: Sequence[BatchHead], begins: Sequence[int], ends: Sequence[int]
 ) -> npt.NDArray[np.int64] | None:
     places = np.empty((5, sum(batch.records for batch in batches)), np.int64)
     first = 0

@@ -10,7 +10,8 @@ import pytest
 from openride_stream.cli.checks.findings import Patient
 from openride_stream.cli.checks.storage import check_storage
 from openride_stream.settings import Settings
-from openride_stream.storage.place import Place, StorageRefused, StorageUnavailable, open_place
+from openride_stream.storage.place import Place, open_place
+from openride_stream.storage.stored import StorageRefused, StorageUnavailable
 from tests.fixtures.s3 import dying
 
 

@@ -8,7 +8,8 @@ from typing import Final
 from uuid import uuid4
 
 from openride_stream.cli.checks.findings import Finding, Patient
-from openride_stream.storage.place import Place, StorageRefused, StorageUnavailable, open_place
+from openride_stream.storage.place import Place, open_place
+from openride_stream.storage.stored import StorageRefused, StorageUnavailable
 
 _CONTENT: Final = b"openride doctor"
 

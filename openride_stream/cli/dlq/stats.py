@@ -14,7 +14,7 @@ from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.queries.dead_letters import on_record
 from openride_stream.clock import utc_from_ms
 from openride_stream.errors import OpenRideError
-from openride_stream.events.letters import event_type_of, masked_fields
+from openride_stream.events.letter_rows import event_type_of, masked_fields
 from openride_stream.kafka.dlq.reading import open_reader
 from openride_stream.settings import Settings
 
