@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from openride_stream.clickhouse.distinct import counted, distinct_events
+from openride_stream.clickhouse.queries.schedules.executions import KEPT, executions
+from openride_stream.events.schedules import CARRIED
 
 _DOMAIN: Final = (
     "user_events",
@@ -26,6 +28,13 @@ def _events(database: str, table: str) -> str:
     return distinct_events(database, table, "1")
 
 
+def _executions(database: str, table: str) -> str:
+    # An update is no execution: it is what the fields say that it changed.
+    del table
+    rows = executions(database, "1", (*KEPT, *CARRIED), since="0")
+    return f"(SELECT *, started_processing_at AS event_timestamp FROM {rows})"
+
+
 def _facts(database: str, table: str) -> str:
     # A fact is one event's statement: contents that lost make none.
     return f"(SELECT * FROM {database}.{table} FINAL WHERE {counted(database)})"
@@ -43,7 +52,8 @@ def _raw(database: str, table: str) -> str:
 
 
 TABLES: Final[Mapping[str, Callable[[str, str], str]]] = {
-    **dict.fromkeys((*_DOMAIN, "schedule_analytics"), _events),
+    **dict.fromkeys(_DOMAIN, _events),
+    "schedule_analytics": _executions,
     **dict.fromkeys(_FACTS, _facts),
     **dict.fromkeys(_VIEWS, _view),
     "events_raw": _raw,

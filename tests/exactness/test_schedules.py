@@ -2,13 +2,16 @@
 
 import json
 from collections import Counter
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
 
+from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.schedule_rounds import ScheduleHours
+from openride_stream.exports.query import prepare
 from tests.exactness.executions import TOPICS, schedule_logs, schedule_questions, spelled, usual
 from tests.exactness.histories import histories
 from tests.exactness.profiles import DEEP, drawn
@@ -25,6 +28,7 @@ EXAMPLES = 6
 BASE = "/v1/schedule-analytics/"
 EDGES_MS = (*MONTH_EDGES_MS, MONTH_EDGES_MS[2] + 17 * HOUR_MS + 7)
 NOW_MS = MONTH_EDGES_MS[2]
+EXPORTED = ("analytics_id", "execution_result", "level", "retry_count", "total_processing_time_ms")
 
 
 @pytest.mark.timeout(0 if DEEP else 240)
@@ -57,6 +61,7 @@ def test_every_answer_is_the_references(stage: Stage) -> None:
                 assert answer == expected, one
                 nothing = Schedules().answer(*one, now_ms)
                 told[one.path.partition("/")[0]] += expected != nothing
+            assert stage.run(_exported(stage.site.runtime.store)) == _expected(reference)
 
     check()
     assert len([name for name, times in told.items() if times]) == 9, told
@@ -87,6 +92,17 @@ def test_pages_hold_each_execution_once(stage: Stage) -> None:
     assert seen == [each["analytics_id"] for each in whole["executions"]]
     assert whole == reference.answer("level/info", {"limit": "1000"}, NOW_MS)
     assert len(seen) == len({*seen}) == 10
+
+
+async def _exported(store: ClickHouse) -> list[dict[str, Any]]:
+    """What an export of all executions has of those fields that updates change, and the number of rows."""
+    query = f"SELECT {', '.join(EXPORTED)} FROM schedule_analytics ORDER BY toString(analytics_id)"
+    return await store.select(prepare(query, {}, store.database, 1_000_000).sql)
+
+
+def _expected(reference: Schedules) -> list[dict[str, Any]]:
+    found = sorted(reference.executions(), key=lambda each: each["analytics_id"])
+    return [{name: each[name] for name in EXPORTED} for each in found]
 
 
 def _body(number: int, started: str) -> dict[str, object]:
