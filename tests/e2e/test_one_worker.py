@@ -41,7 +41,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, broker: EmbeddedBroker) ->
 
 
 def send(cluster: Cluster, method: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    url = f"{cluster.workers[0].url}{BASE}/{path}"
+    url = f"{cluster.workers[0].url}{path if path.startswith('/') else f'{BASE}/{path}'}"
     request = urllib.request.Request(url, json.dumps(body).encode(), method=method)
     with urllib.request.urlopen(request, timeout=15) as answer:
         return answer.status, json.loads(answer.read())
@@ -93,6 +93,33 @@ def test_what_was_answered_is_read_soon_and_once(cluster: Cluster) -> None:
     assert seen(cluster, "fresh", 1, error_message="late") < WITHIN_S
     stats = read(cluster, "stats?hours_back=1")
     assert (stats["total_records"], stats["error_count"]) == (3, 2)
+
+
+def test_exports_are_written_and_reports_mailed(cluster: Cluster) -> None:
+    query = {"query": "SELECT analytics_id, execution_result FROM schedule_analytics", "format": "csv"}
+    export_id = send(cluster, "POST", "/v1/exports/request", query)[1]["export_id"]
+    asked = {
+        "report_name": "Users of the day",
+        "report_type": "user_metrics",
+        "frequency": "daily",
+        "timezone": "Africa/Lagos",
+        "format": "pdf",
+        "recipients": ["ada@example.org"],
+    }
+    schedule_id = send(cluster, "POST", "/v1/reports/schedule", asked)[1]["schedule_id"]
+    begun = send(cluster, "POST", f"/v1/reports/schedule/{schedule_id}/execute", {})[1]
+    run = f"/v1/reports/executions/{begun['execution_id']}"
+
+    def ended() -> bool:
+        export, report = cluster.get(f"/v1/exports/{export_id}/status"), cluster.get(run)
+        assert "failed" not in (export["status"], report["status"]), (export, report)
+        return bool(export["status"] == report["status"] == "completed")
+
+    cluster.wait_for(ended, "export and report")
+    with urllib.request.urlopen(f"{cluster.workers[0].url}/v1/exports/{export_id}/download") as answer:
+        assert answer.read().count(b"\n") == 1 + 3
+    (mail,) = (cluster.folder / "mail").glob("*.eml")
+    assert b"To: ada@example.org" in mail.read_bytes()
 
 
 def test_a_worker_stops_in_order_under_load_and_at_its_deadline_without_a_broker(
