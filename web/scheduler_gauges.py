@@ -49,7 +49,8 @@ class SchedulerGauges:
 async def _ask(context: Context, runtime: WebRuntime) -> None:
     now_ms = runtime.clock.now_ms()
     span = Span.back(now_ms, _HOURS)
-    source = await Source.of(runtime.store, runtime.hours, looked_back_ms(now_ms), now_ms)
+    since_ms = looked_back_ms(now_ms, context.settings.schedule_stuck_days)
+    source = await Source.of(runtime.store, runtime.hours, since_ms, now_ms)
     states = await tier_states(source, span, now_ms, Thresholds.of(context.settings))
     metrics = context.metrics
     for tier, state in states.items():

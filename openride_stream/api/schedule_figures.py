@@ -198,6 +198,6 @@ class ScheduleSystemHealth(Answer):
     error_patterns: list[ErrorPattern] = Field(description="The ten most frequent ones.")
     tiers: dict[ScheduleTier, TierHealth] = Field(description="By tier.")
     stuck_schedules: list[StuckSchedule] = Field(
-        description="Expected and not seen in the last 24 hours, the longest silent first, at most 100."
+        description="Expected and not seen, the longest silent first, at most 100."
     )
     end_to_end: EndToEnd = Field(description="From due to done, over the tiers.")

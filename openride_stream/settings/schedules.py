@@ -33,3 +33,10 @@ class ScheduleSettings(BaseModel):
         description="A schedule that was due at regular times is stuck when it was not for this many of its "
         "usual gaps, and for a minute.",
     )
+    schedule_stuck_days: int = Field(
+        14,
+        ge=1,
+        le=90,
+        description="How many days a schedule is remembered by: one that is over for good counts as stuck until "
+        "then.",
+    )

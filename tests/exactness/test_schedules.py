@@ -67,6 +67,26 @@ def test_every_answer_is_the_references(stage: Stage) -> None:
     assert len([name for name, times in told.items() if times]) == 9, told
 
 
+def test_rare_schedules_are_stuck_until_they_are_forgotten(stage: Stage) -> None:
+    silent_h = {"hourly": 30, "daily": 4 * 24, "on time": 20, "forgotten": 15 * 24, "seldom": 6 * 24}
+    every_h = {"hourly": 1, "daily": 24, "on time": 24, "forgotten": 1, "seldom": 72}
+    log = []
+    for name, silent in silent_h.items():
+        for times in range(5 if name != "seldom" else 3):
+            due = spelled(NOW_MS - (silent + times * every_h[name]) * HOUR_MS)
+            body = {"schedule_id": name, "scheduled_at": due, "completed_at": due}
+            log.append(Sent(TOPICS[0], len(log), json.dumps(_body(len(log), due) | body).encode()))
+    stage.run(stage.empty())
+    stage.run(stage.deliver(log))
+    asked = Asked(f"{BASE}health/system", {})
+    (health,) = stage.run(stage.ask([asked], NOW_MS))
+    assert {each["schedule_id"] for each in health["stuck_schedules"]} == {"hourly", "daily"}
+    reference = Schedules()
+    for sent in log:
+        reference.add(sent.topic, sent.value, sent.timestamp)
+    assert health == reference.answer("health/system", {}, NOW_MS)
+
+
 def test_pages_hold_each_execution_once(stage: Stage) -> None:
     # Two of each moment, so that a page ends between them; the last ones are months away.
     moments = [spelled(NOW_MS - ago_ms) for ago_ms in (0, 1, HOUR_MS, 20 * DAY_MS, 80 * DAY_MS)] * 2

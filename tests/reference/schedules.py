@@ -349,7 +349,7 @@ def _health(
     now_ms: int,
 ) -> dict[str, Any]:
     """By the thresholds that are the settings' defaults."""
-    stuck = _stuck(_within(found, now_ms - 24 * HOUR_MS, now_ms), now_ms)
+    stuck = _stuck(_within(found, now_ms - 14 * 24 * HOUR_MS, now_ms), now_ms)
     tiers = {}
     for name in TIERS:
         own = _tier(here, name)
@@ -390,6 +390,9 @@ def _stuck(found: list[Execution], now_ms: int) -> list[dict[str, Any]]:
         groups[each["schedule_id"]].append(each)
     told = []
     for name, group in groups.items():
+        lately = _within(group, now_ms - 24 * HOUR_MS, now_ms)
+        if len({each["scheduled_at"] for each in lately}) >= 4:
+            group = lately
         times = sorted({each["scheduled_at"] for each in group})
         if len(times) < 4:
             continue

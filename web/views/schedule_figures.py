@@ -106,7 +106,7 @@ async def _performance(context: Context, query: PerformanceQuery) -> dict[str, A
 
 async def _health(context: Context, query: HealthQuery) -> dict[str, Any]:
     span, now_ms = _span(context, query.hours_back), context.runtime.clock.now_ms()
-    since_ms = min(span.before.start_ms, looked_back_ms(now_ms))
+    since_ms = min(span.before.start_ms, looked_back_ms(now_ms, context.settings.schedule_stuck_days))
     source = await _source(context, span, since_ms=since_ms)
     return await system_health(source, span, now_ms, Thresholds.of(context.settings))
 

@@ -10,13 +10,16 @@ from openride_stream.clock import rfc3339
 
 LEAST_TIMES: Final = 4
 """Of a schedule that was due less often nobody can say when it is due again."""
-LOOKED_BACK_HOURS: Final = 24
+RECENT_MS: Final = 24 * HOUR_MS
+"""How often a schedule comes is told from here on, where it has come often enough since."""
 STUCK_TOLD: Final = 100
 LEAST_SILENCE_MS: Final = 60_000
 HOPS: Final = ("mongo_periodic", "clickhouse_delayed", "redis_immediate", "execution")
 """Due until found; found until handed over; handed over until fired; fired until completed, retries too."""
 
-# The gap is the median one between two times at which it was due, whatever became of those.
+_RECENT: Final = "started_processing_at >= fromUnixTimestamp64Milli({recent:Int64}, 'UTC')"
+# The gap is the median one between two times at which it was due, whatever became of those. Most schedules came
+# often enough lately: of those nothing older is looked at.
 _STUCK: Final = """
 SELECT schedule_id, last.1 AS schedule_type, last.2 AS schedule_name, last.3 AS node, last_ms, gap_ms
 FROM
@@ -28,6 +31,8 @@ FROM
            times[-1] AS last_ms,
            arrayReduce('quantileExactInclusive(0.5)', arrayPopFront(arrayDifference(times))) AS gap_ms
     FROM {rows}
+    WHERE {is_recent} OR schedule_id NOT IN
+        (SELECT schedule_id FROM {recent} GROUP BY schedule_id HAVING uniqExact(scheduled_at) >= {least})
     GROUP BY schedule_id HAVING length(times) >= {least}
 )
 WHERE {{now:Int64}} - last_ms > greatest({{intervals:Float64}} * gap_ms, {silence})
@@ -56,28 +61,34 @@ FROM
 """
 
 
-def looked_back_ms(now_ms: int) -> int:
+def looked_back_ms(now_ms: int, days: int) -> int:
     """From when on it is known how often a schedule is due."""
-    return now_ms - LOOKED_BACK_HOURS * HOUR_MS
+    return now_ms - days * 24 * HOUR_MS
 
 
-async def stuck_schedules(source: Source, now_ms: int, intervals: float) -> list[dict[str, Any]]:
+async def stuck_schedules(source: Source, now_ms: int, intervals: float, days: int) -> list[dict[str, Any]]:
     """Schedules that came regularly and were not due for more than `intervals` of their usual gap.
 
-    The 24 hours before `now_ms` (since the epoch) are looked at; the longest silent come first.
+    The `days` before `now_ms` (since the epoch) are looked at, of what came four times in the last 24 hours
+    only these; the longest silent come first.
     """
-    span = Span(looked_back_ms(now_ms), now_ms)
+    span = Span(looked_back_ms(now_ms, days), now_ms)
+    recent = Span(max(span.start_ms, now_ms - RECENT_MS), now_ms)
     columns = (
         *("analytics_id", "schedule_id", "schedule_type", "scheduled_at", "started_processing_at"),
         *("schedule_name", "processed_by_node"),
     )
+    recent_rows = source.rows(recent, ("schedule_id", "scheduled_at", "started_processing_at"), _RECENT)
     sql = _STUCK.format(
         rows=source.rows(span, columns),
+        recent=recent_rows,
+        is_recent=_RECENT,
         least=LEAST_TIMES,
         silence=LEAST_SILENCE_MS,
         told=STUCK_TOLD,
     )
-    found = await source.select(sql, {**span.params(), "now": now_ms, "intervals": intervals})
+    params = {**span.params(), "recent": recent.start_ms, "now": now_ms, "intervals": intervals}
+    found = await source.select(sql, params)
     return [
         {
             "schedule_id": row["schedule_id"],

@@ -19,13 +19,14 @@ _WORSE: Final = ("healthy", "degraded", "critical")
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From where on a tier is degraded, and critical: per cent, milliseconds, usual gaps."""
+    """From where on a tier is degraded, and critical: per cent, milliseconds, usual gaps, days."""
 
     degraded_success_rate: float
     critical_success_rate: float
     degraded_queue_p95_ms: int
     critical_queue_p95_ms: int
     stuck_intervals: float
+    stuck_days: int
 
     @classmethod
     def of(cls, settings: Settings) -> "Thresholds":
@@ -36,6 +37,7 @@ class Thresholds:
             settings.schedule_degraded_queue_p95_ms,
             settings.schedule_critical_queue_p95_ms,
             settings.schedule_stuck_intervals,
+            settings.schedule_stuck_days,
         )
 
 
@@ -44,7 +46,7 @@ async def system_health(source: Source, span: Span, now_ms: int, thresholds: Thr
     rows, patterns, stuck, way = await asyncio.gather(
         by_tier(source, span),
         error_patterns(source, span, limit=PATTERNS_SHOWN),
-        stuck_schedules(source, now_ms, thresholds.stuck_intervals),
+        stuck_schedules(source, now_ms, thresholds.stuck_intervals, thresholds.stuck_days),
         end_to_end(source, span),
     )
     tiers = {
@@ -77,7 +79,7 @@ async def tier_states(
 ) -> dict[str, TierState]:
     """How well each tier is, by its name: the verdicts of `system_health` without all the rest."""
     rows, stuck = await asyncio.gather(
-        by_tier(source, span), stuck_schedules(source, now_ms, thresholds.stuck_intervals)
+        by_tier(source, span), stuck_schedules(source, now_ms, thresholds.stuck_intervals, thresholds.stuck_days)
     )
     found = {}
     for tier, figures in tier_figures(rows).items():
