@@ -6,6 +6,7 @@ making, everything else follows from its bytes.
 
 import hashlib
 import json
+import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any
 
 from tests.faults.log import Logged
 from tests.reference.figures import Reference
+from tests.reference.schedules import Schedules
 
 SCHEDULES = "schedule_analytics"
 PERSONAL = frozenset({"phone", "email", "full_name", "ip_address"})
@@ -53,6 +55,7 @@ class Expected:
 
     bad_class_of: Callable[[Logged], str | None]
     reference: Reference = field(default_factory=lambda: Reference("NGN"))
+    schedules: Schedules = field(default_factory=Schedules)
     tables: defaultdict[str, Table] = field(default_factory=lambda: defaultdict(Table))
     bad: dict[Place, tuple[str, Logged]] = field(default_factory=dict)
     buried: Counter[Buried] = field(default_factory=Counter)
@@ -81,7 +84,12 @@ class Expected:
         self.reference.add(record.topic, record.value)
         body = json.loads(record.value)
         name = table_of(record.topic)
-        stated = body.get("analytics_id" if name == SCHEDULES and not body.get("update") else "event_id")
+        identity = "analytics_id" if name == SCHEDULES and not body.get("update") else "event_id"
+        stated = body.get(identity)
+        if name == SCHEDULES:
+            named = body | {identity: stated or str(uuid.uuid5(uuid.NAMESPACE_OID, str(record.place)))}
+            value = record.value if stated else json.dumps(named).encode()
+            self.schedules.add(record.topic, value, record.timestamp)
         if not stated:
             self.tables[name].anonymous[record.place, precedence(record.value)] += 1
             return

@@ -79,6 +79,7 @@ class Play:
                 verdict.dead_letters(letters, self.expected),
                 verdict.dead_letter_rows(self.stage, self.expected),
                 verdict.figures(self.stage, self.expected, now_ms),
+                verdict.schedule_figures(self.stage, self.expected, now_ms),
             )
         )
 

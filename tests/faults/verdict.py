@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
+from urllib.parse import quote, unquote
 
 from openride_stream.clock import utc_from_ms
 from openride_stream.events.topics import EVENT_TABLES
 from tests.faults.expected import SCHEDULES, Content, Expected, Place, Table, is_payload_of
 from tests.faults.log import Logged
 from tests.faults.stage import Stage
-from tests.reference.moments import DAY_MS
+from tests.reference.moments import DAY_MS, to_ms
 
 ENDPOINTS = ("users", "bookings", "payments", "trips")
 OVER_A_MONTH: tuple[dict[str, str], ...] = (
@@ -23,6 +24,7 @@ OVER_A_MONTH: tuple[dict[str, str], ...] = (
 OVER_ODD_ENDS: tuple[dict[str, str], ...] = ({}, {"city": "Manhattan", "granularity": "hourly"})
 AT_ONCE = 4
 SHOWN = 3
+LAST_WEEK = {"hours_back": "168"}
 LIMITS = ("start_date", "end_date")
 
 Key = TypeVar("Key", bound=Hashable)
@@ -76,9 +78,7 @@ def figures(stage: Stage, expected: Expected, now_ms: int) -> Iterator[str]:
 
     def ask(question: tuple[str, int, int, dict[str, str]]) -> Any:
         endpoint, start_ms, last_ms, more = question
-        limits = {
-            name: utc_from_ms(ms).isoformat() for name, ms in zip(LIMITS, (start_ms, last_ms), strict=True)
-        }
+        limits = {name: _iso(ms) for name, ms in zip(LIMITS, (start_ms, last_ms), strict=True)}
         return stage.get(f"/v1/metrics/{endpoint}", **limits, **more)
 
     with ThreadPoolExecutor(AT_ONCE) as asking:
@@ -86,6 +86,32 @@ def figures(stage: Stage, expected: Expected, now_ms: int) -> Iterator[str]:
     for (endpoint, start_ms, last_ms, more), given in zip(questions, answers, strict=True):
         right = getattr(expected.reference, endpoint)(start_ms, last_ms, **more)
         yield from _figure(f"{endpoint} from {utc_from_ms(start_ms):%Y-%m-%d} {more}", given, right)
+
+
+def schedule_figures(stage: Stage, expected: Expected, now_ms: int) -> Iterator[str]:
+    """Differences of what is said about schedules: the last week, and queue times of all weeks before."""
+    end_ms = now_ms // DAY_MS * DAY_MS + DAY_MS
+    weeks = [
+        {
+            "start_time": utc_from_ms(last_ms - 7 * DAY_MS).isoformat(),
+            "end_time": utc_from_ms(last_ms).isoformat(),
+        }
+        for last_ms in range(end_ms, end_ms - 49 * DAY_MS, -7 * DAY_MS)
+    ]
+    asked = [*(("queue-times", week) for week in weeks), ("errors/patterns", LAST_WEEK)]
+    schedules = Counter(each["schedule_id"] for each in expected.schedules.executions())
+    for name, _ in schedules.most_common(1):
+        asked.append((f"performance/schedule/{quote(name, safe='')}", LAST_WEEK))
+    for path, parameters in asked:
+        given = stage.get(f"/v1/schedule-analytics/{path}", **parameters)
+        # The last week ends with the minute of the answer, whose time is not ours.
+        now_ms = to_ms(given["time_range"]["end_time"]) - 1
+        right = expected.schedules.answer(unquote(path), parameters, now_ms)
+        yield from _figure(f"schedules, {path} {parameters}", given, right)
+
+
+def _iso(ms: int) -> str:
+    return utc_from_ms(ms).isoformat()
 
 
 def _figure(question: str, given: Mapping[str, Any], right: Mapping[str, Any]) -> Iterator[str]:
