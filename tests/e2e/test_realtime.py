@@ -34,6 +34,8 @@ LIVE_HOURS = 6
 # The bars hold on a machine that has nothing else to do: with OPENRIDE_TEST_TIMES=1 they are asserted.
 STEADY_S = 2.0
 AFTER_SESSION_S = 5.0
+# Elsewhere they are so many times as long.
+SHARED = 10.0
 # Until two heartbeats are missed nobody can know that a worker is gone.
 MISSED_HEARTBEATS = 2.5
 
@@ -195,17 +197,16 @@ def test_every_worker_answers_for_all_whatever_becomes_of_the_others(cluster: Cl
     for what in ("after kill -9", "after a freeze"):
         said = " | ".join(took[what].reasons)
         assert "has not reported for" in said or "no worker reads" in said, (what, took)
-    if os.environ.get("OPENRIDE_TEST_TIMES"):
-        hold(took, cluster)
+    hold(took, cluster, 1.0 if os.environ.get("OPENRIDE_TEST_TIMES") else SHARED)
 
 
-def hold(took: dict[str, Course], cluster: Cluster) -> None:
-    """The bars, and until when a wrong answer may own to nothing."""
+def hold(took: dict[str, Course], cluster: Cluster, share: float) -> None:
+    """The bars, and until when a wrong answer may own to nothing; `share` times as long."""
     for what, course in took.items():
         print(f"{what}: {course.took_s:.1f} s, unsaid {course.unsaid_s:.1f} s, {sorted(course.reasons)}")
     steady = took.pop("steady state")
-    assert steady.took_s <= STEADY_S
+    assert steady.took_s <= STEADY_S * share
     unsaid_s = STEADY_S + MISSED_HEARTBEATS * cluster.settings.broker_heartbeat_interval_s
     for what, course in took.items():
-        assert course.took_s <= cluster.settings.broker_session_timeout_s + AFTER_SESSION_S, what
-        assert course.unsaid_s <= unsaid_s, what
+        assert course.took_s <= cluster.settings.broker_session_timeout_s + AFTER_SESSION_S * share, what
+        assert course.unsaid_s <= unsaid_s * share, what

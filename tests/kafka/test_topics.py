@@ -1,5 +1,6 @@
 import pytest
 from aiokafka.admin import NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from openride_stream.embedded.ports import LOOPBACK, free_port
 from openride_stream.errors import BrokerUnavailable, ConfigurationError
@@ -18,6 +19,28 @@ async def test_every_topic_and_its_dead_letter_topic_is_created_once(settings: S
     async with open_admin(settings) as admin:
         counts = await partition_counts(admin)
     assert set(counts.values()) == {3}
+
+
+async def test_live_tables_and_dead_letters_are_kept_as_long_as_the_settings_say(settings: Settings) -> None:
+    asked = settings.model_copy(update={"live_hours": 6, "retention_dead_letters_days": 30})
+    await create_topics(asked)
+    kept = (LIVE_TOPIC, "openride.events.trip.dlq", "openride.events.trip")
+    async with open_admin(settings) as admin:
+        told = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in kept])
+    found = {
+        resource[3]: {entry[0]: entry[1] for entry in resource[4]}
+        for answer in told
+        for resource in answer.resources
+    }
+    live, letters, events = (found[name] for name in kept)
+    # Two hours to spare, by segments of an hour: bounded, whatever the broker's own retention is.
+    assert (live["cleanup.policy"], live["retention.ms"], live["segment.ms"]) == (
+        "delete",
+        "28800000",
+        "3600000",
+    )
+    assert letters["retention.ms"] == str(30 * 86_400_000)
+    assert "retention.ms" not in events
 
 
 async def test_a_topic_with_another_partition_count_is_named(settings: Settings) -> None:

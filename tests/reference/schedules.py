@@ -389,10 +389,9 @@ def _stuck(found: list[Execution], now_ms: int) -> list[dict[str, Any]]:
     for each in sorted(found, key=_newest):
         groups[each["schedule_id"]].append(each)
     told = []
-    for name, group in groups.items():
-        lately = _within(group, now_ms - 24 * HOUR_MS, now_ms)
-        if len({each["scheduled_at"] for each in lately}) >= 4:
-            group = lately
+    for name, known in groups.items():
+        lately = _within(known, now_ms - 24 * HOUR_MS, now_ms)
+        group = lately if len({each["scheduled_at"] for each in lately}) >= 4 else known
         times = sorted({each["scheduled_at"] for each in group})
         if len(times) < 4:
             continue
