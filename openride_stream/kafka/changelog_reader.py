@@ -14,6 +14,7 @@ from openride_stream.settings import Settings
 
 _READ_AT_ONCE: Final = 100
 _ENDS_WITHIN_S: Final = 2.0
+_LOOKS_AT_A_GAP: Final = 3
 Ends = dict[TopicPartition, int]
 
 
@@ -26,6 +27,8 @@ class ChangelogReader:
         self._mend = mend
         self._places: dict[int, LogPlace] = {}
         self._expected: dict[int, LogPlace] = {}
+        self._next: dict[TopicPartition, int] = {}
+        self._gaps: dict[TopicPartition, tuple[int, int, int]] = {}
         self.is_another = False
         """Whether the log is not the one that `resume` was to go on with; nothing is read until `rewind`."""
         self.first_written_ms: int | None = None
@@ -68,7 +71,7 @@ class ChangelogReader:
             self._places, self._expected = {}, {}
             first = await self._consumer.offsets_for_times(dict.fromkeys(self._partitions, since_ms))
             for partition, found in first.items():
-                self._consumer.seek(partition, ends[partition] if found is None else found.offset)
+                self._seek(partition, ends[partition] if found is None else found.offset)
         except FAULTS as error:
             raise unavailable(error) from error
 
@@ -83,11 +86,37 @@ class ChangelogReader:
             fetched = await self._consumer.getmany(timeout_ms=round(timeout_s * 1000))
         except FAULTS as error:
             raise unavailable(error) from error
-        found = [record for at, records in fetched.items() for record in self._fresh(at.partition, records)]
+        found = [
+            record
+            for at, records in fetched.items()
+            if self._follows(at, records)
+            for record in self._fresh(at.partition, records)
+        ]
         if found:
             written_ms = min(record.timestamp for record in found)
             self.first_written_ms = min(written_ms, self.first_written_ms or written_ms)
         return [record.value for record in found if record.value]
+
+    def _follows(self, at: TopicPartition, records: list[Any]) -> bool:
+        """Whether they go on where reading was; else that is read again: nothing of a changelog is compacted.
+
+        A broker that shows a record before the one that precedes it has been seen to do so for a moment, to
+        one of its readers: what is still not there after some looks was deleted.
+        """
+        expected, first = self._next.get(at), records[0].offset
+        if expected is not None and first > expected:
+            looks = self._gaps[at][2] if self._gaps.get(at, ())[:2] == (expected, first) else 0
+            if looks < _LOOKS_AT_A_GAP:
+                self._gaps[at] = expected, first, looks + 1
+                self._consumer.seek(at, expected)
+                return False
+        self._next[at] = records[-1].offset + 1
+        return True
+
+    def _seek(self, at: TopicPartition, offset: int) -> None:
+        self._consumer.seek(at, offset)
+        self._next[at] = offset
+        self._gaps.pop(at, None)
 
     def _fresh(self, partition: int, records: list[Any]) -> list[Any]:
         """Those that were not read before `resume`, if this is the log that it is to go on with."""
@@ -121,7 +150,7 @@ class ChangelogReader:
                 if known:
                     self._expected[at.partition] = place
                 self._places[at.partition] = place
-                self._consumer.seek(at, place.offset - known)
+                self._seek(at, place.offset - known)
         except FAULTS as error:
             raise unavailable(error) from error
         self.first_written_ms = first_written_ms

@@ -37,6 +37,6 @@ class ScheduleSettings(BaseModel):
         14,
         ge=1,
         le=90,
-        description="How many days a schedule is remembered by: one that is over for good counts as stuck until "
-        "then.",
+        description="How many days a schedule is remembered by: one that is over for good counts as stuck "
+        "until then.",
     )

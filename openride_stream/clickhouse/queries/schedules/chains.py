@@ -18,8 +18,8 @@ HOPS: Final = ("mongo_periodic", "clickhouse_delayed", "redis_immediate", "execu
 """Due until found; found until handed over; handed over until fired; fired until completed, retries too."""
 
 _RECENT: Final = "started_processing_at >= fromUnixTimestamp64Milli({recent:Int64}, 'UTC')"
-# The gap is the median one between two times at which it was due, whatever became of those. Most schedules came
-# often enough lately: of those nothing older is looked at.
+# The gap is the median one between two times at which it was due, whatever became of those. Most schedules
+# came often enough lately: of those nothing older is looked at.
 _STUCK: Final = """
 SELECT schedule_id, last.1 AS schedule_type, last.2 AS schedule_name, last.3 AS node, last_ms, gap_ms
 FROM

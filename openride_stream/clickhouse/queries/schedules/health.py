@@ -79,7 +79,8 @@ async def tier_states(
 ) -> dict[str, TierState]:
     """How well each tier is, by its name: the verdicts of `system_health` without all the rest."""
     rows, stuck = await asyncio.gather(
-        by_tier(source, span), stuck_schedules(source, now_ms, thresholds.stuck_intervals, thresholds.stuck_days)
+        by_tier(source, span),
+        stuck_schedules(source, now_ms, thresholds.stuck_intervals, thresholds.stuck_days),
     )
     found = {}
     for tier, figures in tier_figures(rows).items():
