@@ -61,11 +61,15 @@ class Listener:
 
 
 class Audience:
-    """All who listen to one endpoint, by what they ask; `written` makes bytes for the wire of an answer."""
+    """All who listen to one endpoint, by what they ask.
 
-    def __init__(self, answer: Answer, written: Callable[[bytes], bytes]) -> None:
+    `written` makes bytes for the wire of an answer; `nothing` says that there is none, where that is said.
+    """
+
+    def __init__(self, answer: Answer, written: Callable[[bytes], bytes], nothing: bytes = b"") -> None:
         self._answer = answer
         self._written = written
+        self._nothing = nothing
         self._listeners: dict[BaseModel, dict[Listener, None]] = {}
         self._telling: dict[BaseModel, asyncio.Task[None]] = {}
 
@@ -112,11 +116,11 @@ class Audience:
                 listener.offer(body, made_s)
 
     async def _body(self, query: BaseModel, of: Listener) -> bytes | None:
-        """The answer as it is sent; empty while there is none, None when there will be none any more."""
+        """The answer as it is sent; `nothing` while there is none, None when there will be none any more."""
         try:
             return self._written(orjson.dumps(await self._answer(of.context, query)))
         except Transient:
-            return b""  # the next answer is a second away
+            return self._nothing  # the next answer is a second away
         except Problem:
             return None  # the worker stops
         except Exception:

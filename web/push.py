@@ -30,6 +30,7 @@ _STREAM_HEADERS: Final = {
     "Cache-Control": "no-store",
     "X-Accel-Buffering": "no",
 }
+_COMMENT: Final = b":\n\n"
 _TEXT_FRAME: Final = 0x81
 _SHORT, _MEDIUM = 126, 1 << 16
 STOPPING: Final = web.AppKey("stopping", list[bool])
@@ -72,7 +73,8 @@ def over_websocket(answer: Answer) -> Push:
 
 def as_server_sent_events(answer: Answer) -> Push:
     """Push `answer` as `message` events of an event stream."""
-    whole, in_chunks = Audience(answer, _as_event), Audience(answer, _as_chunk)
+    # A proxy gives a stream up that says nothing: a comment a second is read by nobody.
+    whole, in_chunks = Audience(answer, _as_event, _COMMENT), Audience(answer, _as_chunk, _chunk(_COMMENT))
 
     async def push(context: Context, query: BaseModel, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers=_STREAM_HEADERS)
@@ -131,5 +133,8 @@ def _as_event(body: bytes) -> bytes:
 
 
 def _as_chunk(body: bytes) -> bytes:
-    event = _as_event(body)
-    return b"%x\r\n%b\r\n" % (len(event), event)
+    return _chunk(_as_event(body))
+
+
+def _chunk(part: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(part), part)

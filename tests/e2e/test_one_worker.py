@@ -3,6 +3,7 @@
 In this order: the last test takes the broker away.
 """
 
+import asyncio
 import json
 import os
 import signal
@@ -12,10 +13,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession, WSCloseCode, WSMsgType
 
 from openride_stream.clock import SystemClock, rfc3339
 from openride_stream.events.example import EXECUTION_NAME, example
-from tests.e2e.cluster import ALONE, Cluster
+from tests.e2e.cluster import ALONE, Cluster, Worker
 from tests.fixtures.broker import EmbeddedBroker
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -122,14 +124,33 @@ def test_exports_are_written_and_reports_mailed(cluster: Cluster) -> None:
     assert b"To: ada@example.org" in mail.read_bytes()
 
 
+async def stopped_while_watched(worker: Worker) -> float:
+    """Seconds that a stop takes while dashboards are open; each of them is told."""
+    realtime = f"{worker.url}/v1/metrics/realtime"
+    async with (
+        asyncio.timeout(60),
+        ClientSession() as session,
+        session.ws_connect(f"{realtime}/ws") as pushed,
+        session.get(f"{realtime}/sse") as stream,
+    ):
+        await pushed.receive_json()
+        began_s = time.monotonic()
+        stopping = asyncio.create_task(asyncio.to_thread(worker.end, signal.SIGTERM))
+        while (message := await pushed.receive()).type is WSMsgType.TEXT:
+            pass
+        assert (message.type, pushed.close_code) == (WSMsgType.CLOSE, WSCloseCode.GOING_AWAY)
+        await stream.read()  # to its end, which is no broken connection
+        assert await stopping == 0
+        return time.monotonic() - began_s
+
+
 def test_a_worker_stops_in_order_under_load_and_at_its_deadline_without_a_broker(
     cluster: Cluster, broker: EmbeddedBroker
 ) -> None:
     worker = cluster.workers[0]
     cluster.replay("--max", "--limit", "300")
-    began_s = time.monotonic()
-    assert worker.end(signal.SIGTERM) == 0
-    assert time.monotonic() - began_s < STOP_S
+    took_s = asyncio.run(stopped_while_watched(worker))
+    assert took_s < STOP_S
 
     worker.start()
     cluster.wait_for(worker.ready, "ready worker")

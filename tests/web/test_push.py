@@ -41,10 +41,10 @@ async def test_a_websocket_gets_answer_after_answer(bare_site: Site) -> None:
         bare_site.client.ws_connect(WS, params={"currency": "KES"}) as pushed,
     ):
         first = await pushed.receive_json()
+        assert first == await bare_site.get("/v1/metrics/realtime", currency="KES")
         bare_site.runtime.clock.advance(5)
         while (later := await pushed.receive_json())["timestamp"] == first["timestamp"]:
             pass
-        assert list(first) == list(await bare_site.get("/v1/metrics/realtime"))
         assert later["timestamp"] > first["timestamp"]
 
 
@@ -54,7 +54,7 @@ async def test_server_sent_events_carry_the_same(bare_site: Site) -> None:
         assert response.headers["Cache-Control"] == "no-store"
         stream = events(response)
         first = await anext(stream)
-        assert list(first) == list(await bare_site.get("/v1/metrics/realtime"))
+        assert first == await bare_site.get("/v1/metrics/realtime")
         await anext(stream)
 
 
@@ -223,6 +223,51 @@ async def test_an_answer_that_fails_ends_what_was_pushed_and_a_store_that_is_awa
         while (message := await pushed.receive()).type is WSMsgType.TEXT:
             assert message.json()["timestamp"] == first["timestamp"]
         assert message.type is WSMsgType.CLOSE
+
+
+async def test_who_listens_hears_that_the_worker_is_there(
+    bare_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(now_ms: int, currency: str) -> Figures:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(bare_site.live, "figures", away)
+    monkeypatch.setattr(push, "_HEARTBEAT_S", 0.05)
+    async with asyncio.timeout(DEADLINE_S):
+        async with bare_site.client.get(SSE) as response:
+            while await response.content.readline() != b":\n":
+                pass
+        async with bare_site.client.ws_connect(WS, autoping=False) as pushed:
+            assert (await pushed.receive()).type is WSMsgType.PING
+
+
+async def test_who_was_slow_gets_the_newest_answer_and_no_queue(
+    bare_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audience, "_INTERVAL_S", 0.001)
+    server, ticks = bare_site.client.server, 600
+    reader, writer = await asyncio.open_connection(server.host, server.port, limit=1024)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+    async with asyncio.timeout(DEADLINE_S):
+        writer.write(f"GET {SSE} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        await reader.readuntil(b"data: ")
+        reader._transport.pause_reading()  # type: ignore[attr-defined]
+        for _ in range(ticks):
+            bare_site.runtime.clock.advance(1)
+            await bare_site.get("/health/live")
+        reader._transport.resume_reading()  # type: ignore[attr-defined]
+        newest = (await bare_site.get("/v1/metrics/realtime"))["timestamp"]
+        read = 1
+        while newest.encode() not in await reader.readuntil(b"\n\n"):
+            read += 1
+        writer.close()
+        await writer.wait_closed()
+        web_server = server.runner.server
+        assert web_server is not None
+        while len(web_server.connections) > 1:
+            await bare_site.get("/health/live")
+    # What the kernels of both sides hold was on its way when it stopped reading.
+    assert read < ticks / 2
 
 
 @pytest.mark.parametrize("length", [1, 125, 126, 65_535, 65_536])
