@@ -71,7 +71,7 @@ class Courier:
             subject=f"{schedule.report_name}: {first_day(run, schedule)}",
             recipients=orjson.loads(schedule.recipients),
             sections=made.sections,
-            remarks=_remarks(run),
+            remarks=_remarks(run, schedule),
             link=self._link(run),
             attached=Attached(
                 made.filename, CONTENT_TYPES[format_of(schedule)], made.content if small else None
@@ -115,7 +115,8 @@ def first_day(run: Execution, schedule: Schedule) -> str:
     return f"{run.range_start.astimezone(ZoneInfo(schedule.timezone)):%Y-%m-%d}"
 
 
-def _remarks(run: Execution) -> list[str]:
+def _remarks(run: Execution, schedule: Schedule) -> list[str]:
     if run.trigger != "late":
         return []
-    return [f"This report was due at {run.due_at:%Y-%m-%d %H:%M} UTC and is late: no worker ran then."]
+    due = f"{run.due_at.astimezone(ZoneInfo(schedule.timezone)):%Y-%m-%d %H:%M} ({schedule.timezone})"
+    return [f"This report was due at {due} and is late: no worker ran then."]

@@ -142,7 +142,8 @@ def _page(subject: str, sections: Sequence[Section], remarks: Sequence[str], whe
         for number, row in enumerate(block.rows):
             values = [shown(value, block.form(number, column)) for column, value in enumerate(row[:4])]
             tail = "".join(f"<td {right}>{html.escape(value)}</td>" for value in values[1:])
-            parts.append(f"<tr><td {cell}>{html.escape(values[0])}</td>{tail}</tr>")
+            meaning = f'<div style="font-size:11px;color:#6B7780">{html.escape(row[4])}</div>'
+            parts.append(f"<tr><td {cell}>{html.escape(values[0])}{meaning}</td>{tail}</tr>")
         parts.append("</table>")
     parts.append(f'<p>{html.escape(where)} <a href="{html.escape(link)}">{html.escape(link)}</a></p>')
     return f'<html><body style="font-family:sans-serif">{"".join(parts)}</body></html>'

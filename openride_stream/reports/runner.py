@@ -4,21 +4,20 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
-from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.reader import Reader
 from openride_stream.errors import OpenRideError, Transient
-from openride_stream.exports.figures import told
 from openride_stream.exports.files import Named, safe_name
 from openride_stream.metadata.reports import Execution, Schedule
 from openride_stream.metrics import Metrics
-from openride_stream.reports.contents import Asked, contents, rows_in
+from openride_stream.reports.asked import Asked, asked_of
+from openride_stream.reports.contents import contents, rows_in
 from openride_stream.reports.courier import LEASE_S, Courier, Made, first_day
 from openride_stream.reports.files import CONTENT_TYPES, SUFFIXES, file_of
 from openride_stream.reports.service import ReportDesk, format_of, parameters_of, run_of, type_of
-from openride_stream.reports.slots import last_slot, next_slot, range_before, usual_range
+from openride_stream.reports.slots import last_slot, next_slot, usual_range
 from openride_stream.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -28,7 +27,6 @@ _CLEAR_EVERY_S: Final = 3_600.0
 _LATE: Final = timedelta(minutes=10)
 _PAUSES_S: Final = (60.0, 300.0, 1_800.0)
 """Before each further try: a report that fails after the last of them has failed."""
-_DRIVERS: Final = 100
 
 
 class ReportRunner:
@@ -146,18 +144,8 @@ class ReportRunner:
     def _asked(self, run: Execution, schedule: Schedule) -> Asked:
         parameters = parameters_of(schedule)
         kind = parameters.range or usual_range(schedule.frequency)
-        before = range_before(kind, schedule.timezone, run.range_start)
-        question = Question(
-            start_ms=_ms(run.range_start),
-            end_ms=_ms(run.range_end),
-            currency=parameters.currency or self._settings.currency,
-            city=parameters.city,
-            state=parameters.state,
-        )
-        earlier = Question(
-            _ms(before[0]), _ms(before[1]), question.currency, parameters.city, parameters.state
-        )
-        return Asked(question, earlier, parameters.limit or _DRIVERS, told(question))
+        span = (run.range_start, run.range_end)
+        return asked_of(span, kind, schedule.timezone, parameters, self._settings.currency)
 
     async def _keep(self, run: Execution, content: bytes, suffix: str, named: Named) -> None:
         work = self._desk.files.begin(run.execution_id, run.attempts)
@@ -173,7 +161,3 @@ class ReportRunner:
         for execution_id in await self._desk.kept.expire(kept):
             await self._desk.files.remove(execution_id)
         await self._desk.files.sweep(self._desk.kept.known)
-
-
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
