@@ -41,6 +41,7 @@ class ReportRunner:
         self._metrics = metrics
         self._settings = settings
         self._courier = Courier(desk.kept, settings)
+        self._fonts = settings.reports_font_files
 
     async def run(self) -> None:
         """Look for what is due and make it, until cancelled."""
@@ -131,7 +132,7 @@ class ReportRunner:
         asked = self._asked(run, schedule)
         sections = await contents(self._reader, type_of(schedule), asked)
         form = format_of(schedule)
-        content = await asyncio.to_thread(file_of, schedule.report_name, sections, form)
+        content = await asyncio.to_thread(file_of, schedule.report_name, sections, form, self._fonts)
         filename = safe_name(f"{schedule.report_name} {first_day(run, schedule)}", SUFFIXES[form])
         await self._keep(run, content, SUFFIXES[form], Named(filename, CONTENT_TYPES[form]))
         made = Made(sections, filename, content)
