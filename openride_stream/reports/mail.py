@@ -118,10 +118,11 @@ def _write(folder: Path, name: str, content: bytes) -> None:
 
 
 def _plain(sections: Sequence[Section]) -> list[str]:
-    lines = []
+    # Of a report all sections are about the same.
+    lines = ["", sections[0].asked]
     for section in sections:
         block = section.blocks[0]
-        lines += ["", f"{section.title}: {section.asked}"]
+        lines += ["", section.title]
         for number, (name, value, before, *_) in enumerate(block.rows):
             told = shown(value, block.form(number, 1))
             lines.append(f"  {name}: {told} (before: {shown(before, block.form(number, 2))})")
@@ -132,13 +133,14 @@ def _page(subject: str, sections: Sequence[Section], remarks: Sequence[str], whe
     cell = 'style="padding:4px 10px;border-bottom:1px solid #e3e8ea"'
     right = cell.replace('style="', 'style="text-align:right;')
     parts = [f'<h2 style="color:#1F4E5F">{html.escape(subject)}</h2>']
-    parts += [f"<p>{html.escape(remark)}</p>" for remark in remarks]
+    parts += [f"<p>{html.escape(remark)}</p>" for remark in (*remarks, sections[0].asked)]
     for section in sections:
         block = section.blocks[0]
-        parts.append(f"<h3>{html.escape(section.title)}</h3><p>{html.escape(section.asked)}</p>")
+        parts.append(f"<h3>{html.escape(section.title)}</h3>")
         parts.append('<table style="border-collapse:collapse;font-size:14px">')
-        heads = "".join(f"<th {cell} align=left>{html.escape(title)}</th>" for title in block.columns[:4])
-        parts.append(f"<tr>{heads}</tr>")
+        first, *others = block.columns[:4]
+        heads = "".join(f"<th {right} align=right>{html.escape(title)}</th>" for title in others)
+        parts.append(f"<tr><th {cell} align=left>{html.escape(first)}</th>{heads}</tr>")
         for number, row in enumerate(block.rows):
             values = [shown(value, block.form(number, column)) for column, value in enumerate(row[:4])]
             tail = "".join(f"<td {right}>{html.escape(value)}</td>" for value in values[1:])
