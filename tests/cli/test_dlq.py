@@ -104,6 +104,8 @@ async def test_letters_of_a_broker_that_is_no_more_are_told_of(
     told = await asyncio.to_thread(stats, **known)
     assert "3 more are on record and no longer in Kafka" in told.output
     assert json.loads((await asyncio.to_thread(stats, "--json", **known)).stdout)["gone"] == 3
+    listed = await asyncio.to_thread(lambda: dlq(bootstrap, "list", "--error", "none", **known))
+    assert "no dead letters\n3 more are on record and no longer in Kafka" in listed.stdout
     elsewhere = await asyncio.to_thread(stats, "--topic", "openride.events.user", **known)
     assert elsewhere.stdout == "no dead letters\n"
     assert json.loads((await asyncio.to_thread(stats, "--json")).stdout)["gone"] is None
