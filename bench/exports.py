@@ -27,11 +27,17 @@ _SEED: Final = 2029
 _ROWS: Final = 1_000_000
 _PACED_S: Final = 8
 _WARM_EVENTS: Final = 100_000
+# Not within the measurement: some stretches would have a round and some not.
+_ROUNDS_S: Final = "3600"
 _SESSION_TIMEOUT_S: Final = 10.0
 _READY_WITHIN_S: Final = 120.0
 _STALLED_AFTER_S: Final = 60.0
 _ENDS_WITHIN_S: Final = 180.0
 _POLL_S: Final = 0.1
+# While events are measured: the worker answers.
+_ASK_EVERY_S: Final = 1.0
+# Each look takes as much of the store as a second of an export's query.
+_LOOK_EVERY_S: Final = 0.2
 # Nine columns of several kinds.
 _QUERY: Final = (
     "SELECT event_id, event_timestamp, driver_id, trip_id, city, lat, lon, speed_kmh, offset "
@@ -91,7 +97,7 @@ async def run(rate_per_s: int, repeats: int, files: bool, tell: Callable[[str], 
     """
     peer = PEERS["openride"]
     async with (
-        open_stage(_SESSION_TIMEOUT_S) as stage,
+        open_stage(_SESSION_TIMEOUT_S, preaggregation_interval_s=_ROUNDS_S) as stage,
         Feed.open(stage.settings) as feed,
         stage.child("peer", peer.argv) as child,
     ):
@@ -156,7 +162,9 @@ async def _stretch(
         if with_files:
             await _until(lambda: bool(written), "an Excel file")
             written.clear()
-        p50_ms, p95_ms, _ = await latency_ms(stage, feed, events, rate_per_s, _STALLED_AFTER_S)
+        p50_ms, p95_ms, _ = await latency_ms(
+            stage, feed, events, rate_per_s, _STALLED_AFTER_S, poll_s=_LOOK_EVERY_S
+        )
         files = len(written)
         for failed in (task for task in writing if task.done()):
             failed.result()
@@ -174,7 +182,7 @@ async def _write_on(stage: Stage, written: list[str]) -> None:
             while (told := await status())["status"] in ("pending", "processing"):
                 if time.monotonic() > deadline_s:
                     break
-                await asyncio.sleep(_POLL_S)
+                await asyncio.sleep(_ASK_EVERY_S)
             if told["status"] != "completed":
                 message = f"an export is {told['status']}: {told['error']}"
                 raise Fatal(message)

@@ -12,13 +12,16 @@ import orjson
 from openride_stream.errors import Transient
 from openride_stream.metadata.reports import Execution, Reports, Schedule
 from openride_stream.reports.files import CONTENT_TYPES
-from openride_stream.reports.mail import Attached, MailPartlyRefused, deliver, message
+from openride_stream.reports.mail import Attached, message
 from openride_stream.reports.service import format_of
+from openride_stream.reports.smtp import MailPartlyRefused, deliver
 from openride_stream.reports.webhook import Webhooks, body_of
 from openride_stream.settings import Settings
 from openride_stream.sheets.sections import Section
 
 LEASE_S: Final = 60.0
+TRIES: Final = 4
+"""A report that fails at the last of them has failed."""
 _ON_RECORD_S: Final = (0.2, 1.0, 5.0, 10.0, 20.0)
 """Pauses in which the metadata store may come back to be told that a report was taken."""
 _LAST_WORD_S: Final = 5.0
@@ -80,7 +83,8 @@ class Courier:
         )
         refused = ""
         try:
-            await deliver(mail, run.execution_id, self._settings)
+            patient = run.attempts < TRIES
+            await deliver(mail, run.execution_id, self._settings, patient=patient)
         except MailPartlyRefused as error:
             refused = str(error)
         await _on_record(lambda: self._kept.delivered(run))

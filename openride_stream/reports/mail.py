@@ -1,6 +1,5 @@
-"""The mail that carries a report: to an SMTP server, or into a folder where there is none."""
+"""The mail that carries a report."""
 
-import asyncio
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,28 +7,9 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
-from pathlib import Path
-from typing import Final
 
-from aiosmtplib import SMTPException, SMTPResponseException, send
-
-from openride_stream.errors import Rejected, Transient
 from openride_stream.settings import Settings
 from openride_stream.sheets.sections import Section, shown
-
-_REFUSED: Final = 500
-
-
-class MailUndelivered(Transient):
-    """The SMTP server is away, or put the mail off."""
-
-
-class MailRefused(Rejected):
-    """The SMTP server refused the mail for good."""
-
-
-class MailPartlyRefused(MailRefused):
-    """The mail was taken, but not for all of its recipients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,48 +53,6 @@ def message(
         kind, _, subtype = attached.content_type.partition(";")[0].partition("/")
         mail.add_attachment(attached.content, maintype=kind, subtype=subtype, filename=attached.filename)
     return mail
-
-
-async def deliver(mail: EmailMessage, execution_id: str, settings: Settings) -> None:
-    """Return when the mail was taken.
-
-    Raises:
-        MailUndelivered: not now.
-        MailRefused: never.
-    """
-    if not settings.smtp_host:
-        folder = settings.data_dir / "mail"
-        await asyncio.to_thread(_write, folder, f"{execution_id}.eml", mail.as_bytes())
-        return
-    try:
-        refused, _ = await send(
-            mail,
-            hostname=settings.smtp_host,
-            port=settings.smtp_port,
-            username=settings.smtp_user or None,
-            password=settings.smtp_password.get_secret_value() or None,
-            use_tls=settings.smtp_tls == "tls",
-            start_tls=settings.smtp_tls == "starttls",
-            timeout=settings.smtp_timeout_s,
-        )
-    except SMTPResponseException as error:
-        kind = MailRefused if error.code >= _REFUSED else MailUndelivered
-        text = f"the SMTP server says {error.code} {error.message}"
-        raise kind(text) from error
-    except (SMTPException, OSError, TimeoutError) as error:
-        text = f"the SMTP server {settings.smtp_host}:{settings.smtp_port}: {error or type(error).__name__}"
-        raise MailUndelivered(text) from error
-    if refused:
-        # Taken for the others: to send it again would give them a second one.
-        text = f"{len(refused)} of the recipients were refused"
-        raise MailPartlyRefused(text)
-
-
-def _write(folder: Path, name: str, content: bytes) -> None:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = folder / f"{name}.part"
-    part.write_bytes(content)
-    part.replace(folder / name)
 
 
 def _plain(sections: Sequence[Section]) -> list[str]:

@@ -14,7 +14,7 @@ from openride_stream.metadata.reports import Execution, Schedule
 from openride_stream.metrics import Metrics
 from openride_stream.reports.asked import Asked, asked_of
 from openride_stream.reports.contents import contents, rows_in
-from openride_stream.reports.courier import LEASE_S, Courier, Made, first_day
+from openride_stream.reports.courier import LEASE_S, TRIES, Courier, Made, first_day
 from openride_stream.reports.files import CONTENT_TYPES, SUFFIXES, file_of
 from openride_stream.reports.service import ReportDesk, format_of, parameters_of, run_of, type_of
 from openride_stream.reports.slots import last_slot, next_slot, usual_range
@@ -26,7 +26,8 @@ _LOOK_EVERY_S: Final = 5.0
 _CLEAR_EVERY_S: Final = 3_600.0
 _LATE: Final = timedelta(minutes=10)
 _PAUSES_S: Final = (60.0, 300.0, 1_800.0)
-"""Before each further try: a report that fails after the last of them has failed."""
+"""Before each further try."""
+assert len(_PAUSES_S) == TRIES - 1
 
 
 class ReportRunner:
@@ -109,7 +110,7 @@ class ReportRunner:
         if schedule is None:
             await kept.fail(run, "its schedule is gone")
             return "failed"
-        if run.attempts > len(_PAUSES_S) + 1:
+        if run.attempts > TRIES:
             await kept.fail(run, f"{run.attempts - 1} workers ended while they made it")
             return "failed"
         try:
@@ -120,7 +121,7 @@ class ReportRunner:
 
     async def _unmade(self, run: Execution, error: Exception) -> str:
         text = str(error) if isinstance(error, OpenRideError) else f"{type(error).__name__}: {error}"
-        if isinstance(error, Transient) and run.attempts <= len(_PAUSES_S):
+        if isinstance(error, Transient) and run.attempts < TRIES:
             await self._desk.kept.put_off(run, text, _PAUSES_S[run.attempts - 1])
             return "put_off"
         if not isinstance(error, OpenRideError):
@@ -137,10 +138,10 @@ class ReportRunner:
         await self._keep(run, content, SUFFIXES[form], Named(filename, CONTENT_TYPES[form]))
         made = Made(sections, filename, content)
         refused = await self._courier.deliver(run, schedule, made)
-        if not await self._desk.kept.complete(run, rows_in(sections), filename, len(content)):
-            return  # somebody else has it now, or its schedule is gone
         if refused:
             logger.warning("Report not for all", extra={"execution_id": run.execution_id, "error": refused})
+        # Where it is not, somebody else has it now, or its schedule is gone.
+        await self._desk.kept.complete(run, rows_in(sections), filename, len(content), refused or None)
 
     def _asked(self, run: Execution, schedule: Schedule) -> Asked:
         parameters = parameters_of(schedule)
@@ -153,6 +154,8 @@ class ReportRunner:
         try:
             await asyncio.to_thread((work / "file").write_bytes, content)
             await self._desk.files.keep(work / "file", run.execution_id, suffix, named)
+        except OSError as error:
+            raise self._desk.files.unwritten(error) from error
         finally:
             self._desk.files.discard(work)
 

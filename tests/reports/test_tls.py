@@ -9,7 +9,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from pydantic import SecretStr
 
-from openride_stream.reports.mail import Attached, MailUndelivered, deliver, message
+from openride_stream.reports.mail import Attached, message
+from openride_stream.reports.smtp import MailUndelivered, deliver
 from openride_stream.settings import Settings
 from openride_stream.sheets.sections import Block, Section
 from tests.fixtures.clickhouse import free_port

@@ -67,7 +67,7 @@ def _print(row: dict[str, Any]) -> None:
 async def _newest(
     settings: Settings, wanted: Wanted, limit: int, states: States | None
 ) -> tuple[list[Letter], int]:
-    """The newest that are meant, newest first, with `states` open ones only; and how many letters there are."""
+    """The newest that are meant, newest first, with `states` open ones only; and how many there are."""
     selection = wanted.selection(settings)
     heap: list[tuple[int, int, Letter]] = []
     async with open_reader(settings, wanted.topics) as reader:

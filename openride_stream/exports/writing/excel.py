@@ -4,7 +4,6 @@ openpyxl makes the workbook: its sheets, styles and header rows. The other rows 
 sheets as it is packed.
 """
 
-import shutil
 import tempfile
 from collections.abc import Sequence
 from io import BytesIO
@@ -17,6 +16,7 @@ from openpyxl import Workbook
 from openpyxl.utils import get_column_letter
 
 from openride_stream.exports.cells import Column
+from openride_stream.exports.writing.pace import Pace
 from openride_stream.exports.writing.sheetrows import SheetRows
 from openride_stream.sheets.styles import header_cell, set_page, width_of
 
@@ -26,19 +26,26 @@ MAX_COLUMNS: Final = 16_384
 _MEASURED_ROWS: Final = 500
 _NUMBERS: Final = frozenset({"int", "float", "decimal", "date", "moment"})
 _END_OF_ROWS: Final = b"</sheetData>"
-_COPIED_BYTES: Final = 256 * 1024
+_PACKED_BYTES: Final = 256 * 1024
 
 
 class ExcelFile:
     """A workbook of one query. Rows come as JSON arrays, one a line, of values that `cells.written` made."""
 
-    def __init__(self, path: Path, columns: Sequence[Column], sheet_rows: int = SHEET_ROWS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        columns: Sequence[Column],
+        sheet_rows: int = SHEET_ROWS,
+        pace: Pace | None = None,
+    ) -> None:
         if len(columns) > MAX_COLUMNS:
             message = f"an Excel sheet has at most {MAX_COLUMNS:,} columns, the query has {len(columns):,}"
             raise ValueError(message)
         self._path = path
         self._columns = columns
         self._sheet_rows = sheet_rows
+        self._pace = pace or Pace()
         self._book = Workbook(write_only=True)
         self._sheets: list[_Sheet] = []
         self._rest = b""
@@ -66,7 +73,23 @@ class ExcelFile:
         rows = {sheet.part: sheet.rows_xml for sheet in self._sheets}
         with ZipFile(made) as book, ZipFile(self._path, "w", ZIP_DEFLATED) as packed:
             for part in book.infolist():
-                _pack(packed, part, book.read(part), rows.get(part.filename))
+                self._pack(packed, part, book.read(part), rows.get(part.filename))
+
+    def _pack(self, packed: ZipFile, part: ZipInfo, xml: bytes, rows_xml: IO[bytes] | None) -> None:
+        """Add a part of the workbook; where it is a sheet, with its rows below what it has."""
+        if rows_xml is None:
+            packed.writestr(part, xml)
+            return
+        above, end, below = xml.rpartition(_END_OF_ROWS)
+        part.file_size = len(xml) + rows_xml.tell()
+        rows_xml.seek(0)
+        with packed.open(part, "w") as sheet:
+            sheet.write(above)
+            while chunk := rows_xml.read(_PACKED_BYTES):
+                with self._pace.work():
+                    sheet.write(chunk)
+            sheet.write(end + below)
+        rows_xml.close()
 
     def _add(self, row: list[Any]) -> None:
         sheet = self._sheets[-1] if self._sheets else self._next_sheet()
@@ -81,21 +104,6 @@ class ExcelFile:
         sheet = _Sheet(self._book, f"Rows {number}" if number > 1 else "Rows", self._columns)
         self._sheets.append(sheet)
         return sheet
-
-
-def _pack(packed: ZipFile, part: ZipInfo, xml: bytes, rows_xml: IO[bytes] | None) -> None:
-    """Add a part of the workbook; where it is a sheet, with its rows below what it has."""
-    if rows_xml is None:
-        packed.writestr(part, xml)
-        return
-    above, end, below = xml.rpartition(_END_OF_ROWS)
-    part.file_size = len(xml) + rows_xml.tell()
-    rows_xml.seek(0)
-    with packed.open(part, "w") as sheet:
-        sheet.write(above)
-        shutil.copyfileobj(rows_xml, sheet, _COPIED_BYTES)
-        sheet.write(end + below)
-    rows_xml.close()
 
 
 class _Sheet:
