@@ -10,15 +10,14 @@ import pytest_asyncio
 from aiohttp import web
 
 from openride_stream.exports import process
-from openride_stream.exports.runner import ExportRunner
-from openride_stream.exports.service import Exports
+from openride_stream.exports.files import ExportFiles
+from openride_stream.exports.runner import LEASE_S
 from openride_stream.settings import Settings
 from tests.exports.conftest import Desk
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 QUERY = "SELECT trip_id, city FROM trip_events ORDER BY trip_id"
-LEASE_S = 30.0
 
 
 @pytest.mark.parametrize("form", ["csv", "excel"])
@@ -60,17 +59,15 @@ async def broken_bucket() -> AsyncIterator[dict[str, Any]]:
 
 
 async def test_a_bucket_that_answers_errors_is_asked_once_more(
-    desk: Desk, broken_bucket: dict[str, Any]
+    desk: Desk, broken_bucket: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings(_env_file=None, **{**desk.settings.model_dump(), **broken_bucket})
-    runtime = desk.site.runtime
-    exports = Exports(runtime.store, runtime.metadata, runtime.clock, settings)
-    worker = ExportRunner(exports, "worker-1", desk.site.metrics, settings)
+    monkeypatch.setattr(desk.site.runtime.exports, "files", ExportFiles(settings))
     export_id = await desk.ask(QUERY)
-    await worker.write_waiting()
+    await desk.runner().write_waiting()
     assert (await desk.status(export_id))["status"] == "processing"
-    runtime.clock.advance(LEASE_S + 1)
-    await worker.write_waiting()
+    desk.site.runtime.clock.advance(LEASE_S + 1)
+    await desk.runner().write_waiting()
     status = await desk.status(export_id)
     assert status["status"] == "failed"
     assert "s3://files" in status["error"]
