@@ -13,7 +13,8 @@ from click.testing import CliRunner, Result
 from openride_stream.cli.main import cli
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clock import SystemClock
-from openride_stream.events.letters import Letter, letter_row
+from openride_stream.events.letter_views import letter_row
+from openride_stream.events.letters import Letter
 from openride_stream.events.rejects import Reject
 from openride_stream.kafka.dead_letters import DeadLetters
 from openride_stream.kafka.topics import create_topics

@@ -11,7 +11,8 @@ from openride_stream.cli.dlq.gone import letters_gone, told_of
 from openride_stream.cli.dlq.options import AS_JSON, Wanted, filters, masking_key
 from openride_stream.cli.dlq.output import Meter, as_json, printable
 from openride_stream.cli.dlq.states import States, open_ledger
-from openride_stream.events.letters import Letter, shown
+from openride_stream.events.letter_views import shown
+from openride_stream.events.letters import Letter
 from openride_stream.kafka.dlq.reading import open_reader
 from openride_stream.settings import Settings
 

@@ -11,7 +11,7 @@ from openride_stream.cli.dlq.options import AS_JSON, Wanted, filters, masking_ke
 from openride_stream.cli.dlq.output import Meter, as_json, as_table
 from openride_stream.cli.dlq.states import States, open_ledger
 from openride_stream.clock import utc_from_ms
-from openride_stream.events.letters import event_type_of, masked_fields
+from openride_stream.events.letter_views import event_type_of, masked_fields
 from openride_stream.kafka.dlq.reading import open_reader
 from openride_stream.settings import Settings
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from openride_stream.events.letters import Letter, event_type_of, masked_fields
+from openride_stream.events.letter_views import event_type_of, masked_fields
+from openride_stream.events.letters import Letter
 
 
 @dataclass(frozen=True, slots=True)
