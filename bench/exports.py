@@ -82,7 +82,7 @@ class Found:
 
     @property
     def ratio(self) -> float:
-        """p95 beside Excel exports as a share of that without any: the median of pairs that follow one another.
+        """p95 beside Excel exports as a share of that without: the median of pairs that follow one another.
 
         Latency grows with what the store and the broker hold: what a pair has in common is its moment.
         """
