@@ -27,11 +27,17 @@ _SEED: Final = 2029
 _ROWS: Final = 1_000_000
 _PACED_S: Final = 8
 _WARM_EVENTS: Final = 100_000
+# Not within the measurement: some stretches would have a round and some not.
+_ROUNDS_S: Final = "3600"
 _SESSION_TIMEOUT_S: Final = 10.0
 _READY_WITHIN_S: Final = 120.0
 _STALLED_AFTER_S: Final = 60.0
 _ENDS_WITHIN_S: Final = 180.0
 _POLL_S: Final = 0.1
+# While events are measured: the worker answers.
+_ASK_EVERY_S: Final = 1.0
+# Each look takes as much of the store as a second of an export's query.
+_LOOK_EVERY_S: Final = 0.2
 # Nine columns of several kinds.
 _QUERY: Final = (
     "SELECT event_id, event_timestamp, driver_id, trip_id, city, lat, lon, speed_kmh, offset "
@@ -57,39 +63,44 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Latency:
-    """From produce to queryable in milliseconds, with no export and while an Excel file is written."""
+class Stretch:
+    """Seconds of ingest: from produce to queryable in milliseconds, and how many Excel files were written."""
 
-    alone_p50_ms: float
-    alone_p95_ms: float
-    beside_p50_ms: float
-    beside_p95_ms: float
+    files: int
+    p50_ms: float
+    p95_ms: float
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What came of it; `ratio` is that of the medians of the p95."""
+    """What came of it. Stretches `alone` and those `beside` exports took turns."""
 
     written: list[Written]
-    latencies: list[Latency]
+    alone: list[Stretch]
+    beside: list[Stretch]
     rate_per_s: int
 
     @property
     def ratio(self) -> float:
-        """Latency beside an export as a share of that without one."""
-        beside = statistics.median(latency.beside_p95_ms for latency in self.latencies)
-        return beside / statistics.median(latency.alone_p95_ms for latency in self.latencies)
+        """p95 beside Excel exports as a share of that without: the median of pairs that follow one another.
+
+        Latency grows with what the store and the broker hold: what a pair has in common is its moment.
+        """
+        pairs = zip(self.alone, self.beside, strict=True)
+        return statistics.median(beside.p95_ms / alone.p95_ms for alone, beside in pairs)
 
 
 async def run(rate_per_s: int, repeats: int, files: bool, tell: Callable[[str], None]) -> Found:
-    """One worker and a million rows, then `repeats` pairs of seconds with and without an Excel file.
+    """One worker and a million rows, then `repeats` pairs of stretches with and without Excel files.
+
+    Every other pair begins with the files, so that what grows meanwhile is on both sides.
 
     Raises:
         Fatal: the worker ended or stalled, an export failed, or not exactly the events sent are stored.
     """
     peer = PEERS["openride"]
     async with (
-        open_stage(_SESSION_TIMEOUT_S) as stage,
+        open_stage(_SESSION_TIMEOUT_S, preaggregation_interval_s=_ROUNDS_S) as stage,
         Feed.open(stage.settings) as feed,
         stage.child("peer", peer.argv) as child,
     ):
@@ -103,14 +114,17 @@ async def run(rate_per_s: int, repeats: int, files: bool, tell: Callable[[str], 
         sent += _WARM_EVENTS
         await watch.until(sent, _STALLED_AFTER_S)
         written = [await _alone(stage, child.pid, *one, tell) for one in (_FILES if files else ())]
-        latencies = []
-        for number in range(repeats):
-            pair = await _pair(stage, feed, events[: rate_per_s * _PACED_S], rate_per_s, 2 * number + 2)
-            latencies.append(pair)
-            sent += 2 * rate_per_s * _PACED_S
-            tell(f"p95 {pair.alone_p95_ms:.0f} ms alone, {pair.beside_p95_ms:.0f} ms beside an Excel file")
+        alone: list[Stretch] = []
+        beside: list[Stretch] = []
+        for number in range(2 * repeats):
+            paced = [renewed(payload, number + 2) for payload in events[: rate_per_s * _PACED_S]]
+            with_files = number % 4 in (1, 2)
+            stretch = await _stretch(stage, feed, paced, rate_per_s, with_files=with_files)
+            (beside if with_files else alone).append(stretch)
+            sent += len(paced)
+            tell(f"p50 {stretch.p50_ms:.0f}, p95 {stretch.p95_ms:.0f} ms beside {stretch.files} Excel files")
         await watch.check_exact(sent)
-    return Found(written, latencies, rate_per_s)
+    return Found(written, alone, beside, rate_per_s)
 
 
 async def _fill(stage: Stage) -> None:
@@ -141,27 +155,48 @@ async def _alone(stage: Stage, pid: int, form: str, rows: int, tell: Callable[[s
     return written
 
 
-async def _pair(stage: Stage, feed: Feed, events: list[Payload], rate_per_s: int, cycle: int) -> Latency:
-    alone = await latency_ms(
-        stage, feed, [renewed(payload, cycle) for payload in events], rate_per_s, _STALLED_AFTER_S
-    )
-    async with _export(stage, "excel", 100_000) as status:
-        await _until_not(status, "pending")
-        beside = await latency_ms(
-            stage, feed, [renewed(payload, cycle + 1) for payload in events], rate_per_s, _STALLED_AFTER_S
+async def _stretch(
+    stage: Stage, feed: Feed, events: list[Payload], rate_per_s: int, *, with_files: bool
+) -> Stretch:
+    written: list[str] = []
+    # Two loops: while one file is written the next one waits, so that there is always one.
+    writing = [asyncio.create_task(_write_on(stage, written)) for _ in range(2 if with_files else 0)]
+    try:
+        if with_files:
+            await _until(lambda: bool(written), "an Excel file")
+            written.clear()
+        p50_ms, p95_ms, _ = await latency_ms(
+            stage, feed, events, rate_per_s, _STALLED_AFTER_S, poll_s=_LOOK_EVERY_S
         )
-        if (told := await status())["status"] != "processing":
-            message = f"the export was {told['status']} before the events were sent: {told['error']}"
-            raise Fatal(message)
-        await _until_not(status, "processing")
-    return Latency(*alone[:2], *beside[:2])
+        files = len(written)
+        for failed in (task for task in writing if task.done()):
+            failed.result()
+    finally:
+        for task in writing:
+            task.cancel()
+        await asyncio.gather(*writing, return_exceptions=True)
+    return Stretch(files, p50_ms, p95_ms)
 
 
-async def _until_not(status: Status, state: str) -> None:
+async def _write_on(stage: Stage, written: list[str]) -> None:
+    while True:
+        async with _export(stage, "excel", 100_000) as status:
+            deadline_s = time.monotonic() + _ENDS_WITHIN_S
+            while (told := await status())["status"] in ("pending", "processing"):
+                if time.monotonic() > deadline_s:
+                    break
+                await asyncio.sleep(_ASK_EVERY_S)
+            if told["status"] != "completed":
+                message = f"an export is {told['status']}: {told['error']}"
+                raise Fatal(message)
+            written.append(told["export_id"])
+
+
+async def _until(true: Callable[[], bool], what: str) -> None:
     deadline_s = time.monotonic() + _ENDS_WITHIN_S
-    while (await status())["status"] == state:
+    while not true():
         if time.monotonic() > deadline_s:
-            message = f"the export is still {state}"
+            message = f"{what} was not written"
             raise Fatal(message)
         await asyncio.sleep(_POLL_S)
 
@@ -184,5 +219,7 @@ async def _export(stage: Stage, form: str, rows: int) -> AsyncIterator[Status]:
                 found: dict[str, Any] = await answer.json()
                 return found
 
-        yield status
-        await session.delete(f"{url}/{export_id}")
+        try:
+            yield status
+        finally:
+            await session.delete(f"{url}/{export_id}")

@@ -20,9 +20,17 @@ Sent = int
 
 
 async def latency_ms(
-    stage: Stage, feed: Feed, events: Sequence[Payload], rate_per_s: float, stalled_after_s: float
+    stage: Stage,
+    feed: Feed,
+    events: Sequence[Payload],
+    rate_per_s: float,
+    stalled_after_s: float,
+    *,
+    poll_s: float = _POLL_S,
 ) -> tuple[float, ...]:
     """The `QUANTILES` of milliseconds from produce to queryable, over `events` sent at `rate_per_s`.
+
+    Between two looks at the store pass `poll_s`: a look costs the store what it would have for others.
 
     Raises:
         Fatal: no event became queryable for `stalled_after_s`.
@@ -32,7 +40,9 @@ async def latency_ms(
     sent_at: Counter[Sent] = Counter()
     sending = asyncio.create_task(feed.send_at_rate(events, rate_per_s, sent_at))
     try:
-        waits = await _watch(stage, len(events), sent_at, begin_ms, stalled_after_s)
+        waits = await _watch(
+            stage, len(events), sent_at, begin_ms, stalled_after_s=stalled_after_s, poll_s=poll_s
+        )
         await sending
     finally:
         sending.cancel()
@@ -54,7 +64,7 @@ def quantiles(waits: Mapping[int, int]) -> tuple[float, ...]:
 
 
 async def _watch(
-    stage: Stage, count: int, sent_at: Counter[Sent], begin_ms: int, stalled_after_s: float
+    stage: Stage, count: int, sent_at: Counter[Sent], begin_ms: int, *, stalled_after_s: float, poll_s: float
 ) -> Counter[int]:
     """How many events waited how long, once all `count` are seen; a row is seen when its poll ends.
 
@@ -78,7 +88,7 @@ async def _watch(
         if time.monotonic() - moved_s > stalled_after_s:
             message = f"only {known.total()} of {count} events became queryable: {stage.log_tail('peer')}"
             raise Fatal(message)
-        await asyncio.sleep(_POLL_S)
+        await asyncio.sleep(poll_s)
     return waits
 
 

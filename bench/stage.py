@@ -52,10 +52,10 @@ class Stage:
 
 
 @asynccontextmanager
-async def open_stage(session_timeout_s: float) -> AsyncIterator[Stage]:
+async def open_stage(session_timeout_s: float, **given: str) -> AsyncIterator[Stage]:
     """Broker, ClickHouse, topics and tables, all new; gone at the end.
 
-    `session_timeout_s` is how long a member of the consumer group may be silent.
+    `session_timeout_s` is how long a member of the consumer group may be silent; `given` are more settings.
     """
     with tempfile.TemporaryDirectory(prefix="openride-bench-") as name:
         folder = Path(name)
@@ -63,6 +63,7 @@ async def open_stage(session_timeout_s: float) -> AsyncIterator[Stage]:
         clickhouse_port = free_port(avoid=frozenset({kafka_port}))
         web_port = free_port(avoid=frozenset({kafka_port, clickhouse_port}))
         env = _env(folder, kafka_port, clickhouse_port, web_port, session_timeout_s)
+        env |= {f"OPENRIDE_{name.upper()}": value for name, value in given.items()}
         settings = _settings(env)
         store = ClickHouse.open(settings)
         stage = Stage(folder, env, settings, store)

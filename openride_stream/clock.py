@@ -1,8 +1,9 @@
 """Time as a dependency: everything that asks for the time takes a `Clock`."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 
 class Clock(Protocol):
@@ -32,6 +33,11 @@ class SystemClock:
 def utc_from_ms(ms: int) -> datetime:
     """The aware UTC datetime of `ms` milliseconds since the epoch."""
     return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def midnight(day: date, zone: str) -> datetime:
+    """When a day of an IANA zone begins, in UTC; where clocks leave that out, when they are changed."""
+    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
 def rfc3339(ms: int) -> str:

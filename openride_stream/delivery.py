@@ -23,7 +23,7 @@ from openride_stream.clock import Clock
 from openride_stream.errors import StoreRefused
 from openride_stream.events.accept import Accepted, accept
 from openride_stream.events.decode import DecodePolicy, decode
-from openride_stream.events.letter_rows import letter_row
+from openride_stream.events.letter_views import letter_row
 from openride_stream.events.letters import Letter
 from openride_stream.events.records import RecordBatch
 from openride_stream.events.rejects import Reject

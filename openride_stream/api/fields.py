@@ -53,26 +53,27 @@ Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 """RFC 3339 in JSON, an aware datetime in UTC here."""
 
 
-def count(meaning: str) -> Any:
-    """A number of distinct things."""
-    return Field(ge=0, description=meaning)
+def count(meaning: str, title: str | None = None) -> Any:
+    """A number of distinct things. Titles are how people read a figure: in reports, sheets and mails."""
+    return Field(ge=0, title=title, description=meaning)
 
 
-def percentage(meaning: str) -> Any:
+def percentage(meaning: str, title: str | None = None) -> Any:
     """A share of a whole."""
-    return Field(ge=0, le=100, description=f"Per cent: {meaning}.")
+    return Field(ge=0, le=100, title=title, description=f"Per cent: {meaning}.")
 
 
-def ratio(meaning: str) -> Any:
+def ratio(meaning: str, title: str | None = None) -> Any:
     """Of those that began in the range and those that ended in it: more can end than begin."""
-    return Field(ge=0, description=f"Per cent, above 100 when more ended in the range than began: {meaning}.")
+    meant = f"Per cent, above 100 when more ended in the range than began: {meaning}."
+    return Field(ge=0, title=title, description=meant)
 
 
-def average(meaning: str) -> Any:
-    """A mean or a quantile."""
-    return Field(ge=0, description=meaning)
+def average(meaning: str, title: str | None = None) -> Any:
+    """A mean or a quantile; the title has its unit."""
+    return Field(ge=0, title=title, description=meaning)
 
 
-def money(meaning: str) -> Any:
-    """A sum or an average of money."""
-    return Field(description=f"Money: {meaning}")
+def money(meaning: str, title: str | None = None) -> Any:
+    """A sum or an average of money; its currency is that of the question."""
+    return Field(title=title, description=f"Money: {meaning}")

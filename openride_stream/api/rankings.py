@@ -16,24 +16,26 @@ if TYPE_CHECKING:
 class Driver(Answer):
     """One driver's completed trips."""
 
-    driver_id: UUID = Field(description="As events name them.")
-    total_trips: int = count("Distinct trips completed in the range.")
-    total_earnings: Money = money("sum of what they earned by them.")
-    avg_earnings_per_trip: Money = money("average of completed trips that were paid in the currency.")
-    total_distance_km: float = average("Kilometres, sum of completed trips.")
-    active_days: int = count("UTC days with a completed trip.")
+    driver_id: UUID = Field(description="As events name them.", title="Driver")
+    total_trips: int = count("Distinct trips completed in the range.", title="Trips completed")
+    total_earnings: Money = money("sum of what they earned by them.", title="Earnings")
+    avg_earnings_per_trip: Money = money(
+        "average of completed trips that were paid in the currency.", title="Average per trip"
+    )
+    total_distance_km: float = average("Kilometres, sum of completed trips.", title="Distance, km")
+    active_days: int = count("UTC days with a completed trip.", title="Active days (UTC)")
 
 
 class Distribution(Answer):
     """Quantiles and mean of `total_earnings`; 0.00 without drivers."""
 
-    p10: Money = money("10 % of drivers earned at most this much.")
-    p25: Money = money("the first quartile.")
-    p50: Money = money("the median.")
-    p75: Money = money("the third quartile.")
-    p90: Money = money("90 % of drivers earned at most this much.")
-    p99: Money = money("99 % of drivers earned at most this much.")
-    mean: Money = money("the average of all drivers.")
+    p10: Money = money("10 % of drivers earned at most this much.", title="10th percentile")
+    p25: Money = money("the first quartile.", title="25th percentile")
+    p50: Money = money("the median.", title="Median")
+    p75: Money = money("the third quartile.", title="75th percentile")
+    p90: Money = money("90 % of drivers earned at most this much.", title="90th percentile")
+    p99: Money = money("99 % of drivers earned at most this much.", title="99th percentile")
+    mean: Money = money("the average of all drivers.", title="Average")
 
 
 class Drivers(Answer):

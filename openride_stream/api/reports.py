@@ -182,7 +182,9 @@ class ReportExecution(Answer):
     size_bytes: int = Field(ge=0, description="Size of its file.")
     delivered_at: Moment | None = Field(description="When its mail was taken; null before.")
     posted_at: Moment | None = Field(description="When its webhook was taken; null before, and without one.")
-    error: str | None = Field(description="Why it failed the last time; null when it did not.")
+    error: str | None = Field(
+        description="Why it failed the last time, or whom the SMTP server refused; null when neither."
+    )
 
 
 class ReportExecutions(Answer):

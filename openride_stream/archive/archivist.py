@@ -45,12 +45,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A month of the archive: its copies, and how many rows of it are in ClickHouse now."""
+    """A month of the archive: its copies, and how many rows of it are in ClickHouse now.
+
+    `in_sql` is what stands after FROM where ClickHouse reads its files in their place.
+    """
 
     table: str
     month: int
     copies: Sequence[Manifest]
     rows_here: int
+    in_sql: str
 
     @property
     def state(self) -> str:
@@ -209,6 +213,7 @@ class Archivist:
             for copy in await self.shelf.manifests(table):
                 by_month.setdefault(copy.month, []).append(copy)
             found += [
-                Held(table, month, copies, here.get(month, 0)) for month, copies in sorted(by_month.items())
+                Held(table, month, copies, here.get(month, 0), self.shelf.in_sql(table, month))
+                for month, copies in sorted(by_month.items())
             ]
         return found

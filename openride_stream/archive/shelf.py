@@ -28,6 +28,10 @@ class Shelf:
                 found.append(Manifest.load(stored.name, content))
         return sorted(found, key=lambda manifest: (manifest.table, manifest.month, manifest.segment))
 
+    def in_sql(self, table: str, month: int) -> str:
+        """What stands after FROM where ClickHouse reads an archived month in its place."""
+        return self.place.in_sql(f"{table}/{month // 100}-{month % 100:02}/*/*.parquet")
+
     async def write(self, manifest: Manifest) -> None:
         """Put a manifest in its place: from here on the copy counts."""
         with TemporaryDirectory() as folder:

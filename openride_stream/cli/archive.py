@@ -83,6 +83,8 @@ def listed(tables: tuple[str, ...], as_json: bool) -> None:
         click.echo(json.dumps([_as_json(month) for month in found], indent=2))
     elif found:
         _print(found)
+        shown = f"SELECT count() FROM {found[-1].in_sql}"  # noqa: S608  # it is not run
+        click.echo(f"\nin place, by `clickhouse local`:  {shown}")
     else:
         click.echo("nothing is archived")
 
@@ -149,6 +151,7 @@ def _as_json(month: Held) -> dict[str, object]:
         "month": _text(month.month),
         "state": month.state,
         "rows_in_clickhouse": month.rows_here,
+        "in_sql": month.in_sql,
         "copies": [asdict(copy) for copy in month.copies],
     }
 

@@ -21,8 +21,13 @@ TABLE_ALREADY_EXISTS = 57
 _LEASE_MS = 120_000
 
 
-async def migrate(store: ClickHouse, settings: Settings, clock: Clock | None = None) -> list[Migration]:
-    """Apply what is missing and return it; safe to call from several processes at once."""
+async def migrate(
+    store: ClickHouse, settings: Settings, clock: Clock | None = None, *, expire: bool = False
+) -> list[Migration]:
+    """Apply what is missing and return it; safe to call from several processes at once.
+
+    `expire`: months that wait for an archive which is off expire again (see `apply_retention`).
+    """
     database = settings.clickhouse_database
     on_cluster = f"ON CLUSTER '{settings.clickhouse_cluster}'" if settings.clickhouse_cluster else ""
     await store.execute(f"CREATE DATABASE IF NOT EXISTS {database} {on_cluster} ENGINE = Atomic")
@@ -36,7 +41,7 @@ async def migrate(store: ClickHouse, settings: Settings, clock: Clock | None = N
         missing = await _missing(store, database)
         for migration in missing:
             await _apply(store, settings, migration)
-        await apply_retention(store, settings)
+        await apply_retention(store, settings, expire=expire)
     return missing
 
 

@@ -7,7 +7,7 @@ import orjson
 
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clock import Clock
-from openride_stream.events.letter_rows import letter_key
+from openride_stream.events.letter_views import letter_key
 from openride_stream.events.letters import Letter
 
 _COLUMNS: Final = ("topic", "partition", "offset", "timestamp_ms", "attempts", "value_sha256")

@@ -4,6 +4,8 @@ A day is sealed before its rows go: decode refuses events older than the retenti
 TTL waits `SEAL_DAYS` longer, so that every accepted event has long been pre-aggregated when its row expires.
 """
 
+from typing import Final, NamedTuple
+
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.events.topics import EVENT_TABLES
 from openride_stream.settings import Settings
@@ -20,6 +22,10 @@ ARCHIVED = (*EVENT_TABLES, "schedule_analytics", *DERIVED, *HOURS)
 """Tables whose months are archived rather than expire, where an archive is configured."""
 
 
+_FILLED: Final = (*EVENT_TABLES, "schedule_analytics")
+_TTL: Final = " TTL "
+
+
 def retention_days(settings: Settings) -> dict[str, int]:
     """Days by event time that each table keeps accepting and holding events."""
     days = dict.fromkeys(EVENT_TABLES, settings.retention_events_days)
@@ -28,21 +34,21 @@ def retention_days(settings: Settings) -> dict[str, int]:
     return days
 
 
-async def apply_retention(store: ClickHouse, settings: Settings) -> None:
-    """Set the TTL of each table that is there to the setting, where it is not already so."""
-    rows = await store.select(
-        "SELECT name, create_table_query FROM system.tables WHERE database = {database:String}",
-        {"database": settings.clickhouse_database},
-    )
-    definitions = {row["name"]: row["create_table_query"] for row in rows}
+async def apply_retention(store: ClickHouse, settings: Settings, *, expire: bool = False) -> None:
+    """Set the TTL of each table that is there to the setting, where it is not already so.
+
+    Months that wait for an archive which is off go on waiting, unless they shall `expire`.
+    """
+    definitions = {name: table.definition for name, table in (await _tables(store, settings)).items()}
+    left = () if expire else await waiting(store, settings)
     on_cluster = f"ON CLUSTER '{settings.clickhouse_cluster}'" if settings.clickhouse_cluster else ""
     for table, (column, days) in _expiries(settings).items():
         definition = definitions.get(table)
-        if definition is None:
+        if definition is None or table in left:
             continue
         if settings.archive and table in ARCHIVED:
             # Its months go by `openride archive`, and not before a copy of them was read back.
-            if " TTL " in definition:
+            if _TTL in definition:
                 await store.execute(
                     f"ALTER TABLE {settings.clickhouse_database}.{table} {on_cluster} REMOVE TTL"
                 )
@@ -54,6 +60,42 @@ async def apply_retention(store: ClickHouse, settings: Settings) -> None:
             f"MODIFY TTL toDateTime({column}) + toIntervalDay({days}) "
             "SETTINGS materialize_ttl_after_modify = 0"
         )
+
+
+async def waiting(store: ClickHouse, settings: Settings) -> tuple[str, ...]:
+    """The tables whose months wait for `openride archive` although the setting is off: somebody had it on.
+
+    A table gets its TTL before its first row: one that has rows and none is to be archived.
+    """
+    if settings.archive:
+        return ()
+    tables = await _tables(store, settings)
+    found = [name for name in _FILLED if name in tables and tables[name].waits]
+    return (*found, *(DERIVED + HOURS if "schedule_analytics" in found else ()))
+
+
+async def expiring(store: ClickHouse, settings: Settings) -> tuple[str, ...]:
+    """The tables that still expire although the setting has them archived."""
+    tables = await _tables(store, settings) if settings.archive else {}
+    return tuple(name for name in _FILLED if name in tables and _TTL in tables[name].definition)
+
+
+class _Table(NamedTuple):
+    definition: str
+    rows: int
+
+    @property
+    def waits(self) -> bool:
+        return self.rows > 0 and _TTL not in self.definition
+
+
+async def _tables(store: ClickHouse, settings: Settings) -> dict[str, _Table]:
+    rows = await store.select(
+        "SELECT name, create_table_query, ifNull(total_rows, 0) AS rows FROM system.tables "
+        "WHERE database = {database:String}",
+        {"database": settings.clickhouse_database},
+    )
+    return {row["name"]: _Table(row["create_table_query"], int(row["rows"])) for row in rows}
 
 
 def _expiries(settings: Settings) -> dict[str, tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""A dead letter: what its headers say. What of it may be seen is in `letter_rows`."""
+"""A dead letter: what its headers say. What of it may be seen is in `letter_views`."""
 
 import hashlib
 import re

@@ -24,6 +24,8 @@ FORMATS: Final[dict[ExportFormat, str]] = {
 SETTINGS: Final = {
     # One core of the store's: with all of them a file is there sooner, and who inserts meanwhile waits.
     "max_threads": "1",
+    # That thread comes after those of inserts, where the server may say so (CAP_SYS_NICE).
+    "os_thread_priority": "19",
     # The order of the query is that of the file: a SELECT around it must not take it for redundant.
     "query_plan_remove_redundant_sorting": "0",
     "optimize_duplicate_order_by_and_distinct": "0",

@@ -16,9 +16,10 @@ from uuid import UUID
 
 from openride_stream.api.choices import ExportFormat
 from openride_stream.errors import ConfigurationError
+from openride_stream.exports.writing.room import may_pass
 from openride_stream.settings import Settings
 from openride_stream.storage.place import Place, open_place
-from openride_stream.storage.stored import Stored
+from openride_stream.storage.stored import StorageUnavailable, Stored
 
 SUFFIXES: Final[dict[ExportFormat, str]] = {"csv": "csv", "excel": "xlsx", "parquet": "parquet"}
 CONTENT_TYPES: Final[dict[ExportFormat, str]] = {
@@ -104,7 +105,7 @@ class ExportFiles:
         """A new folder to write in; only its owner may read what is in it.
 
         Raises:
-            ConfigurationError: it cannot be made.
+            StorageUnavailable, ConfigurationError: it cannot be made.
         """
         work = self._folder / f"{UUID(export_id)}.{attempt}.{_WORK}"
         try:
@@ -112,9 +113,13 @@ class ExportFiles:
             shutil.rmtree(work, ignore_errors=True)
             work.mkdir(mode=0o700)
         except OSError as error:
-            message = f"OPENRIDE_EXPORTS_DIR: cannot write in {self._folder}: {error.strerror}"
-            raise ConfigurationError(message) from error
+            raise self.unwritten(error) from error
         return work
+
+    def unwritten(self, error: OSError) -> StorageUnavailable | ConfigurationError:
+        """What it means that the folder took no file: for now, when its disk is full or away, or for good."""
+        message = f"OPENRIDE_EXPORTS_DIR: cannot write in {self._folder}: {error.strerror}"
+        return StorageUnavailable(message) if may_pass(error) else ConfigurationError(message)
 
     async def keep(self, written: Path, export_id: str, suffix: str, named: Named) -> None:
         """Put a file that is whole in its place, and take the folder away that it was written in.

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -20,6 +20,7 @@ _READS: Final = "openride_reads"
 _CONNECT_TIMEOUT_S: Final = 5.0
 _CLOSE_WITHIN_S: Final = 1.0
 _COMMAND_TIMEOUT_S: Final = 15.0
+_OTHERS: Final = 0o007
 T = TypeVar("T")
 
 
@@ -128,6 +129,8 @@ def create_engine(
         return create_async_engine(parsed, pool_pre_ping=True, pool_size=5, connect_args=connect_args)
     _create_folder(parsed)
     engine = create_async_engine(parsed, connect_args={"timeout": lock_timeout_s})
+    path = Path(parsed.database or "")
+    event.listen(engine.sync_engine, "do_connect", lambda *_: _keep_private(path))
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_immediate)
     return engine
@@ -155,6 +158,14 @@ def _create_folder(url: URL) -> None:
     except OSError as error:
         message = f"OPENRIDE_METADATA_URL: cannot create the folder {folder}: {error.strerror}"
         raise ConfigurationError(message) from error
+
+
+def _keep_private(path: Path) -> None:
+    """Addresses of people and what they are sent are in it; what SQLite puts beside it gets its rights."""
+    with suppress(OSError):  # it is somebody else's; whether it can be opened is seen when it is
+        path.touch(mode=0o600)
+        if (rights := path.stat().st_mode & 0o777) & _OTHERS:
+            path.chmod(rights & ~_OTHERS)
 
 
 def _prepare_sqlite(dbapi_connection: Any, _entry: ConnectionPoolEntry) -> None:

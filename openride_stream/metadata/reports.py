@@ -166,9 +166,12 @@ class Reports:
         """Its webhook was taken: nobody posts it again."""
         return await self._own(run, {"posted_at": self.now()})
 
-    async def complete(self, run: Execution, rows: int, filename: str, size_bytes: int) -> bool:
-        """The run has ended well."""
-        made = {"rows": rows, "filename": filename, "size_bytes": size_bytes, "error": None}
+    async def complete(
+        self, run: Execution, rows: int, filename: str, size_bytes: int, error: str | None = None
+    ) -> bool:
+        """The run has ended well; `error` tells of recipients who were refused."""
+        told = error[:_ERROR_LENGTH] if error else None
+        made = {"rows": rows, "filename": filename, "size_bytes": size_bytes, "error": told}
         return await self._own(
             run, {"status": "completed", "finished_at": self.now(), "lease_until": None, **made}
         )

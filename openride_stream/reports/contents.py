@@ -1,34 +1,23 @@
-"""What is in a report: figures beside those of the period before, tables, and series by day."""
+"""What is in a report: figures beside those of the period before, tables, and series by day of its zone."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
 from openride_stream.api.choices import ReportType
-from openride_stream.api.figures import Bookings, Payments, Trips, Users
-from openride_stream.api.rankings import Distribution
-from openride_stream.clickhouse.queries.bookings import bookings
+from openride_stream.api.rankings import Distribution, Driver
 from openride_stream.clickhouse.queries.drivers import drivers
-from openride_stream.clickhouse.queries.payments import payments
 from openride_stream.clickhouse.queries.question import Question
-from openride_stream.clickhouse.queries.trips import trips
-from openride_stream.clickhouse.queries.users import users
 from openride_stream.clickhouse.reader import Reader
-from openride_stream.sheets.sections import Block, Form, Section, form_of
+from openride_stream.exports.figures import KINDS, method_block
+from openride_stream.reports.asked import Asked
+from openride_stream.sheets.sections import Block, Form, Section, form_of, title_of
 
-Figures = Callable[[Reader, Question], Awaitable[dict[str, Any]]]
-
-_METRICS: Final[Mapping[str, tuple[Figures, type[BaseModel], str]]] = {
-    "Users": (users, Users, "Active users"),
-    "Bookings": (bookings, Bookings, "Bookings created"),
-    "Payments": (payments, Payments, "Payments initiated"),
-    "Trips": (trips, Trips, "Trips started"),
-}
 _DRIVERS: Final = "Drivers"
 _SECTIONS: Final[Mapping[ReportType, Sequence[str]]] = {
     "user_metrics": ("Users",),
@@ -36,21 +25,10 @@ _SECTIONS: Final[Mapping[ReportType, Sequence[str]]] = {
     "payment_metrics": ("Payments",),
     "trip_metrics": ("Trips",),
     "driver_earnings": (_DRIVERS,),
-    "comprehensive": (*_METRICS, _DRIVERS),
+    "comprehensive": (*KINDS, _DRIVERS),
 }
 _FIGURES: Final = ("Figure", "Value", "Period before", "Change %", "Meaning")
-_DRIVER_COLUMNS: Final = ("Driver", "Trips", "Earnings", "Average per trip", "Kilometres", "Active days")
 _DRIVER_FORMS: Final[Sequence[Form]] = ("", "whole", "money", "money", "average", "whole")
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A range, that before it, what they are of, and how many drivers are listed."""
-
-    question: Question
-    before: Question
-    drivers: int
-    told: str
 
 
 def lists_drivers(kind: ReportType) -> bool:
@@ -69,44 +47,44 @@ def rows_in(sections: Sequence[Section]) -> int:
 
 
 async def _section(reader: Reader, name: str, asked: Asked) -> Section:
-    daily = replace(asked.question, granularity="daily")
     if name == _DRIVERS:
-        return await _drivers(reader, daily, asked)
-    ask, model, counted = _METRICS[name]
-    answer, before = await asyncio.gather(ask(reader, daily), ask(reader, asked.before))
-    blocks = [_compared("Figures", model, answer, before)]
-    if by_method := answer.get("by_method"):
-        rows = [tuple(row.values()) for row in by_method]
-        blocks.append(
-            Block("By method", ("Payment method", "Payments", "Revenue"), rows, ("", "whole", "money"))
-        )
-    return Section(name, asked.told, blocks, _series(counted, answer))
+        return await _drivers(reader, asked)
+    ask, model, counted = KINDS[name]
+    answer, before = await asyncio.gather(ask(reader, asked.question), ask(reader, asked.before))
+    blocks = [_compared("Figures", model, answer, before, asked.question.currency)]
+    if answer.get("by_method"):
+        blocks.append(method_block(answer, asked.question.currency))
+    return Section(name, asked.told, blocks, _series(counted, answer, asked.question))
 
 
-async def _drivers(reader: Reader, daily: Question, asked: Asked) -> Section:
+async def _drivers(reader: Reader, asked: Asked) -> Section:
+    question, currency = asked.question, asked.question.currency
     answer, before = await asyncio.gather(
-        drivers(reader, daily, asked.drivers, "earnings"), drivers(reader, asked.before, 1, "earnings")
+        drivers(reader, question, asked.drivers, "earnings"), drivers(reader, asked.before, 1, "earnings")
     )
+    titles = [title_of(Driver, name, currency) for name in Driver.model_fields]
     table = [tuple(driver.values()) for driver in answer["drivers"]]
+    of_all = (Distribution, answer["distribution"], before["distribution"], currency)
     blocks = [
-        _compared("Earnings of all drivers", Distribution, answer["distribution"], before["distribution"]),
-        Block(f"The first {asked.drivers} drivers by earnings", _DRIVER_COLUMNS, table, _DRIVER_FORMS),
+        _compared("Earnings of all drivers", *of_all),
+        Block(f"The first {asked.drivers} drivers by earnings", titles, table, _DRIVER_FORMS),
     ]
-    return Section(_DRIVERS, asked.told, blocks, _series("Trips completed", answer))
+    return Section(_DRIVERS, asked.told, blocks, _series("Trips completed", answer, question))
 
 
-def _compared(title: str, model: type[BaseModel], answer: dict[str, Any], before: dict[str, Any]) -> Block:
+def _compared(
+    title: str, model: type[BaseModel], answer: dict[str, Any], before: dict[str, Any], currency: str
+) -> Block:
     rows: list[tuple[Any, ...]] = []
     forms: list[Sequence[Form]] = []
-    for name, field in model.model_fields.items():
-        if name not in answer or isinstance(answer[name], list):
-            continue
-        meaning = field.description or ""
-        label = name.replace("_", " ").capitalize()
-        rows.append((label, answer[name], before[name], change(answer[name], before[name]), meaning))
+    names = [name for name in model.model_fields if name in answer and not isinstance(answer[name], list)]
+    for name in names:
+        meaning = model.model_fields[name].description or ""
+        changed = change(answer[name], before[name])
+        rows.append((title_of(model, name, currency), answer[name], before[name], changed, meaning))
         form = form_of(answer[name], meaning)
         forms.append(("", form, form, "average", ""))
-    return Block(title, _FIGURES, rows, ("", "", "", "", ""), forms)
+    return Block(title, _FIGURES, rows, ("", "", "", "", ""), forms, names)
 
 
 def change(value: Any, before: Any) -> str | None:
@@ -117,6 +95,12 @@ def change(value: Any, before: Any) -> str | None:
     return str(((now - then) / abs(then) * 100).quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 
-def _series(title: str, answer: dict[str, Any]) -> Block:
-    days = [(datetime.fromisoformat(point["timestamp"]), point["value"]) for point in answer["time_series"]]
-    return Block(f"{title} by day (UTC)", ("Day (UTC)", title), days, ("date", "whole"))
+def _series(title: str, answer: dict[str, Any], question: Question) -> Block:
+    days = [(_day(point["timestamp"], question.zone), point["value"]) for point in answer["time_series"]]
+    return Block(f"{title} by day ({question.zone})", ("Day", title), days, ("date", "whole"))
+
+
+def _day(begins: str, zone: str) -> datetime:
+    """The day of `zone` that begins then."""
+    local = datetime.fromisoformat(begins).astimezone(ZoneInfo(zone))
+    return datetime(local.year, local.month, local.day, tzinfo=UTC)

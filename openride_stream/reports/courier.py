@@ -12,13 +12,16 @@ import orjson
 from openride_stream.errors import Transient
 from openride_stream.metadata.reports import Execution, Reports, Schedule
 from openride_stream.reports.files import CONTENT_TYPES
-from openride_stream.reports.mail import Attached, MailPartlyRefused, deliver, message
+from openride_stream.reports.mail import Attached, message
 from openride_stream.reports.service import format_of
+from openride_stream.reports.smtp import MailPartlyRefused, deliver
 from openride_stream.reports.webhook import Webhooks, body_of
 from openride_stream.settings import Settings
 from openride_stream.sheets.sections import Section
 
 LEASE_S: Final = 60.0
+TRIES: Final = 4
+"""A report that fails at the last of them has failed."""
 _ON_RECORD_S: Final = (0.2, 1.0, 5.0, 10.0, 20.0)
 """Pauses in which the metadata store may come back to be told that a report was taken."""
 _LAST_WORD_S: Final = 5.0
@@ -71,7 +74,7 @@ class Courier:
             subject=f"{schedule.report_name}: {first_day(run, schedule)}",
             recipients=orjson.loads(schedule.recipients),
             sections=made.sections,
-            remarks=_remarks(run),
+            remarks=_remarks(run, schedule),
             link=self._link(run),
             attached=Attached(
                 made.filename, CONTENT_TYPES[format_of(schedule)], made.content if small else None
@@ -80,7 +83,8 @@ class Courier:
         )
         refused = ""
         try:
-            await deliver(mail, run.execution_id, self._settings)
+            patient = run.attempts < TRIES
+            await deliver(mail, run.execution_id, self._settings, patient=patient)
         except MailPartlyRefused as error:
             refused = str(error)
         await _on_record(lambda: self._kept.delivered(run))
@@ -115,7 +119,8 @@ def first_day(run: Execution, schedule: Schedule) -> str:
     return f"{run.range_start.astimezone(ZoneInfo(schedule.timezone)):%Y-%m-%d}"
 
 
-def _remarks(run: Execution) -> list[str]:
+def _remarks(run: Execution, schedule: Schedule) -> list[str]:
     if run.trigger != "late":
         return []
-    return [f"This report was due at {run.due_at:%Y-%m-%d %H:%M} UTC and is late: no worker ran then."]
+    due = f"{run.due_at.astimezone(ZoneInfo(schedule.timezone)):%Y-%m-%d %H:%M} ({schedule.timezone})"
+    return [f"This report was due at {due} and is late: no worker ran then."]

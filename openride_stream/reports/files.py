@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Sequence
 from io import BytesIO, StringIO
+from pathlib import Path
 from typing import Any, Final
 
 from openride_stream.api.choices import ReportFormat
@@ -24,13 +25,17 @@ def type_of_suffix(suffix: str) -> str:
     return next(CONTENT_TYPES[form] for form, own in SUFFIXES.items() if own == suffix)
 
 
-def file_of(title: str, sections: Sequence[Section], form: ReportFormat) -> bytes:
-    """The bytes of a report's file. It takes a moment: not for the event loop."""
+def file_of(title: str, sections: Sequence[Section], form: ReportFormat, fonts: Sequence[Path] = ()) -> bytes:
+    """The bytes of a report's file; a PDF may need more `fonts`. It takes a moment: not for the event loop.
+
+    Raises:
+        ConfigurationError: one of them is no font.
+    """
     if form == "pdf":
         # Half a second and tens of megabytes, for who wants pages.
         from openride_stream.reports.pages import pages
 
-        return pages(title, sections)
+        return pages(title, sections, fonts)
     return _workbook(sections) if form == "excel" else _csv(sections)
 
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
@@ -13,99 +12,99 @@ from reportlab.lib.colors import HexColor, white
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
+from openride_stream.reports.typesetting import BOLD, PLAIN, SUBSTITUTE, Typesetter
 from openride_stream.sheets.sections import Block, Section, shown
 
 _INK, _PALE, _GREY = HexColor("#1F4E5F"), HexColor("#EEF3F5"), HexColor("#6B7780")
 _WIDTH: Final = A4[0] - 36 * mm
 _SHARES: Final = {5: (0.27, 0.15, 0.15, 0.11, 0.32), 3: (0.5, 0.2, 0.3), 6: (0.4, 0.1, 0.14, 0.14, 0.12, 0.1)}
 _CHART_LABELS: Final = 8
-_PLAIN, _BOLD = "DejaVuSans", "DejaVuSans-Bold"
+_LEFT_OUT: Final = "a sign that no font of this page has (CSV and Excel have it)"
+_CELL: Final = 7.5
+_CELL_ROOM: Final = 12.0
 
 
-@cache
-def _fonts() -> tuple[str, str]:
-    """DejaVu Sans: letters of European languages, of those of West Africa, Greek, Cyrillic, Arabic, Hebrew.
+def pages(title: str, sections: Sequence[Section], fonts: Sequence[Path] = ()) -> bytes:
+    """The bytes of the PDF; `fonts` have signs that its own fonts do not.
 
-    What a page uses of them goes into its file.
+    Raises:
+        ConfigurationError: one of them is no font.
     """
-    folder = Path(__file__).with_name("fonts")
-    for name in (_PLAIN, _BOLD):
-        pdfmetrics.registerFont(TTFont(name, str(folder / f"{name}.ttf")))
-    return _PLAIN, _BOLD
-
-
-def pages(title: str, sections: Sequence[Section]) -> bytes:
-    """The bytes of the PDF."""
-    plain, bold = _fonts()
-    head = ParagraphStyle("head", fontName=bold, fontSize=17, leading=22, textColor=_INK)
-    asked = ParagraphStyle("asked", fontName=plain, fontSize=8, leading=11, textColor=_GREY)
-    block = ParagraphStyle("block", fontName=bold, fontSize=10.5, leading=14, textColor=_INK, spaceBefore=8)
+    setter = Typesetter(fonts)
+    head = ParagraphStyle("head", fontName=BOLD, fontSize=17, leading=22, textColor=_INK)
+    asked = ParagraphStyle("asked", fontName=PLAIN, fontSize=8, leading=11, textColor=_GREY)
+    block = ParagraphStyle("block", fontName=BOLD, fontSize=10.5, leading=14, textColor=_INK, spaceBefore=8)
     story: list[Any] = []
     for number, section in enumerate(sections):
         if number:
             story.append(PageBreak())
         story += [
-            Paragraph(_text(section.title), head),
-            Paragraph(_text(section.asked), asked),
+            _paragraph(setter, section.title, head, _WIDTH),
+            _paragraph(setter, section.asked, asked, _WIDTH),
             Spacer(1, 4 * mm),
         ]
         first, *others = section.blocks
-        story += [_table(first), Spacer(1, 3 * mm)]
+        story += [_table(setter, first), Spacer(1, 3 * mm)]
         if section.series is not None and len(section.series.rows) > 1:
-            story += [Paragraph(_text(section.series.title), block), _chart(section.series)]
+            story += [_paragraph(setter, section.series.title, block, _WIDTH), _chart(section.series)]
         for other in others:
             if other.rows:
-                story += [Paragraph(_text(other.title), block), Spacer(1, 2 * mm), _table(other)]
+                story += [_paragraph(setter, other.title, block, _WIDTH), Spacer(1, 2 * mm)]
+                story.append(_table(setter, other))
     written = BytesIO()
     document = SimpleDocTemplate(
         written, pagesize=A4, title=title, author="OpenRide Stream", topMargin=28 * mm, bottomMargin=18 * mm,
         leftMargin=18 * mm, rightMargin=18 * mm,
     )  # fmt: skip
-    document.build(story, onFirstPage=_frame(title), onLaterPages=_frame(title))
+    frame = _frame(setter, title[:80])
+    document.build(story, onFirstPage=frame, onLaterPages=frame)
     return written.getvalue()
 
 
-def _frame(title: str) -> Any:
-    plain, bold = _fonts()
+def _paragraph(setter: Typesetter, text: str, style: ParagraphStyle, width: float) -> Paragraph:
+    return Paragraph(setter.markup(text, style.fontName, style.fontSize, width), style)
 
+
+def _frame(setter: Typesetter, title: str) -> Any:
     def draw(canvas: Canvas, document: SimpleDocTemplate) -> None:
         canvas.saveState()
         canvas.setFillColor(_INK)
         canvas.rect(0, A4[1] - 18 * mm, A4[0], 18 * mm, stroke=0, fill=1)
         canvas.setFillColor(white)
-        canvas.setFont(bold, 12)
-        canvas.drawString(18 * mm, A4[1] - 11.5 * mm, title[:80])
+        setter.draw(canvas, (18 * mm, A4[1] - 11.5 * mm), title, BOLD, 12)
         canvas.setFillColor(_GREY)
-        canvas.setFont(plain, 7.5)
-        canvas.drawString(18 * mm, 10 * mm, "OpenRide Stream")
+        canvas.setFont(PLAIN, 7.5)
+        left = f"OpenRide Stream   {SUBSTITUTE} {_LEFT_OUT}" if setter.substituted else "OpenRide Stream"
+        canvas.drawString(18 * mm, 10 * mm, left)
         canvas.drawRightString(A4[0] - 18 * mm, 10 * mm, f"Page {document.page}")
         canvas.restoreState()
 
     return draw
 
 
-def _table(block: Block) -> Table:
-    plain, bold = _fonts()
-    small = ParagraphStyle("cell", fontName=plain, fontSize=7.5, leading=9.5)
-    titles = ParagraphStyle("title", fontName=bold, fontSize=7.5, leading=9.5, textColor=white)
+def _table(setter: Typesetter, block: Block) -> Table:
+    small = ParagraphStyle("cell", fontName=PLAIN, fontSize=_CELL, leading=9.5)
+    titles = ParagraphStyle("title", fontName=BOLD, fontSize=_CELL, leading=9.5, textColor=white)
     right = ParagraphStyle("number", parent=small, alignment=2)
     right_titles = ParagraphStyle("number title", parent=titles, alignment=2)
     numbers = [_is_number(block, column) for column in range(len(block.columns))]
-    rows = [
-        [
-            Paragraph(_text(t), right_titles if n else titles)
-            for t, n in zip(block.columns, numbers, strict=True)
+    widths = [share * _WIDTH for share in _SHARES[len(block.columns)]]
+    styles = [right if number else small for number in numbers]
+    heads = [right_titles if number else titles for number in numbers]
+
+    def line(cells: Sequence[str], of: Sequence[ParagraphStyle]) -> list[Paragraph]:
+        return [
+            _paragraph(setter, cell, style, width - _CELL_ROOM)
+            for cell, style, width in zip(cells, of, widths, strict=True)
         ]
-    ]
+
+    rows = [line(block.columns, heads)]
     for number, row in enumerate(block.rows):
         cells = [shown(value, block.form(number, column)) for column, value in enumerate(row)]
-        rows.append([Paragraph(_text(c), right if n else small) for c, n in zip(cells, numbers, strict=True)])
-    widths = [share * _WIDTH for share in _SHARES[len(block.columns)]]
+        rows.append(line(cells, styles))
     table = Table(rows, colWidths=widths, repeatRows=1, hAlign="LEFT")
     table.setStyle(
         TableStyle(
@@ -126,7 +125,6 @@ def _is_number(block: Block, column: int) -> bool:
 
 
 def _chart(series: Block) -> Drawing:
-    plain, _ = _fonts()
     drawing = Drawing(_WIDTH, 52 * mm)
     chart = HorizontalLineChart()
     chart.x, chart.y, chart.width, chart.height = 14 * mm, 10 * mm, _WIDTH - 18 * mm, 38 * mm
@@ -135,7 +133,7 @@ def _chart(series: Block) -> Drawing:
     chart.categoryAxis.categoryNames = [
         f"{day:%d %b}" if number % every == 0 else "" for number, (day, _) in enumerate(series.rows)
     ]
-    chart.categoryAxis.labels.fontName = chart.valueAxis.labels.fontName = plain
+    chart.categoryAxis.labels.fontName = chart.valueAxis.labels.fontName = PLAIN
     chart.categoryAxis.labels.fontSize = chart.valueAxis.labels.fontSize = 7
     chart.categoryAxis.visibleTicks = 0
     chart.categoryAxis.strokeColor = chart.valueAxis.strokeColor = _GREY
@@ -154,8 +152,3 @@ def _step(highest: float) -> int:
     """Of an axis from 0 to some four steps: a whole number that people count in."""
     power = int(10 ** max(0, math.floor(math.log10(max(highest, 1) / 4))))
     return next(each * power for each in (1, 2, 5, 10) if highest <= 4 * each * power)
-
-
-def _text(text: str) -> str:
-    # A paragraph is read as XML.
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

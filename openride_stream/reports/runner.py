@@ -4,21 +4,20 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
-from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.reader import Reader
 from openride_stream.errors import OpenRideError, Transient
-from openride_stream.exports.figures import told
 from openride_stream.exports.files import Named, safe_name
 from openride_stream.metadata.reports import Execution, Schedule
 from openride_stream.metrics import Metrics
-from openride_stream.reports.contents import Asked, contents, rows_in
-from openride_stream.reports.courier import LEASE_S, Courier, Made, first_day
+from openride_stream.reports.asked import Asked, asked_of
+from openride_stream.reports.contents import contents, rows_in
+from openride_stream.reports.courier import LEASE_S, TRIES, Courier, Made, first_day
 from openride_stream.reports.files import CONTENT_TYPES, SUFFIXES, file_of
 from openride_stream.reports.service import ReportDesk, format_of, parameters_of, run_of, type_of
-from openride_stream.reports.slots import last_slot, next_slot, range_before, usual_range
+from openride_stream.reports.slots import last_slot, next_slot, usual_range
 from openride_stream.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -27,8 +26,8 @@ _LOOK_EVERY_S: Final = 5.0
 _CLEAR_EVERY_S: Final = 3_600.0
 _LATE: Final = timedelta(minutes=10)
 _PAUSES_S: Final = (60.0, 300.0, 1_800.0)
-"""Before each further try: a report that fails after the last of them has failed."""
-_DRIVERS: Final = 100
+"""Before each further try."""
+assert len(_PAUSES_S) == TRIES - 1
 
 
 class ReportRunner:
@@ -43,6 +42,7 @@ class ReportRunner:
         self._metrics = metrics
         self._settings = settings
         self._courier = Courier(desk.kept, settings)
+        self._fonts = settings.reports_font_files
 
     async def run(self) -> None:
         """Look for what is due and make it, until cancelled."""
@@ -110,7 +110,7 @@ class ReportRunner:
         if schedule is None:
             await kept.fail(run, "its schedule is gone")
             return "failed"
-        if run.attempts > len(_PAUSES_S) + 1:
+        if run.attempts > TRIES:
             await kept.fail(run, f"{run.attempts - 1} workers ended while they made it")
             return "failed"
         try:
@@ -121,7 +121,7 @@ class ReportRunner:
 
     async def _unmade(self, run: Execution, error: Exception) -> str:
         text = str(error) if isinstance(error, OpenRideError) else f"{type(error).__name__}: {error}"
-        if isinstance(error, Transient) and run.attempts <= len(_PAUSES_S):
+        if isinstance(error, Transient) and run.attempts < TRIES:
             await self._desk.kept.put_off(run, text, _PAUSES_S[run.attempts - 1])
             return "put_off"
         if not isinstance(error, OpenRideError):
@@ -133,37 +133,29 @@ class ReportRunner:
         asked = self._asked(run, schedule)
         sections = await contents(self._reader, type_of(schedule), asked)
         form = format_of(schedule)
-        content = await asyncio.to_thread(file_of, schedule.report_name, sections, form)
+        content = await asyncio.to_thread(file_of, schedule.report_name, sections, form, self._fonts)
         filename = safe_name(f"{schedule.report_name} {first_day(run, schedule)}", SUFFIXES[form])
         await self._keep(run, content, SUFFIXES[form], Named(filename, CONTENT_TYPES[form]))
         made = Made(sections, filename, content)
         refused = await self._courier.deliver(run, schedule, made)
-        if not await self._desk.kept.complete(run, rows_in(sections), filename, len(content)):
-            return  # somebody else has it now, or its schedule is gone
         if refused:
             logger.warning("Report not for all", extra={"execution_id": run.execution_id, "error": refused})
+        # Where it is not, somebody else has it now, or its schedule is gone.
+        await self._desk.kept.complete(run, rows_in(sections), filename, len(content), refused or None)
 
     def _asked(self, run: Execution, schedule: Schedule) -> Asked:
         parameters = parameters_of(schedule)
         kind = parameters.range or usual_range(schedule.frequency)
-        before = range_before(kind, schedule.timezone, run.range_start)
-        question = Question(
-            start_ms=_ms(run.range_start),
-            end_ms=_ms(run.range_end),
-            currency=parameters.currency or self._settings.currency,
-            city=parameters.city,
-            state=parameters.state,
-        )
-        earlier = Question(
-            _ms(before[0]), _ms(before[1]), question.currency, parameters.city, parameters.state
-        )
-        return Asked(question, earlier, parameters.limit or _DRIVERS, told(question))
+        span = (run.range_start, run.range_end)
+        return asked_of(span, kind, schedule.timezone, parameters, self._settings.currency)
 
     async def _keep(self, run: Execution, content: bytes, suffix: str, named: Named) -> None:
         work = self._desk.files.begin(run.execution_id, run.attempts)
         try:
             await asyncio.to_thread((work / "file").write_bytes, content)
             await self._desk.files.keep(work / "file", run.execution_id, suffix, named)
+        except OSError as error:
+            raise self._desk.files.unwritten(error) from error
         finally:
             self._desk.files.discard(work)
 
@@ -173,7 +165,3 @@ class ReportRunner:
         for execution_id in await self._desk.kept.expire(kept):
             await self._desk.files.remove(execution_id)
         await self._desk.files.sweep(self._desk.kept.known)
-
-
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)

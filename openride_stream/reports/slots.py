@@ -1,6 +1,6 @@
 """When a report is due, in its own time zone, and which days it is about."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from openride_stream.api.choices import ReportRange
+from openride_stream.clock import midnight
 from openride_stream.errors import Rejected
 
 _NAMED: Final = {"daily": "0 6 * * *", "weekly": "0 6 * * 1", "monthly": "0 6 1 * *"}
@@ -87,16 +88,12 @@ def range_of(kind: ReportRange, zone: str, at: datetime) -> tuple[datetime, date
     else:
         end = today
         start = end - timedelta(days={"previous_day": 1, "last_7_days": 7, "last_30_days": 30}[kind])
-    return _midnight(start, zone), _midnight(end, zone)
+    return midnight(start, zone), midnight(end, zone)
 
 
 def range_before(kind: ReportRange, zone: str, start: datetime) -> tuple[datetime, datetime]:
     """The range of the same kind that ends where this one starts."""
     return range_of(kind, zone, start)
-
-
-def _midnight(day: date, zone: str) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
 def _cron(frequency: str) -> str:

@@ -139,10 +139,10 @@ def body_of(
 
 
 def _figures(section: Section) -> dict[str, Any]:
-    rows = section.blocks[0].rows
+    block = section.blocks[0]
     figures = [
-        {"figure": name, "value": value, "period_before": before, "change_percent": changed}
-        for name, value, before, changed, *_ in rows
+        {"figure": name, "title": title, "value": value, "period_before": before, "change_percent": changed}
+        for name, (title, value, before, changed, *_) in zip(block.names, block.rows, strict=True)
     ]
     return {"section": section.title, "asked": section.asked, "figures": figures}
 

@@ -1,8 +1,9 @@
 """Settings of reports and of the mail that carries them."""
 
+from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, field_validator
 
 
 class ReportSettings(BaseModel):
@@ -38,6 +39,29 @@ class ReportSettings(BaseModel):
         description="Hosts, comma-separated, that webhooks may be posted to although their addresses are "
         "private; of those on this machine by http as well. Others: by https, at public addresses.",
     )
+    reports_fonts: str = Field(
+        "",
+        description="TrueType fonts (files, comma-separated) with signs that those of PDF reports lack. "
+        "Those have Latin, Greek, Cyrillic, Hebrew, Arabic, Chinese, Japanese, Korean and emoji.",
+    )
     reports_retention_days: int = Field(
         90, ge=1, description="Days that executions of reports and their files are kept."
     )
+
+    @field_validator("reports_fonts")
+    @classmethod
+    def _are_files(cls, names: str) -> str:
+        for path in _paths(names):
+            if not path.is_file():
+                message = f"{path} is no file"
+                raise ValueError(message)
+        return names
+
+    @property
+    def reports_font_files(self) -> tuple[Path, ...]:
+        """The files of `reports_fonts`."""
+        return _paths(self.reports_fonts)
+
+
+def _paths(names: str) -> tuple[Path, ...]:
+    return tuple(Path(name.strip()) for name in names.split(",") if name.strip())

@@ -13,13 +13,17 @@ Form = Literal["", "whole", "money", "average", "percent", "date"]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A table: titles, rows of values, and how each column, or each value, is shown."""
+    """A table: titles, rows of values, and how each column, or each value, is shown.
+
+    `names` are the fields of the API that the rows are, where they are figures.
+    """
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
     forms: Sequence[Form]
     forms_of_rows: Sequence[Sequence[Form]] = ()
+    names: Sequence[str] = ()
 
     def form(self, row: int, column: int) -> Form:
         """How one value is shown."""
@@ -36,16 +40,23 @@ class Section:
     series: Block | None = None
 
 
-def figures_block(model: type[BaseModel], answer: dict[str, Any]) -> Block:
+def figures_block(model: type[BaseModel], answer: dict[str, Any], currency: str) -> Block:
     """The single figures of an answer, each with what it means."""
     rows: list[tuple[str, Any, str]] = []
     forms: list[Sequence[Form]] = []
     for name, field in model.model_fields.items():
         if name in answer and not isinstance(answer[name], list):
             meaning = field.description or ""
-            rows.append((name.replace("_", " ").capitalize(), answer[name], meaning))
+            rows.append((title_of(model, name, currency), answer[name], meaning))
             forms.append(("", form_of(answer[name], meaning), ""))
     return Block("Figures", ("Figure", "Value", "Meaning"), rows, ("", "", ""), forms)
+
+
+def title_of(model: type[BaseModel], name: str, currency: str) -> str:
+    """What people call a figure, with its unit; that of a rate stands beside its value."""
+    field = model.model_fields[name]
+    assert field.title is not None, f"{name} is shown to people, and has no title"
+    return f"{field.title}, {currency}" if field.annotation is Decimal else field.title
 
 
 def form_of(value: Any, meaning: str) -> Form:

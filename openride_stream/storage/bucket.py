@@ -36,6 +36,7 @@ class Bucket:
         self._bucket = url.netloc
         self._prefix = "/".join(part for part in (url.path.strip("/"), under.strip("/")) if part)
         self._endpoint = settings.s3_endpoint.rstrip("/")
+        self._region = settings.s3_region
         self._store = S3Store(self._bucket, prefix=self._prefix or None, **_options(settings))
 
     @property
@@ -43,6 +44,15 @@ class Bucket:
         """Where it is."""
         at = f" at {self._endpoint}" if self._endpoint else ""
         return f"s3://{self._bucket}/{self._prefix}{at}"
+
+    def in_sql(self, pattern: str) -> str:
+        """See `Place.in_sql`; KEY and SECRET stand for those of who asks."""
+        path = "/".join(part for part in (self._prefix, pattern) if part)
+        if self._endpoint:
+            address = f"{self._endpoint}/{self._bucket}/{path}"
+        else:
+            address = f"https://{self._bucket}.s3.{self._region}.amazonaws.com/{path}"
+        return f"s3('{address}', 'KEY', 'SECRET', 'Parquet')"
 
     async def put(self, path: Path, name: str, *, content_type: str = "", disposition: str = "") -> None:
         """See `Place.put`."""

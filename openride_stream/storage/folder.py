@@ -29,6 +29,11 @@ class Folder:
         """The path of a file in it."""
         return self._folder / name
 
+    def in_sql(self, pattern: str) -> str:
+        """See `Place.in_sql`."""
+        path = str(self._folder.absolute() / pattern).replace("\\", "\\\\").replace("'", "\\'")
+        return f"file('{path}', 'Parquet')"
+
     async def put(self, path: Path, name: str, *, content_type: str = "", disposition: str = "") -> None:
         """See `Place.put`."""
         del content_type, disposition

@@ -39,6 +39,10 @@ class Place(Protocol):
         """Delete files; those that are not there are no error."""
         ...
 
+    def in_sql(self, pattern: str) -> str:
+        """The table function by which ClickHouse reads the Parquet files here whose names match."""
+        ...
+
     async def link(self, name: str, for_s: int) -> str | None:
         """An address by which anybody may read the file for so many seconds; None where there is none."""
         ...

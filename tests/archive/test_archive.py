@@ -13,6 +13,11 @@ from openride_stream.archive.archivist import NotArchived
 from openride_stream.archive.copying import Copier, CopyDiffers
 from openride_stream.archive.leaving import Leaving
 from openride_stream.archive.manifest import ManifestDamaged
+from openride_stream.cli import migrate as command
+from openride_stream.cli.checks.findings import Patient
+from openride_stream.cli.checks.stores import check_clickhouse
+from openride_stream.clickhouse.migrate import migrate
+from openride_stream.clickhouse.retention import waiting
 from openride_stream.errors import ConfigurationError
 from openride_stream.settings import Settings
 from tests.archive.conftest import MONTH, Vault, ride, young
@@ -164,17 +169,42 @@ async def test_what_cannot_be_done_is_said(vault: Vault) -> None:
 async def test_months_wait_for_the_archive_instead_of_expiring(vault: Vault) -> None:
     sql = "SELECT count() AS n FROM system.tables WHERE database = {database:String}"
     sql += " AND engine_full LIKE '% TTL %'"
-    sql += " AND name IN ('trip_events', 'schedule_analytics', 'schedule_executions')"
+    sql += " AND name IN ('trip_events', 'booking_events', 'user_events')"
     given = {"database": vault.store.database}
-    await vault.archivist().ready()
-    assert (await vault.store.select(sql, given))[0]["n"] == 0
-    from openride_stream.clickhouse.retention import apply_retention
-
     kept: Settings = vault.settings.model_copy(update={"archive": False})
-    await apply_retention(vault.store, kept)
-    assert (await vault.store.select(sql, given))[0]["n"] == 3
+    await vault.archivist().ready()
+    for expire, expiring in ((False, 0), (True, 3)):
+        # By a shell without the setting: what waits goes on waiting, until somebody says otherwise.
+        await migrate(vault.store, kept, expire=expire)
+        assert (await vault.store.select(sql, given))[0]["n"] == expiring
+        assert ("trip_events" in await waiting(vault.store, kept)) is not expire
+        found = {one.check: one for one in await check_clickhouse(Patient(kept, None))}
+        assert ("retention" in found) is not expire
+    (told,) = [
+        one for one in await check_clickhouse(Patient(vault.settings, None)) if one.check == "retention"
+    ]
+    assert (told.state, told.advice) == ("warn", "run `openride migrate`")
     await vault.archivist().ready()
     assert (await vault.store.select(sql, given))[0]["n"] == 0
+
+
+async def test_migrate_says_what_goes_on_waiting(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def elsewhere(*_: object) -> tuple[str, ...]:
+        return ()
+
+    monkeypatch.setattr(command, "create_topics", elsewhere)
+    monkeypatch.setattr(command, "upgrade", elsewhere)
+    await vault.archivist().ready()
+    kept = vault.settings.model_copy(update={"archive": False})
+    await command._migrate(kept, expire=False)
+    said = capsys.readouterr().err
+    assert "trip_events" in said
+    assert "openride migrate --expire" in said
+    await command._migrate(kept, expire=True)
+    assert "Retention" not in capsys.readouterr().err
+    await vault.archivist().ready()
 
 
 @pytest.mark.s3
@@ -194,13 +224,27 @@ async def test_an_archived_month_is_queried_in_place_as_the_docs_say(vault: Vaul
     await vault.archive("trip_events")
     (example,) = re.findall(r"```sql\n(SELECT[^`]*file\([^`]*)```", (ROOT / "docs/operations.md").read_text())
     sql = example.replace("/srv/archive", vault.settings.archive_dir).replace("2025-03", "2026-01")
+    rows = [line.split(",") for line in await by_the_engine(sql)]
+    assert sum(int(trips) for _, trips, _ in rows) == 6
+    assert all(float(paid) > 0 for *_, paid in rows)
+    (month,) = await vault.archivist().held(["trip_events"])
+    assert await by_the_engine(f"SELECT count() FROM {month.in_sql}") == ["13"]
+
+
+@pytest.mark.s3
+async def test_an_archived_month_is_queried_in_its_bucket(vault: Vault, s3: dict[str, str]) -> None:
+    await vault.archive("trip_events", **s3)
+    (month,) = await vault.archivist(**s3).held(["trip_events"])
+    source = month.in_sql.replace("KEY", s3["s3_access_key_id"]).replace("SECRET", s3["s3_secret_access_key"])
+    assert await by_the_engine(f"SELECT count(), uniqExact(trip_id) FROM {source}") == ["13,6"]
+
+
+async def by_the_engine(sql: str) -> list[str]:
     script = "import sys, chdb; print(chdb.query(sys.argv[1], 'CSV'), end='')"
     ran = await asyncio.create_subprocess_exec(sys.executable, "-c", script, sql, stdout=subprocess.PIPE)
     out, _ = await ran.communicate()
     assert ran.returncode == 0
-    rows = [line.split(",") for line in out.decode().split()]
-    assert sum(int(trips) for _, trips, _ in rows) == 6
-    assert all(float(paid) > 0 for *_, paid in rows)
+    return out.decode().split()
 
 
 async def test_a_copy_that_came_back_is_kept_when_the_month_has_lost_rows_since(vault: Vault) -> None:

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from openride_stream.cli.main import cli
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clock import SystemClock
-from openride_stream.events.letter_rows import letter_row
+from openride_stream.events.letter_views import letter_row
 from openride_stream.events.letters import Letter
 from openride_stream.events.rejects import Reject
 from openride_stream.kafka.dead_letters import DeadLetters
@@ -105,6 +105,8 @@ async def test_letters_of_a_broker_that_is_no_more_are_told_of(
     told = await asyncio.to_thread(stats, **known)
     assert "3 more are on record and no longer in Kafka" in told.output
     assert json.loads((await asyncio.to_thread(stats, "--json", **known)).stdout)["gone"] == 3
+    listed = await asyncio.to_thread(lambda: dlq(bootstrap, "list", "--error", "none", **known))
+    assert "no dead letters\n3 more are on record and no longer in Kafka" in listed.stdout
     elsewhere = await asyncio.to_thread(stats, "--topic", "openride.events.user", **known)
     assert elsewhere.stdout == "no dead letters\n"
     assert json.loads((await asyncio.to_thread(stats, "--json")).stdout)["gone"] is None

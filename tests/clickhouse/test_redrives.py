@@ -6,7 +6,7 @@ from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.queries.dead_letters import DeadLetterQuestion, dead_letters
 from openride_stream.clickhouse.redrives import Redrives
 from openride_stream.clock import SystemClock
-from openride_stream.events.letter_rows import letter_row
+from openride_stream.events.letter_views import letter_row
 from openride_stream.events.letters import Letter
 from openride_stream.events.rejects import Reject
 from tests.events.batches import POLICY, FakeRecord

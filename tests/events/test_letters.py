@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openride_stream.events.identity import Position
-from openride_stream.events.letter_rows import event_type_of, letter_row, masked_fields, shown
+from openride_stream.events.letter_views import event_type_of, letter_row, masked_fields, shown
 from openride_stream.events.letters import Letter
 from openride_stream.events.rejects import Reject
 from tests.events.batches import NOW_MS, POLICY, FakeRecord

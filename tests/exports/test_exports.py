@@ -10,6 +10,8 @@ import pyarrow.parquet
 import pytest
 from openpyxl import load_workbook
 
+from openride_stream.exports.figures import KINDS
+from openride_stream.sheets.sections import title_of
 from tests.exports.conftest import FORMULA, TOKENS, TRIPS, Desk
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -194,7 +196,9 @@ async def test_the_workbook_of_metrics_has_the_apis_figures(desk: Desk) -> None:
         found = {row[0]: row[1] for row in sheet.iter_rows(values_only=True) if row[0]}
         for field, value in answer.items():
             if not isinstance(value, list):
-                assert found[field.replace("_", " ").capitalize()] == pytest.approx(float(value)), field
+                assert found[title_of(KINDS[sheet.title][1], field, "NGN")] == pytest.approx(float(value)), (
+                    field
+                )
         assert len(sheet._charts) == 1
 
 

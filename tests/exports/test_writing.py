@@ -14,6 +14,7 @@ from openpyxl import load_workbook
 from openride_stream.exports.cells import Column, written
 from openride_stream.exports.files import safe_name
 from openride_stream.exports.writing.excel import ExcelFile
+from openride_stream.exports.writing.pace import Pace
 from openride_stream.exports.writing.plain import CsvFile, parquet_rows
 from openride_stream.sheets.styles import MAX_CELL_CHARS
 
@@ -123,3 +124,13 @@ def test_a_sheet_is_printed_as_wide_as_a_page_and_its_heads_stand_over_their_val
     text, number = sheet[1]
     assert (text.alignment.horizontal, number.alignment.horizontal) == ("left", "right")
     assert sheet["A2"].alignment.indent == text.alignment.indent == 1
+
+
+def test_the_writer_rests_while_others_want_the_processor_and_only_then() -> None:
+    passed, had, rests = [0.0], [0.0], []
+    pace = Pace(lambda: passed[0], lambda: had[0], rests.append)
+    for share in (1.0, 0.9, 0.25, 0.9):
+        with pace.work():
+            passed[0] += 0.125
+            had[0] += 0.125 * share
+    assert rests == [0.375]

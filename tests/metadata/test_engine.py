@@ -57,6 +57,19 @@ async def test_a_wrong_statement_is_no_outage(metadata: Metadata) -> None:
             await connection.execute(text("SELECT * FROM missing"))
 
 
+async def test_a_file_is_its_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "metadata.db"
+    for given in (None, 0o644, 0o640):
+        if given is not None:
+            path.chmod(given)
+        metadata = Metadata.open(f"sqlite+aiosqlite:///{path}")
+        assert path.exists() is (given is not None), "nothing is made before it is needed"
+        await metadata.ping()
+        assert path.stat().st_mode & 0o777 == (0o600 if given is None else 0o640)
+        assert all(beside.stat().st_mode & 0o007 == 0 for beside in tmp_path.iterdir())  # noqa: ASYNC240
+        await metadata.close()
+
+
 async def test_a_locked_file_is_an_outage(tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path}/metadata.db"
     holder = Metadata.open(url)

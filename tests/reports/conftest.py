@@ -1,5 +1,6 @@
 """A server whose store has a month of rides, and a real SMTP server."""
 
+import asyncio
 import ssl
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -53,8 +54,14 @@ class Inbox:
     mails: list[EmailMessage] = field(default_factory=list)
     recipients: list[list[str]] = field(default_factory=list)
     answer: str = "250 OK"
+    greylisted: int = 0
+    """How often whoever is called grey is put off; `answer` may also be "hang" or "close"."""
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Envelope) -> str:
+        if self.answer == "hang":
+            await asyncio.sleep(3_600)
+        if self.answer == "close":
+            server.transport.abort()
         if self.answer.startswith("250"):
             assert isinstance(envelope.content, bytes)
             mail = message_from_bytes(envelope.content, policy=policy.default)
@@ -68,6 +75,9 @@ class Inbox:
     ) -> str:
         if address.startswith("nobody@"):
             return "550 no such user"
+        if address.startswith("grey@") and self.greylisted > 0:
+            self.greylisted -= 1
+            return "451 try again in five minutes"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -185,6 +195,7 @@ async def desk(opened: Desk) -> AsyncIterator[Desk]:
     opened.inbox.mails.clear()
     opened.inbox.recipients.clear()
     opened.inbox.answer = "250 OK"
+    opened.inbox.greylisted = 0
     opened.site.runtime.clock.ms = NOON_MS
     yield opened
     for schedule in (await opened.call("GET", "schedule", who="root"))["schedules"]:

@@ -1,25 +1,63 @@
 """What a report looks like beyond its figures: letters of many languages, long tables, odd names."""
 
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
 from reportlab.pdfbase import pdfmetrics
 
+from openride_stream.errors import ConfigurationError
 from openride_stream.reports.files import file_of
-from openride_stream.reports.pages import _fonts
+from openride_stream.reports.typesetting import BOLD, PLAIN, SUBSTITUTE, Typesetter
+from openride_stream.settings import Settings
 from openride_stream.sheets.sections import Block, Section
 
 # Yoruba, Hausa, Igbo, Polish, Turkish, Vietnamese, Greek, Cyrillic, Hebrew, Arabic; money; signs of ours.
-LETTERS = "ẹọṣẸỌṢɓɗƙƁƊƘịụńǹŁźćęğışĐơừΑΩжКиївאבגابج₦€£–…"
+LETTERS = "ẹọṣẸỌṢɓɗƙƁƊƘịụńǹŁźćęğışĐơừΑΩжКиївאבגابج₦€£–…" + SUBSTITUTE
+# Chinese, Japanese, Korean; emoji with what joins and varies them.
+FARTHER = "上海東京レポートひらがな서울\N{TAXI}\N{VARIATION SELECTOR-16}\N{ZERO WIDTH JOINER}\N{AUTOMOBILE}"
 
 
 def test_the_fonts_have_the_letters_of_the_platform_s_languages() -> None:
-    for name in _fonts():
+    Typesetter()
+    for name in (PLAIN, BOLD):
         glyphs = pdfmetrics.getFont(name).face.charToGlyph
         assert [letter for letter in LETTERS if ord(letter) not in glyphs] == []
 
 
 def test_a_page_takes_whatever_names_and_places_are_called() -> None:
-    odd = f"{LETTERS} <b>&amp; \N{GRINNING FACE} {'x' * 300}"
+    odd = f"{LETTERS}{FARTHER} <b>&amp; {'x' * 300}"
     rows = [(odd, number, odd) for number in range(90)]
     block = Block("Drivers", ("Driver", "Trips", "Meaning"), rows, ("", "whole", ""))
     pages = file_of(odd, [Section(odd, odd, [block])], "pdf")
     assert pages.startswith(b"%PDF")
-    assert b"DejaVuSans" in pages
+    assert all(name in pages for name in (b"DejaVuSans", b"DroidSansFallback", b"NotoEmoji"))
+
+
+def test_signs_are_set_in_a_font_that_has_them_and_what_none_has_is_seen_to_be_missing() -> None:
+    setter = Typesetter()
+    marked = setter.markup(f"Ìbàdàn {FARTHER} & <b>", PLAIN, 8, 500)
+    assert '<font name="DroidSansFallback">上海東京レポートひらがな서울</font>' in marked
+    assert '<font name="NotoEmoji-Regular">\N{TAXI}\N{AUTOMOBILE}</font>' in marked
+    assert marked.endswith("&amp; &lt;b&gt;")
+    assert not setter.substituted
+    assert setter.markup("Delhi दि\n", PLAIN, 8, 500) == f"Delhi {SUBSTITUTE * 2} "
+    assert setter.substituted
+
+
+def test_what_is_read_from_the_right_begins_there_on_every_line() -> None:
+    first, second = "שלום לכולם", "אחרי שורה"
+    width = pdfmetrics.stringWidth(first, PLAIN, 8) + 1
+    assert Typesetter().markup(f"{first} {second}", PLAIN, 8, width) == f"{first[::-1]}<br/>{second[::-1]}"
+    # Letters of Arabic join: beh in its initial form, alef in its final one, beh alone.
+    assert Typesetter().markup("Lagos باب", PLAIN, 8, 500) == "Lagos \ufe8f\ufe8e\ufe91"
+
+
+def test_fonts_of_the_settings_are_looked_at(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="reports_fonts"):
+        Settings(_env_file=None, reports_fonts=str(tmp_path / "none.ttf"))
+    (tmp_path / "none.ttf").write_bytes(b"no font")
+    settings = Settings(_env_file=None, reports_fonts=f" {tmp_path / 'none.ttf'},")
+    section = Section("दि", "asked", [Block("b", ("a", "b", "c"), [], ("", "", ""))])
+    with pytest.raises(ConfigurationError, match="OPENRIDE_REPORTS_FONTS"):
+        file_of("t", [section], "pdf", settings.reports_font_files)

@@ -9,11 +9,15 @@ import pytest
 from aiosmtpd.controller import Controller
 from pydantic import SecretStr
 
-from openride_stream.reports.mail import Attached, MailUndelivered, deliver, message
+from openride_stream.reports.mail import Attached, message
+from openride_stream.reports.smtp import MailUndelivered, deliver
 from openride_stream.settings import Settings
 from openride_stream.sheets.sections import Block, Section
 from tests.fixtures.clickhouse import free_port
 from tests.reports.conftest import Inbox, certificate
+
+# One loop: a connection over TLS is closed a moment after the mail was taken.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest.fixture
@@ -47,8 +51,8 @@ def settings_of(port: int, tls: str) -> Settings:
 
 
 def mail(settings: Settings) -> EmailMessage:
-    columns, forms = ("Figure", "Value", "Before", "Change"), ("", "whole", "whole", "average")
-    block = Block("Figures", columns, [("Trips", 3, 2, "50.00")], forms)
+    columns, forms = ("Figure", "Value", "Before", "Change", "Meaning"), ("", "whole", "whole", "average", "")
+    block = Block("Figures", columns, [("Trips", 3, 2, "50.00", "Distinct trips.")], forms)
     return message(
         execution_id="e1",
         subject="Trips",

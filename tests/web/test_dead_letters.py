@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from openride_stream.api.dead_letters import DeadLettersPage
-from openride_stream.events.letter_rows import letter_row
+from openride_stream.events.letter_views import letter_row
 from tests.clickhouse.test_redrives import TOPIC, letter
 from tests.events.batches import POLICY
 from tests.fixtures.web import Site

@@ -13,6 +13,7 @@ from openride_stream.cli.checks.findings import Finding, Patient
 from openride_stream.clickhouse import migrate as schema
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.migrations import head as schema_head
+from openride_stream.clickhouse.retention import expiring, waiting
 from openride_stream.clock import Clock, SystemClock
 from openride_stream.errors import ConfigurationError, MetadataUnavailable, StoreRefused, StoreUnavailable
 from openride_stream.metadata import migrate as metadata_schema
@@ -31,7 +32,8 @@ async def check_clickhouse(patient: Patient) -> Sequence[Finding]:
     try:
         version = (await store.select("SELECT version() AS version", timeout_s=10))[0]["version"]
         reachable = Finding("clickhouse", "ok", f"ClickHouse {version} at {settings.clickhouse_url}")
-        return [reachable, await _schema(store, settings), await clock_skew(store, SystemClock())]
+        found = [reachable, await _schema(store, settings), await clock_skew(store, SystemClock())]
+        return [*found, *await _retention(store, settings)]
     except (StoreUnavailable, StoreRefused) as error:
         advice = "start ClickHouse, or set OPENRIDE_CLICKHOUSE_URL, _USER and _PASSWORD"
         return [Finding("clickhouse", "fail", f"{settings.clickhouse_url}: {error}", advice)]
@@ -48,6 +50,18 @@ async def _schema(store: ClickHouse, settings: Settings) -> Finding:
     if version > head:
         return Finding("schema", "fail", message, "run the newer openride-stream that made this schema")
     return Finding("schema", "ok", message)
+
+
+async def _retention(store: ClickHouse, settings: Settings) -> list[Finding]:
+    """Nothing, unless what is kept is not what the settings say."""
+    if left := await waiting(store, settings):
+        message = f"months of {', '.join(left)} wait for `openride archive`, which OPENRIDE_ARCHIVE turns off"
+        advice = "set OPENRIDE_ARCHIVE=true, or let them expire for good: `openride migrate --expire`"
+        return [Finding("retention", "warn", message, advice)]
+    if going := await expiring(store, settings):
+        message = f"months of {', '.join(going)} expire, although OPENRIDE_ARCHIVE is on"
+        return [Finding("retention", "warn", message, _MIGRATE)]
+    return []
 
 
 async def clock_skew(store: ClickHouse, clock: Clock) -> Finding:

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
+from openride_stream.cli.dlq.gone import letters_gone, told_of
 from openride_stream.cli.dlq.options import AS_JSON, Wanted, filters, masking_key
 from openride_stream.cli.dlq.output import Meter, as_json, printable
 from openride_stream.cli.dlq.states import States, open_ledger
-from openride_stream.events.letter_rows import shown
+from openride_stream.events.letter_views import shown
 from openride_stream.events.letters import Letter
 from openride_stream.kafka.dlq.reading import open_reader
 from openride_stream.settings import Settings
@@ -32,7 +33,7 @@ def command(settings: Settings, wanted: Wanted, open_only: bool, limit: int, jso
 async def _list(settings: Settings, wanted: Wanted, *, open_only: bool, limit: int, json_: bool) -> None:
     async with open_ledger(settings) as ledger:
         states = States(ledger, settings.dlq_max_attempts)
-        newest = await _newest(settings, wanted, limit, states if open_only else None)
+        newest, held = await _newest(settings, wanted, limit, states if open_only else None)
         by_topic = sorted(newest, key=lambda letter: letter.topic)
         known = {
             id(letter): state
@@ -44,13 +45,16 @@ async def _list(settings: Settings, wanted: Wanted, *, open_only: bool, limit: i
     rows = [
         {"state": known[id(letter)], **shown(letter, key, settings.max_record_bytes)} for letter in newest
     ]
+    gone = await letters_gone(settings, wanted.topics, held)
     if json_:
-        as_json({"dead_letters": rows})
+        as_json({"dead_letters": rows, "gone": gone})
         return
     for row in rows:
         _print(row)
     if not rows:
         click.echo("no dead letters")
+    if gone:
+        click.echo(told_of(gone))
 
 
 def _print(row: dict[str, Any]) -> None:
@@ -61,14 +65,17 @@ def _print(row: dict[str, Any]) -> None:
     click.echo(printable(f"    {row['error']}: {row['message']}"))
 
 
-async def _newest(settings: Settings, wanted: Wanted, limit: int, states: States | None) -> list[Letter]:
-    """The newest letters that are meant, newest first; with `states` only open ones."""
+async def _newest(
+    settings: Settings, wanted: Wanted, limit: int, states: States | None
+) -> tuple[list[Letter], int]:
+    """The newest that are meant, newest first, with `states` open ones only; and how many there are."""
     selection = wanted.selection(settings)
     heap: list[tuple[int, int, Letter]] = []
     async with open_reader(settings, wanted.topics) as reader:
         with Meter("reading", reader.total_offsets) as meter:
-            count = 0
+            count = held = 0
             async for run in reader.runs():
+                held += len(run)
                 meant = [letter for letter in run if selection.matches(letter)]
                 if states is not None:
                     found = await states.of(meant)
@@ -79,4 +86,4 @@ async def _newest(settings: Settings, wanted: Wanted, limit: int, states: States
                     if len(heap) > limit:
                         heapq.heappop(heap)
                 meter.show(reader.read_offsets)
-    return [letter for _, _, letter in sorted(heap, reverse=True)]
+    return [letter for _, _, letter in sorted(heap, reverse=True)], held

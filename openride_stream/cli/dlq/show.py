@@ -10,7 +10,7 @@ from openride_stream.cli.dlq.options import AS_JSON, TOPIC, masking_key
 from openride_stream.cli.dlq.output import as_json, printable
 from openride_stream.cli.dlq.states import States, open_ledger
 from openride_stream.errors import Rejected
-from openride_stream.events.letter_rows import shown
+from openride_stream.events.letter_views import shown
 from openride_stream.events.letters import Letter
 from openride_stream.kafka.dlq.reading import open_reader
 from openride_stream.settings import Settings

@@ -1,20 +1,17 @@
 """`openride dlq stats`: how many dead letters there are, of what, and what became of them."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import click
 
+from openride_stream.cli.dlq.gone import letters_gone, told_of
 from openride_stream.cli.dlq.options import AS_JSON, Wanted, filters, masking_key
 from openride_stream.cli.dlq.output import Meter, as_json, as_table
 from openride_stream.cli.dlq.states import States, open_ledger
-from openride_stream.clickhouse.client import ClickHouse
-from openride_stream.clickhouse.queries.dead_letters import on_record
 from openride_stream.clock import utc_from_ms
-from openride_stream.errors import OpenRideError
-from openride_stream.events.letter_rows import event_type_of, masked_fields
+from openride_stream.events.letter_views import event_type_of, masked_fields
 from openride_stream.kafka.dlq.reading import open_reader
 from openride_stream.settings import Settings
 
@@ -61,10 +58,7 @@ def command(settings: Settings, wanted: Wanted, json_: bool) -> None:
         return
     _show(rows)
     if count.gone:
-        click.echo(
-            f"{count.gone:,} more are on record and no longer in Kafka (purged, expired, or of a broker that "
-            "was started anew): GET /v1/dead-letters lists them"
-        )
+        click.echo(told_of(count.gone))
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
@@ -95,18 +89,7 @@ async def _count(settings: Settings, wanted: Wanted) -> Count:
                     group.oldest_ms = min(group.oldest_ms, letter.timestamp_ms)
                     group.newest_ms = max(group.newest_ms, letter.timestamp_ms)
                 meter.show(reader.read_offsets)
-    return Count(groups, await _gone(settings, wanted.topics, held))
-
-
-async def _gone(settings: Settings, topics: Sequence[str], held: int) -> int | None:
-    """Letters on record beyond the `held` ones, which may hold one twice."""
-    store = ClickHouse.open(settings)
-    try:
-        return max(0, await on_record(store, topics) - held)
-    except OpenRideError:
-        return None
-    finally:
-        await store.close()
+    return Count(groups, await letters_gone(settings, wanted.topics, held))
 
 
 def _row(key: tuple[str, str, str], group: Group) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from openride_stream.clickhouse.client import ClickHouse, Param
-from openride_stream.events.letter_rows import iso_utc
+from openride_stream.events.letter_views import iso_utc
 
 # The record's own timestamp may be any number: as such, and as a time where a calendar has it.
 _SQL: Final = """

@@ -14,7 +14,10 @@ STATE_SQL: Final = "if(t.city != '', t.state, r.origin_state)"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A range [start_ms, end_ms) of event time, a currency, and optional filters."""
+    """A range [start_ms, end_ms) of event time, a currency, and optional filters.
+
+    `zone` (IANA) is that of the days of a daily series; all others are of UTC.
+    """
 
     start_ms: int
     end_ms: int
@@ -22,6 +25,7 @@ class Question:
     city: str | None = None
     state: str | None = None
     granularity: Granularity | None = None
+    zone: str = "UTC"
 
     @property
     def placed(self) -> bool:

@@ -1,16 +1,18 @@
-"""Zero-filled time series: bucket starts in UTC, weeks from Monday."""
+"""Zero-filled time series: buckets of UTC, weeks from Monday; days of another zone where asked for."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from openride_stream.api.choices import Granularity
 from openride_stream.clickhouse.preaggregations import ACTIVE_USERS, USER_DAYS, PreAggregation
 from openride_stream.clickhouse.queries.distinct_ids import Ids
 from openride_stream.clickhouse.queries.question import Question
-from openride_stream.clickhouse.queries.source import DAYS, HOURS, Source, all_rows, touched
+from openride_stream.clickhouse.queries.source import DAYS, HOURS, Source, all_rows, beginning, touched
 from openride_stream.clickhouse.reader import Reader
-from openride_stream.clock import utc_from_ms
+from openride_stream.clock import midnight, utc_from_ms
 
 # `span` is a Date, or a DateTime for hourly series.
 BUCKET_SQL: Final[dict[Granularity, str]] = {
@@ -57,9 +59,16 @@ async def rows_by_bucket(
     assert question.granularity is not None
     days = await touched(store, preaggregations, question)
     spans = HOURS if question.granularity == "hourly" else DAYS
+    if zoned := _is_zoned(question):
+        spans = beginning([start_ms for start_ms, _ in buckets(question)])
     source = all_rows(store.database, preaggregations, days, question, columns=columns, spans=spans)
     rows = f"({source.sql}) AS t"
-    return bucket_seconds_sql(question.granularity), Source(rows, {**source.params, **question.params()})
+    bucket = "intDiv(t.span, 1000)" if zoned else bucket_seconds_sql(question.granularity)
+    return bucket, Source(rows, {**source.params, **question.params()})
+
+
+def _is_zoned(question: Question) -> bool:
+    return question.granularity == "daily" and question.zone != "UTC"
 
 
 def filled(
@@ -81,6 +90,8 @@ def filled(
 def buckets(question: Question) -> list[tuple[int, int]]:
     """Every bucket of the question's granularity that its range touches: start and end, in ms."""
     assert question.granularity is not None
+    if _is_zoned(question):
+        return _days_of_zone(question)
     found: list[tuple[int, int]] = []
     start = _floor(utc_from_ms(question.start_ms), question.granularity)
     while _ms(start) < question.end_ms:
@@ -88,6 +99,15 @@ def buckets(question: Question) -> list[tuple[int, int]]:
         found.append((_ms(start), _ms(end)))
         start = end
     return found
+
+
+def _days_of_zone(question: Question) -> list[tuple[int, int]]:
+    day = utc_from_ms(question.start_ms).astimezone(ZoneInfo(question.zone)).date()
+    starts_ms = [_ms(midnight(day, question.zone))]
+    while starts_ms[-1] < question.end_ms:
+        day += timedelta(days=1)
+        starts_ms.append(_ms(midnight(day, question.zone)))
+    return list(pairwise(starts_ms))
 
 
 def _ms(moment: datetime) -> int:

@@ -40,6 +40,11 @@ DAYS: Final = Spans("toDate(event_timestamp)", "day")
 HOURS: Final = Spans("toStartOfHour(event_timestamp, 'UTC')", None)
 
 
+def beginning(starts_ms: Sequence[int]) -> Spans:
+    """Spans that follow one another, each named by the moment (ms) at which it begins, in order."""
+    return Spans(f"roundDown(toUnixTimestamp64Milli(event_timestamp), {list(starts_ms)})", None)
+
+
 def windows(starts_ms: Sequence[int]) -> Spans:
     """Windows that end together: span N is what lies in the window of the Nth start and in none before.
 

@@ -10,6 +10,8 @@ from typing import Final, Protocol
 
 from openride_stream.errors import Limit, OpenRideError, StoreLimit, Transient
 from openride_stream.exports.cells import Column
+from openride_stream.exports.writing.pace import Pace
+from openride_stream.exports.writing.room import may_pass
 from openride_stream.exports.writing.rows import read
 from openride_stream.exports.writing.task import Told, WritingTask
 
@@ -47,6 +49,8 @@ def main() -> None:
         told = Told(error=_BEYOND[error.limit])  # at its own limit a query would end the next time, too
     except OpenRideError as error:
         told = Told(error=str(error), transient=isinstance(error, Transient))
+    except OSError as error:
+        told = Told(error=f"OPENRIDE_EXPORTS_DIR: {error.strerror or error}", transient=may_pass(error))
     except Exception as error:  # whatever it is, the worker has to say why
         told = Told(error=f"{type(error).__name__}: {error}")
     _tell(told)
@@ -59,6 +63,11 @@ def _yield_to_others() -> None:
     if hasattr(os, "SCHED_IDLE"):
         with suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    # Where Linux shares the processor among sessions first, that is so among those of the worker alone: in a
+    # session of its own, of the least weight, it gives way to the store and the broker as well.
+    with suppress(OSError):
+        os.setsid()
+        Path("/proc/self/autogroup").write_text(str(_NICE))
 
 
 def _end_with_worker() -> None:
@@ -75,10 +84,12 @@ def _tell(told: Told) -> None:
 
 def _write(task: WritingTask) -> Told:
     path = Path(task.path)
-    file = _opened(task, path)
+    pace = Pace()
+    file = _opened(task, path, pace)
     told_s, read_bytes = time.monotonic(), 0
     for chunk in read(task.query):
-        file.write(chunk)
+        with pace.work():
+            file.write(chunk)
         read_bytes += len(chunk)
         if file.size_bytes > task.max_bytes or read_bytes > _UNPACKED * task.max_bytes:
             return _too_large(task)
@@ -97,12 +108,12 @@ def _too_large(task: WritingTask) -> Told:
     return Told(error=f"the file would be larger than {task.max_bytes:,} bytes (OPENRIDE_EXPORTS_FILE_BYTES)")
 
 
-def _opened(task: WritingTask, path: Path) -> _File:
+def _opened(task: WritingTask, path: Path, pace: Pace) -> _File:
     # What the other formats do not need is not loaded for them.
     if task.form == "excel":
         from openride_stream.exports.writing.excel import ExcelFile
 
-        return ExcelFile(path, [Column(name, kind) for name, kind in task.columns])
+        return ExcelFile(path, [Column(name, kind) for name, kind in task.columns], pace=pace)
     from openride_stream.exports.writing.plain import CsvFile, ParquetFile
 
     return CsvFile(path) if task.form == "csv" else ParquetFile(path)

@@ -1,49 +1,53 @@
-"""Excel files from rows of JSON: written one after the other, so that memory does not grow with them."""
+"""Excel files from rows of JSON: written one after the other, so that memory does not grow with them.
 
-from collections.abc import Callable, Sequence
+openpyxl makes the workbook: its sheets, styles and header rows. The other rows are put into the XML of the
+sheets as it is packed.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import orjson
 from openpyxl import Workbook
-from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.utils import get_column_letter
 
 from openride_stream.exports.cells import Column
-from openride_stream.sheets.styles import (
-    DATE,
-    MOMENT,
-    OF_TEXT,
-    WHOLE,
-    decimals,
-    header_cell,
-    plain,
-    set_page,
-    width_of,
-)
+from openride_stream.exports.writing.pace import Pace
+from openride_stream.exports.writing.sheetrows import SheetRows
+from openride_stream.sheets.styles import header_cell, set_page, width_of
 
 SHEET_ROWS: Final = 1_048_576
 """Rows of a sheet, its header among them: more of them go on in the next."""
 MAX_COLUMNS: Final = 16_384
 _MEASURED_ROWS: Final = 500
-# From there on a double skips whole numbers.
-_EXACT: Final = 2**53
 _NUMBERS: Final = frozenset({"int", "float", "decimal", "date", "moment"})
-_FORMATS: Final = {"int": WHOLE, "date": DATE, "moment": MOMENT}
+_END_OF_ROWS: Final = b"</sheetData>"
+_PACKED_BYTES: Final = 256 * 1024
 
 
 class ExcelFile:
     """A workbook of one query. Rows come as JSON arrays, one a line, of values that `cells.written` made."""
 
-    def __init__(self, path: Path, columns: Sequence[Column], sheet_rows: int = SHEET_ROWS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        columns: Sequence[Column],
+        sheet_rows: int = SHEET_ROWS,
+        pace: Pace | None = None,
+    ) -> None:
         if len(columns) > MAX_COLUMNS:
             message = f"an Excel sheet has at most {MAX_COLUMNS:,} columns, the query has {len(columns):,}"
             raise ValueError(message)
         self._path = path
         self._columns = columns
         self._sheet_rows = sheet_rows
+        self._pace = pace or Pace()
         self._book = Workbook(write_only=True)
-        self._begun: _Sheet | None = None
+        self._sheets: list[_Sheet] = []
         self._rest = b""
         self.rows = 0
 
@@ -63,11 +67,32 @@ class ExcelFile:
         """End the workbook and write it to its path."""
         if self._rest.strip():
             self._add(orjson.loads(self._rest))
-        (self._begun or self._next_sheet()).end()
-        self._book.save(self._path)
+        (self._sheets[-1] if self._sheets else self._next_sheet()).end()
+        made = BytesIO()
+        self._book.save(made)
+        rows = {sheet.part: sheet.rows_xml for sheet in self._sheets}
+        with ZipFile(made) as book, ZipFile(self._path, "w", ZIP_DEFLATED) as packed:
+            for part in book.infolist():
+                self._pack(packed, part, book.read(part), rows.get(part.filename))
+
+    def _pack(self, packed: ZipFile, part: ZipInfo, xml: bytes, rows_xml: IO[bytes] | None) -> None:
+        """Add a part of the workbook; where it is a sheet, with its rows below what it has."""
+        if rows_xml is None:
+            packed.writestr(part, xml)
+            return
+        above, end, below = xml.rpartition(_END_OF_ROWS)
+        part.file_size = len(xml) + rows_xml.tell()
+        rows_xml.seek(0)
+        with packed.open(part, "w") as sheet:
+            sheet.write(above)
+            while chunk := rows_xml.read(_PACKED_BYTES):
+                with self._pace.work():
+                    sheet.write(chunk)
+            sheet.write(end + below)
+        rows_xml.close()
 
     def _add(self, row: list[Any]) -> None:
-        sheet = self._begun or self._next_sheet()
+        sheet = self._sheets[-1] if self._sheets else self._next_sheet()
         if sheet.rows == self._sheet_rows - 1:
             sheet.end()
             sheet = self._next_sheet()
@@ -75,9 +100,10 @@ class ExcelFile:
         self.rows += 1
 
     def _next_sheet(self) -> "_Sheet":
-        number = len(self._book.worksheets) + 1
-        self._begun = _Sheet(self._book, f"Rows {number}" if number > 1 else "Rows", self._columns)
-        return self._begun
+        number = len(self._sheets) + 1
+        sheet = _Sheet(self._book, f"Rows {number}" if number > 1 else "Rows", self._columns)
+        self._sheets.append(sheet)
+        return sheet
 
 
 class _Sheet:
@@ -86,14 +112,22 @@ class _Sheet:
     def __init__(self, book: Workbook, title: str, columns: Sequence[Column]) -> None:
         self._sheet = book.create_sheet(title)
         self._columns = columns
-        self._cells = [_cell(self._sheet, column) for column in columns]
+        self._xml = SheetRows(self._sheet, columns)
         self._waiting: list[list[Any]] | None = []
+        # In the folder of the work (TMPDIR), gone with the process.
+        self.rows_xml = tempfile.TemporaryFile()  # noqa: SIM115  # closed when it is packed
         self.rows = 0
+
+    @property
+    def part(self) -> str:
+        """Its name in the packed workbook."""
+        path: str = self._sheet.path
+        return path.removeprefix("/")
 
     def add(self, row: list[Any]) -> None:
         self.rows += 1
         if self._waiting is None:
-            self._sheet.append(self._filled(row))
+            self._write(self.rows, row)
             return
         self._waiting.append(row)
         if len(self._waiting) == _MEASURED_ROWS:
@@ -116,42 +150,12 @@ class _Sheet:
             self._sheet.column_dimensions[letter].width = width_of([column.name, *shown])
         heads = [(column.name, column.kind in _NUMBERS) for column in self._columns]
         self._sheet.append([header_cell(self._sheet, title, numbers=numbers) for title, numbers in heads])
-        for row in waiting:
-            self._sheet.append(self._filled(row))
+        for number, row in enumerate(waiting, 1):
+            self._write(number, row)
 
-    def _filled(self, row: list[Any]) -> list[Cell | None]:
-        # A cell is written before the next row comes, so that each column needs but one.
-        return [
-            fill(value) if value is not None else None for fill, value in zip(self._cells, row, strict=True)
-        ]
-
-
-def _cell(sheet: Any, column: Column) -> Callable[[Any], Cell]:
-    """What makes a value a cell of its column; the same one each time."""
-    cell = WriteOnlyCell(sheet)
-    number_format = decimals(column.places) if column.kind == "decimal" else _FORMATS.get(column.kind)
-    if number_format is not None:
-        cell.number_format = number_format
-    if column.kind in ("text", "id", "nested"):
-        cell.alignment = OF_TEXT
-        return lambda value: _text(cell, value)
-    if column.kind == "decimal":
-        return lambda value: _number(cell, value if len(value) > 16 else float(value))
-    return lambda value: _number(cell, value)
-
-
-def _text(cell: Cell, value: Any) -> Cell:
-    cell.value = plain(value if isinstance(value, str) else str(value))
-    cell.data_type = "s"  # also of what begins with =
-    return cell
-
-
-def _number(cell: Cell, value: Any) -> Cell:
-    if isinstance(value, str) or (isinstance(value, int) and abs(value) > _EXACT):
-        # With more digits than a spreadsheet's numbers have: as text none is lost.
-        return _text(cell, value)
-    cell.value = value
-    return cell
+    def _write(self, number: int, row: list[Any]) -> None:
+        # Its header is the first.
+        self.rows_xml.write(self._xml.text(number + 1, row).encode())
 
 
 def _shown(value: Any, column: Column) -> str:

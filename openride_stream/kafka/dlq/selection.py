@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from openride_stream.events.letter_rows import event_type_of, masked_fields
+from openride_stream.events.letter_views import event_type_of, masked_fields
 from openride_stream.events.letters import Letter
 
 

@@ -1,4 +1,4 @@
-"""What of a dead letter may be seen.
+"""What may be seen of a dead letter.
 
 Source and dead-letter topics hold the producer's bytes. Everywhere else (API, command line, tables, logs) a
 dead letter is its masked parsed fields, its length and its hash: `shown` and `letter_row` are the only ways
