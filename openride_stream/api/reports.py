@@ -62,7 +62,7 @@ Address = Annotated[str, AfterValidator(_address), WithJsonSchema({"type": "stri
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_line)]
 Hook = Annotated[str, Field(max_length=2_000), AfterValidator(_hook)]
 _HOOK: Final = (
-    "Address that every execution is posted to as JSON, signed, after its mail. Where "
+    "Address that every execution is posted to as JSON, signed, after its mail or when it has failed. Where "
     "OPENRIDE_REPORTS_WEBHOOK_KEY is set."
 )
 Recipients = Annotated[list[Address], Field(min_length=1, max_length=50), AfterValidator(_once)]

@@ -1,6 +1,6 @@
 """Report schedules and their runs: the unique row (schedule, slot) decides that a report runs once."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -70,8 +70,10 @@ class Reports:
         come = Plan.active.is_(True) & (Plan.next_run_at <= self.now())
         return await self._schedules(select(_PLANS).where(come).order_by(Plan.next_run_at).limit(_LISTED))
 
-    async def plan(self, seen: Schedule, execution: Execution, next_run_at: datetime | None) -> bool:
-        """Queue the run of a slot and move its schedule on; False when another worker has.
+    async def plan(
+        self, seen: Schedule, executions: Sequence[Execution], next_run_at: datetime | None
+    ) -> bool:
+        """Queue the runs of slots and move their schedule on; False when another worker has.
 
         Nothing is queued either when the schedule was changed after it was `seen`.
         """
@@ -90,7 +92,7 @@ class Reports:
         async def planned(connection: AsyncConnection) -> bool:
             if (await connection.execute(moved)).first() is None:
                 return False
-            return await self._queue(connection, execution)
+            return any([await self._queue(connection, execution) for execution in executions])
 
         return await self._metadata.write(planned)
 

@@ -2,22 +2,25 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import orjson
 
-from openride_stream.errors import Transient
+from openride_stream.errors import OpenRideError, Transient
 from openride_stream.metadata.reports import Execution, Reports, Schedule
 from openride_stream.reports.files import CONTENT_TYPES
-from openride_stream.reports.mail import Attached, message
+from openride_stream.reports.mail import Attached, message, notice
 from openride_stream.reports.service import format_of
 from openride_stream.reports.smtp import MailPartlyRefused, deliver
 from openride_stream.reports.webhook import Webhooks, body_of
 from openride_stream.settings import Settings
 from openride_stream.sheets.sections import Section
+
+logger = logging.getLogger(__name__)
 
 LEASE_S: Final = 60.0
 TRIES: Final = 4
@@ -56,6 +59,23 @@ class Courier:
         if schedule.webhook_url and run.posted_at is None and await self._kept.renew(run, LEASE_S):
             await self._to_its_end(self._posted(run, schedule, made))
         return refused
+
+    async def tell_failed(self, run: Execution, schedule: Schedule, why: str) -> None:
+        """Say to those who wait for it that it does not come, and to its webhook why; as far as that goes."""
+        if schedule.webhook_url and run.posted_at is None:
+            with _at_will(run):
+                await self._hooks.post(
+                    schedule.webhook_url, body_of(run, schedule, error=why), f"{run.execution_id}-failed"
+                )
+        if run.delivered_at is None:
+            mail = notice(
+                execution_id=run.execution_id,
+                subject=f"{schedule.report_name}: {first_day(run, schedule)} could not be made",
+                recipients=orjson.loads(schedule.recipients),
+                settings=self._settings,
+            )
+            with _at_will(run):
+                await deliver(mail, f"{run.execution_id}-failed", self._settings)
 
     async def _to_its_end(self, sent: Awaitable[str]) -> str:
         sending = asyncio.ensure_future(sent)
@@ -103,6 +123,15 @@ class Courier:
         own = f"http://{self._settings.web_host}:{self._settings.web_port}"
         address = self._settings.reports_url.rstrip("/") or own
         return f"{address}/v1/reports/executions/{run.execution_id}/download"
+
+
+@contextlib.contextmanager
+def _at_will(run: Execution) -> Iterator[None]:
+    try:
+        yield
+    except OpenRideError as error:
+        told = {"execution_id": run.execution_id, "error": str(error)}
+        logger.warning("A report's failure is not told", extra=told)
 
 
 async def _on_record(say: Callable[[], Awaitable[bool]]) -> None:

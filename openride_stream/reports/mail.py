@@ -36,14 +36,7 @@ def message(
 
     Its Message-ID is that of the execution: who gets it twice after all can tell.
     """
-    mail = EmailMessage(policy=SMTP)
-    # Taken for an encoded word (RFC 2047) it would be decoded, line ends and further headers with it.
-    mail["Subject"] = subject.replace("=?", "= ?")
-    mail["From"] = settings.smtp_from
-    mail["To"] = ", ".join(recipients)
-    mail["Date"] = format_datetime(datetime.now(UTC))
-    mail["Message-ID"] = f"<{execution_id}@{settings.smtp_from.rpartition('@')[2]}>"
-    mail["Auto-Submitted"] = "auto-generated"
+    mail = _addressed(execution_id, subject, recipients, settings)
     where = (
         f"{attached.filename} is attached." if attached.content is not None else "The file is at the link."
     )
@@ -52,6 +45,28 @@ def message(
     if attached.content is not None:
         kind, _, subtype = attached.content_type.partition(";")[0].partition("/")
         mail.add_attachment(attached.content, maintype=kind, subtype=subtype, filename=attached.filename)
+    return mail
+
+
+def notice(*, execution_id: str, subject: str, recipients: Sequence[str], settings: Settings) -> EmailMessage:
+    """A mail to those who wait for a report that does not come; why is for those who may see executions."""
+    mail = _addressed(f"{execution_id}-failed", subject, recipients, settings)
+    mail.set_content(
+        "This report could not be made, and is not tried again by itself.\n"
+        f"Why stands with its execution {execution_id}: whoever looks after the reports can read it there.\n"
+    )
+    return mail
+
+
+def _addressed(name: str, subject: str, recipients: Sequence[str], settings: Settings) -> EmailMessage:
+    mail = EmailMessage(policy=SMTP)
+    # Taken for an encoded word (RFC 2047) it would be decoded, line ends and further headers with it.
+    mail["Subject"] = subject.replace("=?", "= ?")
+    mail["From"] = settings.smtp_from
+    mail["To"] = ", ".join(recipients)
+    mail["Date"] = format_datetime(datetime.now(UTC))
+    mail["Message-ID"] = f"<{name}@{settings.smtp_from.rpartition('@')[2]}>"
+    mail["Auto-Submitted"] = "auto-generated"
     return mail
 
 

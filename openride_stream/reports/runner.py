@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -17,7 +18,7 @@ from openride_stream.reports.contents import contents, rows_in
 from openride_stream.reports.courier import LEASE_S, TRIES, Courier, Made, first_day
 from openride_stream.reports.files import CONTENT_TYPES, SUFFIXES, file_of
 from openride_stream.reports.service import ReportDesk, format_of, parameters_of, run_of, type_of
-from openride_stream.reports.slots import last_slot, next_slot, usual_range
+from openride_stream.reports.slots import next_slot, slots_until, usual_range
 from openride_stream.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,10 @@ logger = logging.getLogger(__name__)
 _LOOK_EVERY_S: Final = 5.0
 _CLEAR_EVERY_S: Final = 3_600.0
 _LATE: Final = timedelta(minutes=10)
+_MADE_LATE: Final = 10
+"""Of the slots that were missed so many are made, the newest; of more it is on record that they were not."""
+_ON_RECORD: Final = 100
+_LEFT_OUT: Final = f"no worker ran when it was due, and then {_MADE_LATE} newer ones were"
 _PAUSES_S: Final = (60.0, 300.0, 1_800.0)
 """Before each further try."""
 assert len(_PAUSES_S) == TRIES - 1
@@ -61,7 +66,7 @@ class ReportRunner:
             await asyncio.sleep(_LOOK_EVERY_S)
 
     async def plan_due(self) -> None:
-        """Queue a run for each schedule whose time has come. Of several missed slots it is the last one's."""
+        """Queue the runs of each schedule whose time has come: one for every slot, the last ten at most."""
         for schedule in await self._desk.kept.due():
             try:
                 await self._plan(schedule)
@@ -73,11 +78,17 @@ class ReportRunner:
     async def _plan(self, schedule: Schedule) -> None:
         assert schedule.next_run_at is not None, "what is due has a time"
         now = self._desk.kept.now()
-        slot = last_slot(schedule.frequency, schedule.timezone, schedule.next_run_at, now)
-        run = run_of(schedule, slot, "late" if now - slot > _LATE else "scheduled", now)
+        slots = slots_until(schedule.frequency, schedule.timezone, schedule.next_run_at, now)
+        runs = [
+            run_of(schedule, slot, "late" if now - slot > _LATE else "scheduled", now)
+            for slot in slots[-_ON_RECORD:]
+        ]
+        for place, run in enumerate(runs[:-_MADE_LATE]):
+            runs[place] = replace(run, status="failed", error=_LEFT_OUT, finished_at=now)
         following = next_slot(schedule.frequency, schedule.timezone, now)
-        if await self._desk.kept.plan(schedule, run, following):
-            logger.info("Report due", extra={"schedule_id": schedule.schedule_id, "slot": run.slot})
+        if await self._desk.kept.plan(schedule, runs, following):
+            told = {"schedule_id": schedule.schedule_id, "slot": runs[-1].slot, "slots": len(slots)}
+            logger.info("Report due", extra=told)
 
     async def make_waiting(self) -> None:
         """Make what waits, until nothing does."""
@@ -111,23 +122,27 @@ class ReportRunner:
             await kept.fail(run, "its schedule is gone")
             return "failed"
         if run.attempts > TRIES:
-            await kept.fail(run, f"{run.attempts - 1} workers ended while they made it")
+            await self._failed(run, schedule, f"{run.attempts - 1} workers ended while they made it")
             return "failed"
         try:
             await self._make(run, schedule)
         except Exception as error:
-            return await self._unmade(run, error)
+            return await self._unmade(run, schedule, error)
         return "completed"
 
-    async def _unmade(self, run: Execution, error: Exception) -> str:
+    async def _unmade(self, run: Execution, schedule: Schedule, error: Exception) -> str:
         text = str(error) if isinstance(error, OpenRideError) else f"{type(error).__name__}: {error}"
         if isinstance(error, Transient) and run.attempts < TRIES:
             await self._desk.kept.put_off(run, text, _PAUSES_S[run.attempts - 1])
             return "put_off"
         if not isinstance(error, OpenRideError):
             logger.error("Report failed", exc_info=error, extra={"execution_id": run.execution_id})
-        await self._desk.kept.fail(run, text)
+        await self._failed(run, schedule, text)
         return "failed"
+
+    async def _failed(self, run: Execution, schedule: Schedule, why: str) -> None:
+        if await self._desk.kept.fail(run, why):
+            await self._courier.tell_failed(run, schedule, why)
 
     async def _make(self, run: Execution, schedule: Schedule) -> None:
         asked = self._asked(run, schedule)

@@ -19,8 +19,6 @@ _RANGES: Final[dict[str, ReportRange]] = {
 }
 _LOOKED_AT: Final = 60
 _LEAST: Final = timedelta(hours=1)
-# By which clocks are put back, and more.
-_LONGEST_CHANGE: Final = timedelta(hours=25)
 _FIELDS: Final = 5
 
 
@@ -64,11 +62,17 @@ def next_slot(frequency: str, zone: str, after: datetime) -> datetime:
     return next(moment for moment in found if moment > after)
 
 
-def last_slot(frequency: str, zone: str, first: datetime, now: datetime) -> datetime:
-    """The last moment up to `now` at which it was due, `first` at the earliest."""
-    later = (now + _LONGEST_CHANGE).astimezone(ZoneInfo(zone))
-    found = (moment.astimezone(UTC) for moment in CronSim(_cron(frequency), later, reverse=True))
-    return max(first, next(moment for moment in found if moment <= now))
+def slots_until(frequency: str, zone: str, first: datetime, now: datetime) -> list[datetime]:
+    """The moments (UTC) from `first` up to `now` at which it was due; `first` is one of them."""
+    due = [first]
+    for found in CronSim(_cron(frequency), first.astimezone(ZoneInfo(zone))):
+        moment = found.astimezone(UTC)
+        if moment > now:
+            break
+        # In an hour that comes twice cronsim goes by the clock on the wall.
+        if moment > due[-1]:
+            due.append(moment)
+    return due
 
 
 def usual_range(frequency: str) -> ReportRange:

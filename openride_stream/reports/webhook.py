@@ -113,13 +113,17 @@ def signature(key: bytes, told_s: int, body: bytes) -> str:
 def body_of(
     run: Execution,
     schedule: Schedule,
-    sections: Sequence[Section],
-    filename: str,
+    sections: Sequence[Section] = (),
+    filename: str | None = None,
     *,
-    size_bytes: int,
-    link: str,
+    size_bytes: int = 0,
+    link: str | None = None,
+    error: str | None = None,
 ) -> bytes:
-    """The JSON object of a report: what ran, its figures, and where its file is (for who has a token)."""
+    """The JSON object of a report: what ran, its figures, and where its file is (for who has a token).
+
+    Of one that has failed: why.
+    """
     return orjson.dumps(
         {
             "execution_id": run.execution_id,
@@ -130,6 +134,8 @@ def body_of(
             "due_at": rfc3339(round(run.due_at.timestamp() * 1000)),
             "range_start": rfc3339(round(run.range_start.timestamp() * 1000)),
             "range_end": rfc3339(round(run.range_end.timestamp() * 1000)),
+            "status": "failed" if error else "completed",
+            "error": error,
             "filename": filename,
             "size_bytes": size_bytes,
             "download": link,

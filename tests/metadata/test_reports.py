@@ -58,7 +58,7 @@ async def test_a_slot_is_planned_and_claimed_once(reports: Reports) -> None:
     (due,) = await reports.due()
     assert due == of
     later = reports.now() + timedelta(days=1)
-    planned = await asyncio.gather(*(reports.plan(due, run_of(reports, due), later) for _ in range(4)))
+    planned = await asyncio.gather(*(reports.plan(due, [run_of(reports, due)], later) for _ in range(4)))
     assert sorted(planned) == [False, False, False, True]
     assert await reports.due() == []
     claimed = await asyncio.gather(*(reports.claim(f"worker-{number}", 60) for number in range(4)))
@@ -75,7 +75,7 @@ async def test_a_schedule_that_was_changed_meanwhile_is_not_run_as_it_was(
     await reports.add(of)
     clock.advance(1)
     await reports.change(of.schedule_id, {"active": False, "updated_at": reports.now()})
-    assert not await reports.plan(of, run_of(reports, of), None)
+    assert not await reports.plan(of, [run_of(reports, of)], None)
     assert await reports.executions(of.schedule_id) == []
 
 

@@ -11,9 +11,9 @@ from pydantic import SecretStr
 
 from openride_stream.api.fields import Answer
 from openride_stream.api.figures import Bookings, Payments, Trips, Users
-from openride_stream.errors import MetadataUnavailable
+from openride_stream.errors import MetadataUnavailable, StoreRefused
 from openride_stream.metadata.reports import Execution, Reports
-from openride_stream.reports import courier, service
+from openride_stream.reports import courier, runner, service
 from openride_stream.settings import Settings
 from openride_stream.sheets.sections import title_of
 from tests.reports.conftest import WEEKLY, Desk
@@ -22,7 +22,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 JANUARY = {"range": "last_30_days", "city": "Lagos"}
 RANGE = {"start_date": "2026-01-02T23:00:00Z", "end_date": "2026-02-01T23:00:00Z", "city": "Lagos"}
-WEEK_S = 7 * 86_400
+DAY_S = 86_400
+WEEK_S = 7 * DAY_S
 
 
 async def test_a_schedule_is_made_changed_listed_and_deleted(desk: Desk) -> None:
@@ -108,12 +109,41 @@ async def test_missed_slots_come_once_late_and_say_so(desk: Desk) -> None:
     for worker in (desk.runner("a"), desk.runner("b")):
         await worker.plan_due()
         await worker.make_waiting()
-    (run,) = await desk.executions(schedule_id)
-    assert (run["trigger"], run["due_at"]) == ("late", "2026-02-23T05:00:00.000Z")
+    runs = [(run["trigger"], run["due_at"], run["status"]) for run in await desk.executions(schedule_id)]
+    days = ["2026-02-23", "2026-02-16", "2026-02-09"]
+    assert runs == [("late", f"{day}T05:00:00.000Z", "completed") for day in days]
+    for day, mail in zip(reversed(days), desk.inbox.mails, strict=True):
+        text = mail.get_body(("plain",))
+        assert text is not None
+        assert f"was due at {day} 06:00 (Africa/Lagos) and is late" in text.get_content()
+
+
+async def test_of_very_many_missed_slots_the_newest_come_and_the_others_are_on_record(desk: Desk) -> None:
+    schedule_id = await desk.schedule(frequency="daily")
+    desk.site.runtime.clock.advance(14 * DAY_S)
+    await desk.runner().plan_due()
+    await desk.runner().make_waiting()
+    runs = await desk.executions(schedule_id)
+    assert [run["status"] for run in runs] == ["completed"] * 10 + ["failed"] * 4
+    assert "no worker ran when it was due" in runs[-1]["error"]
+    assert len(desk.inbox.mails) == 10
+
+
+async def test_a_report_that_is_not_made_says_so_to_who_waits_for_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any) -> None:
+        message = "a table is gone"
+        raise StoreRefused(message, 60)
+
+    monkeypatch.setattr(runner, "contents", broken)
+    run = await desk.made(await desk.schedule())
+    assert (run["status"], run["error"]) == ("failed", "a table is gone")
     (mail,) = desk.inbox.mails
-    text = mail.get_body(("plain",))
-    assert text is not None
-    assert "was due at 2026-02-23 06:00 (Africa/Lagos) and is late" in text.get_content()
+    assert mail["Subject"] == "Trips of the week: 2026-01-26 could not be made"
+    assert run["execution_id"] in mail["Message-ID"]
+    assert run["execution_id"] in mail.get_content()
+    assert "a table" not in mail.get_content()
 
 
 async def test_an_smtp_server_that_is_away_or_busy_is_tried_again(desk: Desk) -> None:
@@ -170,7 +200,7 @@ async def test_a_worker_that_stops_while_it_mails_says_that_the_mail_was_taken(
 ) -> None:
     begun, go_on = asyncio.Event(), asyncio.Event()
 
-    async def slowly(mail: Any, execution_id: str, settings: Settings) -> None:
+    async def slowly(mail: Any, execution_id: str, settings: Settings, *, patient: bool) -> None:
         begun.set()
         await go_on.wait()
 

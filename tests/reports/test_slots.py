@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from openride_stream.reports.slots import FrequencyRefused, check, last_slot, next_slot, range_of
+from openride_stream.reports.slots import FrequencyRefused, check, next_slot, range_of, slots_until
 
 
 def at(text: str) -> datetime:
@@ -39,17 +39,18 @@ def test_the_next_slot_keeps_to_the_clocks_of_its_zone(
     assert next_slot(frequency, zone, at(after)) == at(due)
 
 
-def test_of_missed_slots_it_is_the_last_one() -> None:
+def test_every_slot_that_was_missed_is_found() -> None:
     first = at("2026-01-05T05:00:00Z")
     given: dict[str, Any] = {"frequency": "weekly", "zone": "Africa/Lagos", "first": first}
-    assert last_slot(**given, now=at("2026-01-05T05:00:00Z")) == first
-    assert last_slot(**given, now=at("2026-01-28T12:00:00Z")) == at("2026-01-26T05:00:00Z")
+    assert slots_until(**given, now=at("2026-01-05T05:00:00Z")) == [first]
+    missed = [at(f"2026-01-{day:02}T05:00:00Z") for day in (5, 12, 19, 26)]
+    assert slots_until(**given, now=at("2026-01-28T12:00:00Z")) == missed
 
 
-def test_the_last_slot_is_also_found_in_the_hour_that_comes_twice() -> None:
+def test_a_slot_of_the_hour_that_comes_twice_is_found_once() -> None:
     given: dict[str, Any] = {"frequency": "30 2 * * *", "zone": "Europe/Berlin"}
-    found = last_slot(**given, first=at("2026-10-20T00:30:00Z"), now=at("2026-10-25T01:10:00Z"))
-    assert found == at("2026-10-25T00:30:00Z")
+    found = slots_until(**given, first=at("2026-10-23T00:30:00Z"), now=at("2026-10-25T01:40:00Z"))
+    assert found == [at(f"2026-10-{day}T00:30:00Z") for day in (23, 24, 25)]
 
 
 @pytest.mark.parametrize("frequency", ["0 30 2 * * *", " ", "0 6 * *"])
