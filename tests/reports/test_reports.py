@@ -170,7 +170,7 @@ async def test_a_worker_that_stops_while_it_mails_says_that_the_mail_was_taken(
 ) -> None:
     begun, go_on = asyncio.Event(), asyncio.Event()
 
-    async def slowly(mail: Any, execution_id: str, settings: Settings) -> None:
+    async def slowly(mail: Any, execution_id: str, settings: Settings, *, patient: bool) -> None:
         begun.set()
         await go_on.wait()
 
