@@ -54,7 +54,7 @@ async def play(page: Page, server: PlayedServer) -> None:
 
 
 def crowded(path: str) -> Given:
-    """A thousand cities, and as many drivers as the page asks for, with strange names, and figures that are missing or huge."""
+    """Strange names of a thousand cities and of as many drivers as are asked for; figures missing or huge."""
     given = usual(path)
     if not isinstance(given, dict):
         return given
