@@ -15,6 +15,7 @@ from openride_stream.kafka.changelog_reader import ChangelogReader
 from openride_stream.settings import Settings
 from tables.arrivals import Arrived
 from tables.changes import decoded, encoded, lacks_places
+from tables.placed import lacks_pickups
 from tables.placed_series import ROUTES
 from tables.progress import Progress
 from tables.realtime import Figures, figures
@@ -213,7 +214,8 @@ class LiveTables:
             self._state.add(added := decoded(row), clock.now_ms())
             if self._saving is not None:
                 self._saving.took(added)
-            if self._complete_at_s is None and lacks_places(row):
+            lacking = lacks_places(row) or lacks_pickups(added, clock.now_ms())
+            if self._complete_at_s is None and lacking:
                 self._complete_at_s = clock.monotonic_s() + _COMPLETED_AFTER_S
         except ValueError as error:
             logger.warning("Live tables: a row is skipped", extra={"error": str(error)})

@@ -18,6 +18,7 @@ from tables.placed_series import (
     NO_CITY,
     NO_SPEED,
     PAID,
+    PICKUPS,
     POSITIONS,
     TRIPS,
     UNPAID,
@@ -51,6 +52,8 @@ def placed_sightings(domain: Domain, part: Part, now_ms: int, past_ms: int) -> d
             cities = chosen.cities()
             named.update(cities)
             found[series] = of(series, chosen, codes_of_cities(cities))
+            if series is BOOKED:
+                found[PICKUPS] = _pickup(chosen)
     if found:
         seen_ms = min(max(int(seen["at"].max()) for seen in found.values()), past_ms)
         if len(names := _names(named, seen_ms)):
@@ -95,6 +98,18 @@ def _names(cities: set[str | None], seen_ms: int) -> Facts:
 
 
 Codes = npt.NDArray[np.uint32]
+
+
+def lacks_pickups(added: Mapping[Series, Facts], now_ms: int) -> bool:
+    """Whether the facts of a batch are of a worker of the version before, which wrote no pickups."""
+    if PICKUPS in added or BOOKED not in added:
+        return False
+    return bool((added[BOOKED]["at"] > now_ms - PICKUPS.horizon_ms(0)).any())
+
+
+def _pickup(part: Part) -> Facts:
+    places = {name: np.rint(part.numbers(f"pickup_{name}") * DEGREE) for name in ("lat", "lon")}
+    return added(PICKUPS, part.ids("booking_id"), part.at, **places)
 
 
 def _position(series: Series, part: Part, codes: Codes) -> Facts:

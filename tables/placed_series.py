@@ -44,6 +44,8 @@ UNPAID: Final = Series(15, "payments_failed", columns=_OF_BOOKING)
 COMPLETED: Final = Series(16, "trips_completed", columns=_PLACE, written=_WRITTEN)
 # What the numbers stand for, for as long as anything may name them.
 CITIES: Final = Series(17, "cities", None, HOUR_MS, columns=(("name", f"S{CITY_BYTES}"),))
+# Where those who booked are to be fetched.
+PICKUPS: Final = Series(20, "pickups", columns=(("lat", "<i4"), ("lon", "<i4")))
 # By when Kafka got an event; `late`: how much later than its event time, by bucket (see `tables.arrivals`).
 ARRIVALS: Final = Series(19, "arrivals", columns=(("late", "<u2"), ("share", "|u1")))
 # Nobody writes these: they are in the facts that name them.
@@ -59,6 +61,7 @@ WRITTEN_SERIES: Final = (
     UNPAID,
     COMPLETED,
     CITIES,
+    PICKUPS,
     ARRIVALS,
 )
 PLACED_SERIES: Final = (*WRITTEN_SERIES, ROUTES)

@@ -31,7 +31,8 @@ class _Events:
 def _asked(live_ms: int) -> Iterator[_Events]:
     booked = "booking_id, route_id"
     money = "event_id, total_price, currency"
-    yield _Events("booking", "booking_events", live_ms, ("booking.created",), booked)
+    created = f"{booked}, pickup_lat, pickup_lon"
+    yield _Events("booking", "booking_events", live_ms, ("booking.created",), created)
     yield _Events(
         "booking",
         "booking_events",

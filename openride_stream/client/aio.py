@@ -91,6 +91,7 @@ class AsyncOpenRide:
     stream_realtime = _streamed(metrics.stream_realtime)
     realtime_drivers = _asked(live.realtime_drivers)
     realtime_cities = _asked(live.realtime_cities)
+    realtime_zones = _asked(live.realtime_zones)
     realtime_minutes = _asked(live.realtime_minutes)
     realtime_active = _asked(live.realtime_active)
     realtime_ingest = _asked(live.realtime_ingest)

@@ -1,7 +1,9 @@
 """What `GET /v1/realtime/…` has to say, by plain loops over the events as they were sent."""
 
+import math
 from collections.abc import Iterable
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from tests.reference.moments import event_ms
@@ -94,6 +96,22 @@ class LiveReference:
                 add(self.place(event), "revenue", Decimal(event["total_price"]))
         return found
 
+    def zones(self, city: str | None, size_km: float) -> dict[tuple[float, ...], list[int]]:
+        """Drivers, those that are free and bookings by edges (south, west, north, east) of a zone."""
+        found: dict[tuple[float, ...], list[int]] = {}
+
+        def add(lat: float, lon: float, *names: int) -> None:
+            row = found.setdefault(_zone(lat, lon, size_km), [0, 0, 0])
+            for place in names:
+                row[place] += 1
+
+        for lat, lon, trip in self.drivers(city).values():
+            add(lat, lon, 0, *([] if trip else [1]))
+        for event in self.newest(HOUR_MS, "booking.created", "booking_id").values():
+            if city in (None, self.place(event)):
+                add(event["pickup_lat"], event["pickup_lon"], 2)
+        return found
+
     def minutes(self, city: str | None) -> dict[str, list[Any]]:
         """Of each series sixty figures, that of the minute under way last."""
         first_ms = (self._now_ms // _MINUTE_MS - 59) * _MINUTE_MS
@@ -133,3 +151,19 @@ class LiveReference:
 
     def _in_order(self, started: list[Event]) -> list[Event]:
         return sorted(started, key=lambda event: event_ms(event["event_timestamp"]))
+
+
+def _zone(lat: float, lon: float, size_km: float) -> tuple[float, ...]:
+    """The edges of the zone that holds a position: a band around the earth, and which of its cells."""
+    bands = max(1, round(180 * 111.195 / size_km))
+    band = min(bands - 1, math.floor(Fraction(str(lat)) * bands / 180 + Fraction(bands, 2)))
+    middle = math.radians(180 * (band + 0.5) / bands - 90)
+    around = max(1, round(2 * bands * math.cos(middle)))
+    column = math.floor((Fraction(str(lon)) + 180) * around / 360) % around
+    edges = (
+        Fraction(180 * band, bands) - 90,
+        Fraction(360 * column, around) - 180,
+        Fraction(180 * (band + 1), bands) - 90,
+        Fraction(360 * (column + 1), around) - 180,
+    )
+    return tuple(round(float(edge), 6) for edge in edges)

@@ -13,11 +13,13 @@ from tables.by_city import cities
 from tables.changes import decoded, encoded, lacks_places
 from tables.drivers import positions
 from tables.minutes import active, minutes
+from tables.placed import lacks_pickups
 from tables.placed_behind import MARK
-from tables.placed_series import POSITIONS, ROUTES
+from tables.placed_series import PICKUPS, POSITIONS, ROUTES
 from tables.realtime import figures
 from tables.series import ALL_SERIES, HOUR_MS
 from tables.state import LiveState
+from tables.zones import ZonesNow, zones
 from tests.reference.live import LiveReference
 from tests.tables.rides import Event, moved, some_hours
 from tests.tables.test_realtime import LIVE_HOURS, LIVE_MS, NOW_MS, changelog, of_type, seen
@@ -45,6 +47,9 @@ def _placed(event: Event, rng: random.Random) -> Event:
             changed |= {"event_type": "payment.failed", "error_code": "51", "error_message": "Funds"}
     if event["event_type"] == "driver.location.updated":
         changed |= {"lat": round(rng.uniform(-90, 90), 6), "lon": round(rng.uniform(-180, 180), 6)}
+    if event["event_type"] == "booking.created":
+        near = {"pickup_lat": round(rng.gauss(6.45, 0.05), 6), "pickup_lon": round(rng.gauss(3.4, 0.05), 6)}
+        changed |= rng.choice([near, near, {"pickup_lat": 90, "pickup_lon": 180}])
     return event | changed
 
 
@@ -63,11 +68,25 @@ def learn(state: LiveState, now_ms: int) -> None:
     state.origins.learn([(route, ORIGINS[route]) for route in asked if route in ORIGINS])
 
 
+def by_edges(found: ZonesNow) -> dict[tuple[float, ...], list[int]]:
+    assert found.bookings_without_pickup == 0
+    assert len({(zone.south, zone.west) for zone in found.zones}) == len(found.zones)
+    return {
+        (zone.south, zone.west, zone.north, zone.east): [
+            zone.active_drivers,
+            zone.free_drivers,
+            zone.bookings_last_hour,
+        ]
+        for zone in found.zones
+    }
+
+
 def answers(state: LiveState, now_ms: int, currency: str = "NGN") -> dict[str, Any]:
     return {
         "cities": [asdict(city) for city in cities(state, now_ms, currency)],
         "drivers": positions(state, now_ms, None, 1000),
         "minutes": minutes(state, now_ms, currency, "Lagos"),
+        "zones": zones(state, now_ms, "Lagos", None),
         "active": active(state, now_ms),
     }
 
@@ -92,7 +111,7 @@ def test_they_are_those_of_the_distinct_events(seed: int) -> None:
             }
             nothing = {"drivers": 0, "trips": 0, "bookings": 0, "revenue": 0, "cancelled": 0}
             assert {city: row for city, row in found.items() if row != nothing} == told.cities()
-            for city in (None, "Lagos", "São Paulo", "Nowhere"):
+            for city, size_km in ((None, 0.5), ("Lagos", 37.0), ("São Paulo", 1000.0), ("Nowhere", 2.0)):
                 of_city = minutes(state, now_ms, currency, city)
                 for name, expected in told.minutes(city).items():
                     assert [getattr(minute, name) for minute in of_city] == expected, (name, city)
@@ -100,6 +119,8 @@ def test_they_are_those_of_the_distinct_events(seed: int) -> None:
                 drivers = {one.driver_id: (one.lat, one.lon, one.trip_id) for one in listed}
                 assert drivers == told.drivers(city)
                 assert total == len(listed)
+                if currency == "NGN":
+                    assert by_edges(zones(state, now_ms, city, size_km)) == told.zones(city, size_km)
             windows = [(one.minutes, one.active_users, one.active_drivers) for one in active(state, now_ms)]
             assert windows == told.active()
     for later_ms in (5 * HOUR_MS, 9 * HOUR_MS):
@@ -213,3 +234,41 @@ def test_a_city_with_an_endless_name_is_none() -> None:
         state.add(seen([moved(event, NOW_MS)]), NOW_MS)
     found = {city.city: city.bookings_last_hour for city in cities(state, NOW_MS, "NGN")}
     assert {city: count for city, count in found.items() if count} == {None: 1, "x" * 64: 1}
+
+
+def test_zones_are_as_large_as_the_bulk_asks_for_whatever_lies_astray() -> None:
+    (ping,) = of_type("driver.location.updated", 1)
+    state = LiveState(LIVE_MS)
+    assert zones(state, NOW_MS, None, None) == ZonesNow(1.0, 0, [])
+
+    def seen_at(places: list[tuple[float, float]]) -> list[Event]:
+        return [
+            moved(ping, NOW_MS - 1000)
+            | {"driver_id": str(uuid.UUID(int=place + 1)), "event_id": str(uuid.UUID(int=place + 1))}
+            | {"lat": lat, "lon": lon}
+            for place, (lat, lon) in enumerate(places)
+        ]
+
+    # Nineteen about Taveuni, on both sides of 180°, and one at null island.
+    places = [(-16.8 + place / 200, 180 - place / 200) for place in range(10)]
+    places += [(-16.8 + place / 200, -180 + place / 200) for place in range(9)]
+    for event in seen_at([*places, (0.0, 0.0)]):
+        state.add(seen([event]), NOW_MS)
+    found = zones(state, NOW_MS, None, None)
+    assert found.size_km == 1.0
+    assert sum(zone.active_drivers for zone in found.zones) == 20
+    (astray,) = [zone for zone in found.zones if abs(zone.west) < 1]
+    assert astray.south <= 0 < astray.north
+    assert astray.active_drivers == 1
+
+
+def test_a_booking_that_a_worker_of_the_version_before_took_in_is_told_of_and_asked_for() -> None:
+    (booking,) = of_type("booking.created", 1)
+    old = seen([moved(booking, NOW_MS)])
+    assert not lacks_pickups(old, NOW_MS)
+    del old[PICKUPS]
+    assert lacks_pickups(old, NOW_MS)
+    assert not lacks_pickups(old, NOW_MS + HOUR_MS), "nobody asks for it any more"
+    state = LiveState(LIVE_MS)
+    state.add(old, NOW_MS)
+    assert zones(state, NOW_MS, None, 1.0) == ZonesNow(1.0, 1, [])

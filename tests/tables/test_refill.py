@@ -15,11 +15,12 @@ from tables.realtime import figures
 from tables.refill import refilled
 from tables.refill_placed import origins
 from tables.state import LiveState
+from tables.zones import zones
 from tests.clickhouse.storing import ingest
 from tests.reference.live import LiveReference
 from tests.reference.realtime import realtime
 from tests.tables.rides import some_hours
-from tests.tables.test_places import placed_hours
+from tests.tables.test_places import by_edges, placed_hours
 from tests.tables.test_realtime import LIVE_HOURS, LIVE_MS, NOW_MS, as_given, flat, seen, topic_of
 
 
@@ -65,6 +66,7 @@ async def test_places_and_minutes_come_back_and_where_routes_begin_is_known(
         of_city = minutes(state, NOW_MS, "NGN", city)
         for name, expected in told.minutes(city).items():
             assert [getattr(minute, name) for minute in of_city] == expected, (name, city)
+        assert by_edges(zones(state, NOW_MS, city, 2.0)) == told.zones(city, 2.0)
         _, listed = positions(state, NOW_MS, city, 1000)
         assert {one.driver_id: (one.lat, one.lon, one.trip_id) for one in listed} == told.drivers(city)
     assert [

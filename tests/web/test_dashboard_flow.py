@@ -7,18 +7,19 @@ from pathlib import Path
 
 import orjson
 import pytest
+from playwright.async_api import Page, expect
 
 from openride_stream.clock import rfc3339
 from openride_stream.settings import Settings
 from tables.changes import decoded
 from tests.clickhouse.storing import ingest
-from tests.fixtures.browser import Page
+from tests.fixtures.browser import PageLog
 from tests.fixtures.web import Site
 from tests.reference.moments import event_ms
 from tests.tables.rides import Event, moved, some_hours
 from tests.tables.test_came_in import rows, some
 from tests.tables.test_realtime import NOW_MS, seen, topic_of
-from tests.web.test_dashboard import SETTLED, csv_of, ridden, text, texts, written
+from tests.web.dashboard import csv_of, ridden, settled, visit, written
 
 __all__ = ["ridden"]
 
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.browser
 
 
 async def test_the_scheduler_and_what_comes_in_are_shown(
-    ridden: Site, settings: Settings, page: Page
+    ridden: Site, settings: Settings, page: Page, page_log: PageLog
 ) -> None:
     now_ms = ridden.runtime.clock.now_ms()
     executions = scheduled(now_ms)
@@ -43,49 +44,46 @@ async def test_the_scheduler_and_what_comes_in_are_shown(
     ]
     for row in rows(came, [50], chance):
         ridden.live.state.add(decoded(row), now_ms)
-    await page.open(str(ridden.client.make_url("/")))
-    await page.until(SETTLED)
+    await visit(page, ridden)
     queues = (await ridden.get("/v1/realtime/queue-times"))["tiers"]
-    cells = await texts(page, "#tiers td")
-    assert cells == [
+    cells = [
         written(one[name], "count" if name == "count" else "ms") if one["count"] or name == "count" else "–"
         for one in queues
         for name in ("count", "p50_ms", "p95_ms", "p99_ms")
     ]
+    await expect(page.locator("#tiers td")).to_have_text(cells)
     health = await ridden.get("/v1/schedule-analytics/health/system", hours_back="24")
     assert health["overall"]["total_records"] == len(executions)
-    assert await texts(page, "#scheduler td:nth-of-type(1)") == [
-        written(one["total_records"], "count") for one in health["tiers"].values()
-    ]
-    assert await texts(page, "#scheduler td:nth-of-type(2)") == [
+    tiers = health["tiers"].values()
+    ran = [written(one["total_records"], "count") for one in tiers]
+    await expect(page.locator("#scheduler td:nth-of-type(1)")).to_have_text(ran)
+    succeeded = [
         written(one["success_rate"], "percent") if one["success_count"] + one["failure_count"] else "–"
-        for one in health["tiers"].values()
+        for one in tiers
     ]
+    await expect(page.locator("#scheduler td:nth-of-type(2)")).to_have_text(succeeded)
     (stuck,) = health["stuck_schedules"]
     assert stuck["schedule_id"] == "payouts"
-    assert "payouts: not seen for" in await text(page, "#scheduler-stuck")
+    await expect(page.locator("#scheduler-stuck")).to_contain_text("payouts: not seen for")
     minutes = (await ridden.get("/v1/realtime/ingest"))["minutes"]
     newest = [one for one in minutes[:-1] if one["events"]][-1]
-    assert written(newest["late_p95_ms"], "ms") in await text(page, "#late-text")
-    assert await text(page, '[data-figure="flow.late_p50_ms"]') == written(newest["late_p50_ms"], "ms")
+    await expect(page.locator("#late-text")).to_contain_text(written(newest["late_p95_ms"], "ms"))
+    half_late = page.locator('[data-figure="flow.late_p50_ms"]')
+    await expect(half_late).to_have_text(written(newest["late_p50_ms"], "ms"))
     told_rows = await csv_of(page, "ingest")
     assert len([one for one in told_rows if one["figure"] == "events"]) == 60
     if folder := os.environ.get("OPENRIDE_TEST_PICTURES"):
         await pictures(page, Path(folder))
-    assert page.errors == []
+    assert page_log.errors == []
 
 
 async def pictures(page: Page, folder: Path) -> None:
     """The whole page as it is on a wall, in a hand, and in the dark."""
     for name, width, scheme in (("wide", 1600, "light"), ("phone", 390, "light"), ("dark", 1280, "dark")):
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
-        await page.command("Emulation.setEmulatedMedia", features=features)
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-        await page.command("Emulation.setDeviceMetricsOverride", **size)
-        height = await page.until("document.documentElement.scrollHeight")
-        await page.command("Emulation.setDeviceMetricsOverride", **(size | {"height": height}))
-        await page.until(SETTLED)
-        await page.picture(folder / f"{name}.png")
+        await page.emulate_media(color_scheme=scheme)
+        await page.set_viewport_size({"width": width, "height": 900})
+        await settled(page)
+        await page.screenshot(path=folder / f"{name}.png", full_page=True)
 
 
 def scheduled(now_ms: int) -> list[Event]:

@@ -1,16 +1,15 @@
 """The documentation page: shipped whole, strict, and good for trying a call."""
 
 import hashlib
-import os
 import re
 from importlib.resources import files
-from pathlib import Path
 
 import pytest
+from playwright.async_api import Page, expect
 from pydantic import SecretStr
 
 from openride_stream.settings import Settings
-from tests.fixtures.browser import Page
+from tests.fixtures.browser import PageLog, picture
 from tests.fixtures.web import Site
 from web.tokens import entry_of, new_token
 
@@ -55,34 +54,25 @@ def test_no_token_is_kept_in_the_browser_and_no_other_document_is_shown() -> Non
 
 @pytest.mark.browser
 async def test_a_browser_shows_every_operation_and_tries_one_with_a_token(
-    bare_site: Site, page: Page
+    bare_site: Site, page: Page, page_log: PageLog
 ) -> None:
     start = bare_site.client.make_url("/docs")
-    await page.open(str(start))
+    await page.goto(str(start))
     async with bare_site.client.get("/openapi.json") as response:
         paths = (await response.json())["paths"]
-    shown = "document.querySelectorAll('.opblock').length"
-    await page.until(f"{shown} === {sum(map(len, paths.values()))}")
-    block = "document.querySelector('#operations-Operations-get_v1_workers')"
-    field = "document.querySelector('.modal-ux input')"
-    write = (
-        f"Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call({field}, '{TOKEN}')"
-    )
-    for action in (
-        "document.querySelector('.authorize').click()",
-        f"{write}; {field}.dispatchEvent(new Event('input', {{bubbles: true}}))",
-        "document.querySelector('.modal-ux .authorize').click()",
-        "document.querySelector('.modal-ux .btn-done').click()",
-        f"{block}.querySelector('.opblock-summary-control').click()",
-        f"{block}.querySelector('.execute').click()",
-        f"{block}.scrollIntoView()",
-    ):
-        await page.act(action)
-    answer = await page.until(f"{block}.querySelector('.live-responses-table .response')?.innerText")
-    if folder := os.environ.get("OPENRIDE_TEST_PICTURES"):
-        await page.picture(Path(folder) / "docs.png")
-    assert answer.startswith("200")
-    assert page.errors == []
+    await expect(page.locator(".opblock")).to_have_count(sum(map(len, paths.values())))
+    await page.locator("button.authorize").first.click()
+    asked = page.locator(".modal-ux")
+    await asked.locator("input").fill(TOKEN)
+    await asked.locator("button.authorize").click()
+    await asked.locator(".btn-done").click()
+    operation = page.locator("#operations-Operations-get_v1_workers")
+    await operation.locator(".opblock-summary-control").click()
+    await operation.locator(".execute").click()
+    answer = operation.locator(".live-responses-table .response")
+    await expect(answer).to_have_text(re.compile("^200"))
+    await picture(page, "docs")
+    assert page_log.errors == []
     origin = str(start.origin())
-    assert {url for url in page.requested if not url.startswith((origin, "data:"))} == set()
-    assert await page.until("`${localStorage.length + sessionStorage.length}`") == "0"
+    assert {url for url in page_log.requested if not url.startswith((origin, "data:"))} == set()
+    assert await page.evaluate("localStorage.length + sessionStorage.length") == 0

@@ -67,9 +67,27 @@ async def test_cities_and_minutes_hold_what_happened_there(well: Site) -> None:
     assert minutes[-1]["timestamp"] <= (await well.get("/v1/realtime/minutes"))["timestamp"]
 
 
+async def test_zones_hold_drivers_and_bookings_of_a_city(well: Site) -> None:
+    now_ms = well.runtime.clock.now_ms()
+    (booking,) = of_type("booking.created", 1)
+    (ping,) = of_type("driver.location.updated", 1)
+    here = {"city": "Lagos", "lat": 6.4283, "lon": 3.4215}
+    happens(well, moved(booking, now_ms - 1000), moved(ping, now_ms - 1000) | here)
+    answer = await well.get("/v1/realtime/zones", city="Lagos", size_km="1")
+    (zone,) = answer["zones"]
+    assert (answer["total"], answer["size_km"], answer["bookings_without_pickup"]) == (1, 1.0, 0)
+    counts = (zone["active_drivers"], zone["free_drivers"], zone["bookings_last_hour"])
+    assert counts == (1, 1, 1)
+    assert zone["south"] <= 6.4281 < 6.4283 < zone["north"] == pytest.approx(zone["south"] + 1 / 111.2, 0.01)
+    assert (await well.get("/v1/realtime/zones", city="Ikeja"))["zones"] == []
+    for wrong, status in (("0", 422), ("2000", 422), ("nan", 400), ("wide", 400)):
+        problem = await well.get("/v1/realtime/zones", status=status, size_km=wrong)
+        assert problem["errors"][0]["parameter"] == "size_km"
+
+
 async def test_a_live_answer_says_when_figures_may_be_incomplete(well: Site) -> None:
     well.live.problem = "live tables are being read"
-    for path in ("drivers", "cities", "minutes", "active", "anomalies"):
+    for path in ("drivers", "cities", "zones", "minutes", "active", "anomalies"):
         answer = await well.get(f"/v1/realtime/{path}")
         assert answer["system_health"] == "degraded"
         assert answer["reasons"] == ["live tables are being read"]

@@ -1,18 +1,17 @@
 """The page: what a browser is sent, and that it asks only for what exists."""
 
-import os
 import re
 import uuid
 from importlib.resources import files
-from pathlib import Path
 
 import pytest
+from playwright.async_api import Page, expect
 
 from openride_stream.api.figures import Bookings, Payments, Trips, Users
 from openride_stream.clock import SystemClock, rfc3339
 from openride_stream.events.example import example
 from openride_stream.metrics import SPECS
-from tests.fixtures.browser import Page
+from tests.fixtures.browser import PageLog, picture
 from tests.fixtures.web import Site, fill
 from web.views.page import SCRIPTS as MODULES
 
@@ -55,7 +54,7 @@ def test_the_token_goes_into_a_header_and_the_tabs_own_storage_only() -> None:
     assert set(re.findall(r"(\w+)\.(?:getItem|setItem)\(", SCRIPT)) == {"sessionStorage"}
     assert not re.search(r"localStorage|document\.cookie|indexedDB|console\.", SCRIPT)
     # Every call of the API carries it; health needs none.
-    assert re.findall(r"fetch\((\S+),", SCRIPT) == ["url", '"/health/ready"']
+    assert re.findall(r"fetch\((\S+),", SCRIPT) == ["url", '"/health/live"']
     assert re.search(r'<input type="password" id="token"[^>]*autocomplete="off"', INDEX)
 
 
@@ -110,24 +109,25 @@ def test_every_element_that_the_script_looks_up_is_on_the_page() -> None:
 
 
 @pytest.mark.browser
-async def test_notes_stand_beside_their_cards_and_are_spoken_once(site: Site, page: Page) -> None:
+async def test_notes_stand_beside_their_cards_and_are_spoken_once(
+    site: Site, page: Page, page_log: PageLog
+) -> None:
     """Also while they are asked for again; and they go with the question that they were about."""
     now = {"event_timestamp": rfc3339(SystemClock().now_ms())}
     named = [{"event_id": str(uuid.uuid4())} | now for _ in range(2)]
     await fill(site, [example("route.created") | named[0], example("trip.started") | named[1]])
-    address = str(site.client.make_url("/"))
-    await page.open(f"{address}#range=day&city=Lagoz")
-    trips = "document.querySelector('.trips .notes')"
-    spoken = "document.querySelector('#spoken-notes')"
-    assert "'Lagoz' (known: 'Lagos')" in await page.until(f"{trips} && !{trips}.hidden && {trips}.innerText")
-    assert await page.until("document.querySelector('.money .notes').checkVisibility()")
-    assert "'Lagos'" in await page.until("document.querySelector('#empty-text').innerText")
-    await page.until("performance.getEntriesByType('resource').length > 30")  # asked some times more
-    assert await page.until(f"String({spoken}.children.length)") == "1"
-    assert await page.until(f"{spoken}.getAttribute('aria-live')") == "polite"
-    assert "part of an hour" in await page.until(f"{trips}.innerText")
-    if folder := os.environ.get("OPENRIDE_TEST_PICTURES"):
-        await page.picture(Path(folder) / "notes.png")
-    await page.act("document.querySelector('#empty-action').click()")
-    assert await page.until(f"{spoken}.children.length === 0 && !{trips}.innerText.includes('Lagoz')")
-    assert page.errors == []
+    await page.goto(str(site.client.make_url("/#range=day&city=Lagoz")))
+    trips, spoken = page.locator(".trips .notes"), page.locator("#spoken-notes")
+    await expect(trips).to_contain_text("'Lagoz' (known: 'Lagos')")
+    await expect(page.locator(".money .notes")).to_be_visible()
+    await expect(page.locator("#empty-text")).to_contain_text("'Lagos'")
+    async with page.expect_request(lambda _: len(page_log.requested) > 30):
+        pass  # asked some times more
+    await expect(spoken.locator("li")).to_have_count(1)
+    await expect(spoken).to_have_attribute("aria-live", "polite")
+    await expect(trips).to_contain_text("part of an hour")
+    await picture(page, "notes")
+    await page.locator("#empty-action").click()
+    await expect(spoken.locator("li")).to_have_count(0)
+    await expect(trips).not_to_contain_text("Lagoz")
+    assert page_log.errors == []

@@ -12,6 +12,7 @@ from openride_stream.api.live import (
     LiveQueueTimes,
     Minutes,
 )
+from openride_stream.api.live_zones import Zones
 from openride_stream.client.call import get
 
 
@@ -32,6 +33,16 @@ def realtime_cities(
     limit: int = 100,
 ) -> None:
     """The first `limit` cities (1 to 1,000) now: drivers, trips, the last hour's bookings, revenue, waits."""
+
+
+@get("/v1/realtime/zones", Zones)
+def realtime_zones(
+    *,
+    city: str | None = None,
+    size_km: float | None = None,
+    limit: int = 1000,
+) -> None:
+    """Drivers and the last hour's bookings in the first `limit` (1 to 5,000) zones, `size_km` high."""
 
 
 @get("/v1/realtime/minutes", Minutes)
