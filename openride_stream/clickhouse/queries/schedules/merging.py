@@ -36,6 +36,7 @@ async def whole_executions(store: ClickHouse, found: Mapping[str, int]) -> dict[
         f"(SELECT toDateTime(arrayJoin({{hours:Array(UInt32)}}), 'UTC')) AND {_IDS} "
         f"WHERE {counted_by(store.database, 'analytics_id')}",
         params,
+        compiled=False,
     )
     rows, updates = await asyncio.gather(reading, _updates(store, params))
     return {
@@ -61,6 +62,7 @@ async def _updates(store: ClickHouse, params: Mapping[str, Param]) -> Mapping[st
         f"SELECT {columns} FROM {store.database}.schedule_updates FINAL PREWHERE {_IDS} "
         f"WHERE {counted_by(store.database, 'event_id')}",
         params,
+        compiled=False,
     )
     found = defaultdict(list)
     for row in map(_plain, rows):

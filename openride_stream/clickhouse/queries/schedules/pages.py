@@ -6,7 +6,7 @@ from typing import Any, Final, Self
 from uuid import UUID
 
 from openride_stream.clickhouse.client import ClickHouse, Param, Row
-from openride_stream.clickhouse.hours import Hours
+from openride_stream.clickhouse.hour_looks import Hours
 from openride_stream.clickhouse.queries.schedules.merging import whole_executions
 from openride_stream.clickhouse.queries.schedules.source import Source
 from openride_stream.clickhouse.queries.schedules.span import HOUR_MS, Span

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from openride_stream.clickhouse.client import ClickHouse, Param, Row
-from openride_stream.clickhouse.hours import HOUR_MS, HourPlan, Hours, hour_sql, within_sql
+from openride_stream.clickhouse.hour_looks import Hours
+from openride_stream.clickhouse.hours import HOUR_MS, HourPlan, hour_sql, within_sql
 from openride_stream.clickhouse.queries.schedules.flat import flat_executions
 from openride_stream.clickhouse.queries.schedules.span import Span
 
@@ -25,7 +26,7 @@ class Source:
 
     async def select(self, sql: str, params: dict[str, Param]) -> list[Row]:
         """See `ClickHouse.select`."""
-        return await self.store.select(sql, params)
+        return await self.store.select(sql, params, compiled=False)
 
     def rows(self, span: Span, columns: Sequence[str], fixed: str = "1", *, levelled: bool = False) -> str:
         """A subquery of the executions of a span within the range, with `columns` of `flat.COLUMNS`.
