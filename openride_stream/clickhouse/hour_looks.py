@@ -8,7 +8,6 @@ from typing import Final
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import merged_pieces
 from openride_stream.clickhouse.hours import (
-    HOUR_MS,
     HourPlan,
     Piece,
     Update,
@@ -58,7 +57,7 @@ class Hours:
         changed = look.changed
         if changed is None:
             unrouted = unrouted_sql(self._store.database, few(merged_pieces(look.dirty)))
-            changed = frozenset(await updated_hours(self._store, unrouted, (start_ms, end_ms + HOUR_MS - 1)))
+            changed = frozenset(await updated_hours(self._store, unrouted, (start_ms, end_ms)))
         pieces = [
             (max(first, start_ms), min(last, end_ms))
             for first, last in merged_pieces(sorted({*look.dirty, *map(piece_of, changed)}))

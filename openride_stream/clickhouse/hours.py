@@ -16,6 +16,7 @@ from uuid import UUID
 import orjson
 
 from openride_stream.clickhouse.client import ClickHouse
+from openride_stream.clickhouse.days import DAY_MS, iso_day
 
 HOUR_MS: Final = 3_600_000
 MARKS: Final = "schedule_marks"
@@ -124,8 +125,7 @@ async def updated_hours(store: ClickHouse, updates: str, within: Piece = _EVER) 
     database = store.database
     rows = await store.select(
         "SELECT DISTINCT toUnixTimestamp(hour) AS hour_s "
-        f"FROM {database}.schedule_hours WHERE hour >= {hour_sql(within[0])} "
-        f"AND hour < {hour_sql(within[1])} AND reinterpretAsUInt128(analytics_id) IN "
+        f"FROM {database}.schedule_hours WHERE {hours_sql(*within)} AND reinterpretAsUInt128(analytics_id) IN "
         "(SELECT reinterpretAsUInt128(analytics_id) "
         f"FROM {database}.schedule_updates WHERE {updates})",
         bounded=False,
@@ -172,6 +172,20 @@ def within_sql(column: str, pieces: Sequence[Piece]) -> str:
         for start, end in pieces
     ]
     return f"({' OR '.join(terms)})" if terms else "0"
+
+
+def hours_sql(start_ms: int, end_ms: int) -> str:
+    """SQL condition: an hour of `schedule_hours` that has a part of [start_ms, end_ms).
+
+    The order of that table begins with the day, and has the hour at its end. Where bounds of the day are given,
+    the store makes bounds of the hour of them, for which that order is of no use: hence the list.
+    """
+    hours = f"hour >= {hour_sql(start_ms)} AND hour < {hour_sql(end_ms + HOUR_MS - 1)}"
+    days = range(max(start_ms, 0) // DAY_MS, (end_ms - 1) // DAY_MS + 1)
+    if len(days) > _MOST_PIECES:
+        return hours
+    listed = ", ".join(f"'{iso_day(day)}'" for day in days)
+    return f"toDate(hour) IN ({listed}) AND {hours}" if listed else "0"
 
 
 def hour_sql(ms: int) -> str:
