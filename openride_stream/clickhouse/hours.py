@@ -125,7 +125,8 @@ async def updated_hours(store: ClickHouse, updates: str, within: Piece = _EVER) 
     database = store.database
     rows = await store.select(
         "SELECT DISTINCT toUnixTimestamp(hour) AS hour_s "
-        f"FROM {database}.schedule_hours WHERE {hours_sql(*within)} AND reinterpretAsUInt128(analytics_id) IN "
+        f"FROM {database}.schedule_hours WHERE {hours_sql(*within)} "
+        "AND reinterpretAsUInt128(analytics_id) IN "
         "(SELECT reinterpretAsUInt128(analytics_id) "
         f"FROM {database}.schedule_updates WHERE {updates})",
         bounded=False,
@@ -177,8 +178,8 @@ def within_sql(column: str, pieces: Sequence[Piece]) -> str:
 def hours_sql(start_ms: int, end_ms: int) -> str:
     """SQL condition: an hour of `schedule_hours` that has a part of [start_ms, end_ms).
 
-    The order of that table begins with the day, and has the hour at its end. Where bounds of the day are given,
-    the store makes bounds of the hour of them, for which that order is of no use: hence the list.
+    The order of that table begins with the day, and has the hour at its end. Of bounds of the day the store
+    makes bounds of the hour, for which that order is of no use: hence the list.
     """
     hours = f"hour >= {hour_sql(start_ms)} AND hour < {hour_sql(end_ms + HOUR_MS - 1)}"
     days = range(max(start_ms, 0) // DAY_MS, (end_ms - 1) // DAY_MS + 1)

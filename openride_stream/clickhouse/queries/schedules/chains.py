@@ -1,6 +1,5 @@
 """What becomes of schedules over time: those that stopped coming, and how long the way over tiers takes."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from openride_stream.clickhouse.client import Row
@@ -99,7 +98,7 @@ async def stuck_schedules(source: Source, now_ms: int, intervals: float) -> list
     ]
 
 
-async def _last(source: Source, span: Span, schedules: Sequence[str]) -> dict[str, Row]:
+async def _last(source: Source, span: Span, schedules: list[str]) -> dict[str, Row]:
     """The last execution of each of some schedules."""
     if not schedules:
         return {}
