@@ -14,7 +14,7 @@ from openride_stream.cache import Cache, open_cache
 from openride_stream.circuit import Circuit, CircuitPolicy
 from openride_stream.clickhouse import strings
 from openride_stream.clickhouse.client import ClickHouse
-from openride_stream.clickhouse.hours import Hours
+from openride_stream.clickhouse.hour_looks import Hours
 from openride_stream.clickhouse.reader import Reader
 from openride_stream.clickhouse.reconcile import Reconciler
 from openride_stream.clickhouse.sink import Sink
@@ -48,7 +48,7 @@ from openride_stream.transport import placing
 
 logger = logging.getLogger(__name__)
 
-HOURS_LOOK_S = 0.2
+HOURS_LOOK_S = 0.5
 """How old a look at the hours of schedules may be: who posts reads what they posted within two seconds."""
 JOB_PREAGGREGATION = "preaggregation"
 # What a worker that is killed in a round costs: nobody else begins one before its lease is over.

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from openride_stream.events.accept import Accepted
 from openride_stream.events.columnar.columns import Columns
+from openride_stream.events.columnar.text import Slices
 from tables.part import Bytes, Halves, Mask, Moments, Part, Rows, Sought
 from tables.series import code_of, mixed, uuid_bytes
 
@@ -112,7 +113,7 @@ class ColumnsPart(Sought):
         return ColumnsPart(self._columns, of_all)
 
     def _only(self, types: tuple[str, ...]) -> Part:
-        return self if self._columns.event_type in types else self.taken(np.zeros(len(self.at), bool))
+        return self if self._columns.kind in types else self.taken(np.zeros(len(self.at), bool))
 
     def uuids(self, field: str) -> Bytes:
         """The UUIDs of a field that each of them has, (n, 16), in the order in which they are written."""
@@ -121,7 +122,7 @@ class ColumnsPart(Sought):
     def numbers(self, field: str) -> npt.NDArray[np.float64]:
         """A numeric field; NaN where it is missing."""
         if field not in self._columns.columns:
-            return np.full(len(self.at), np.nan)
+            return np.full(len(self.at), self._columns.constants.get(field, np.nan), np.float64)
         return np.asarray(self._array(field), np.float64)
 
     def offsets(self) -> Moments:
@@ -148,7 +149,8 @@ class ColumnsPart(Sought):
 
     def _listed(self, field: str) -> Sequence[Any]:
         found: Any = self._columns.columns[field]
-        return found if self._chosen is None else [*compress(found, self._chosen.tolist())]
+        chosen = found if self._chosen is None else [*compress(found, self._chosen.tolist())]
+        return [*map(bytes.decode, chosen)] if isinstance(found, Slices) else chosen
 
 
 class JoinedPart(Sought):

@@ -8,7 +8,7 @@ import numpy as np
 from openride_stream.events.accept import Accepted
 from openride_stream.events.topics import BY_NAME, Domain, SourceTopic, Tier
 from tables.arrivals import Arrived, arrivals
-from tables.part import Part, Rows
+from tables.part import Part
 from tables.parts import RowsPart, part_of
 from tables.placed import placed_sightings, without_names_of_nothing
 from tables.placed_series import ARRIVALS, EVERY_SERIES
@@ -99,8 +99,7 @@ def _facts(source: SourceTopic, part: Part, now_ms: int) -> Sightings:
         found[series] = of(part)
     found |= placed_sightings(source.domain, part, now_ms, now_ms - SLACK_MS)
     if source.tier is not None:
-        assert isinstance(part, RowsPart), "schedules come as rows"
-        found[QUEUED] = _queued(part.rows, source.tier)
+        found[QUEUED] = _queued(part, source.tier)
     return found
 
 
@@ -167,11 +166,12 @@ _OF_TYPES: Final[Mapping[Domain, tuple[tuple[Series, Callable[[Part], Facts]], .
 }
 
 
-def _queued(rows: Rows, tier: Tier) -> Facts:
-    field = WAIT_FIELD[tier]
-    chosen = RowsPart([row for row in rows if row.get(field) is not None and not row.get("is_update")])
-    waited = [float(row[field]) for row in chosen.rows]
-    return _named(QUEUED, chosen, "analytics_id", tier=TIERS.index(tier), waited_ms=waited)
+def _queued(part: Part, tier: Tier) -> Facts:
+    waited_ms = part.numbers(WAIT_FIELD[tier])
+    # Only updates say whether they are any.
+    chosen = ~np.isnan(waited_ms) & np.isnan(part.numbers("is_update"))
+    waited_ms = waited_ms[chosen]
+    return _named(QUEUED, part.taken(chosen), "analytics_id", tier=TIERS.index(tier), waited_ms=waited_ms)
 
 
 def _named(series: Series, part: Part, field: str, **columns: Any) -> Facts:

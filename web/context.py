@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from openride_stream.cache import Cache
 from openride_stream.clickhouse.client import ClickHouse
-from openride_stream.clickhouse.hours import Hours
+from openride_stream.clickhouse.hour_looks import Hours
 from openride_stream.clickhouse.reader import Reader
 from openride_stream.clock import Clock, SystemClock
 from openride_stream.events.topics import Tier

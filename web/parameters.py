@@ -1,6 +1,8 @@
 """From the parameters of a request to its model, or to a problem that names each wrong one."""
 
+import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -25,6 +27,13 @@ _UNACCEPTABLE: Final = frozenset(
         "less_than_equal",
     }
 )
+# The numbers of JSON. The validator reads others as well: with white space, underscores, signs of any script.
+_WHOLE: Final = re.compile(r"-?(0|[1-9][0-9]*)")
+_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_NUMBERS: Final = {
+    "integer": (_WHOLE, "should be a whole number in plain digits"),
+    "number": (_NUMBER, "should be a number in plain digits"),
+}
 
 
 def parse(model: type[Model], query: MultiMapping[str], path: Mapping[str, str]) -> Model:
@@ -38,9 +47,26 @@ def parse(model: type[Model], query: MultiMapping[str], path: Mapping[str, str])
     clashing = sorted(name for name in path if name in query)
     faults = [Fault(name, "may be given once only") for name in repeated]
     faults += [Fault(name, "is part of the path, not of the query") for name in clashing]
+    given = {**query, **path}
+    faults += [
+        Fault(name, what)
+        for name, (pattern, what) in _numbers_of(model).items()
+        if name in given and not pattern.fullmatch(given[name])
+    ]
     if faults:
         raise invalid_parameters(400, faults)
-    return _valid(model, {**query, **path})
+    return _valid(model, given)
+
+
+@cache
+def _numbers_of(model: type[BaseModel]) -> Mapping[str, tuple[re.Pattern[str], str]]:
+    """How the parameters are to be written that are numbers, by name, and what is said when they are not."""
+    found = {}
+    for name, declared in model.model_json_schema().get("properties", {}).items():
+        kinds = {choice.get("type") for choice in declared.get("anyOf", [declared])} - {"null"}
+        if len(kinds) == 1 and (kind := kinds.pop()) in _NUMBERS:
+            found[name] = _NUMBERS[kind]
+    return found
 
 
 def parse_body(model: type[Model], body: bytes) -> Model:

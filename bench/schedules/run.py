@@ -46,8 +46,10 @@ async def run(executions: int, arriving: int, tell: Callable[[str], None]) -> di
         async with serving(stage, _ROUNDS_AT_ONCE):
             await _until_built(stage, tell)
         async with serving(stage, {}) as url:
+            # A store that has not been asked reads its files, and makes what it keeps of them.
+            first = await by_path(url, in_turn([*asked.values()]), 1)
             cold = await by_path(url, in_turn([*asked.values()]), 1)
-            tell("asked by one client, nothing kept")
+            tell("asked twice by one client, nothing kept")
             async with _ingesting(stage):
                 busy = await by_path(url, in_turn([*asked.values()]), 1)
             tell(f"asked while {_INGESTED_PER_S:,} executions a second came in")
@@ -55,6 +57,7 @@ async def run(executions: int, arriving: int, tell: Callable[[str], None]) -> di
     for path in asked:
         p50, p95, p99 = quantiles_ms(cold[path])
         row = {"name": path, "cold_p50_ms": p50, "cold_p95_ms": p95, "cold_p99_ms": p99}
+        row["cold_p95_ms_first"] = quantiles_ms(first[path])[1]
         found["rows"].append(row | {"cold_p95_ms_ingesting": quantiles_ms(busy[path])[1]})
     if ingest:
         found["ingest"] = {

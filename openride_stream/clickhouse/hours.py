@@ -6,17 +6,17 @@ builds of the executions that they change, wherever those lie. So what is not in
 that were touched since, or is changed by an update that was written in one of those.
 """
 
-import asyncio
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
+from uuid import UUID
 
 import orjson
 
 from openride_stream.clickhouse.client import ClickHouse
-from openride_stream.clickhouse.days import merged_pieces
-from openride_stream.clock import Clock, SystemClock
+from openride_stream.clickhouse.days import DAY_MS, iso_day
 
 HOUR_MS: Final = 3_600_000
 MARKS: Final = "schedule_marks"
@@ -24,6 +24,7 @@ HOURLY: Final = "schedule_analytics"
 """The table whose rows touch hours, where those of others touch days."""
 # A condition of hundreds of ranges costs more than it saves.
 _MOST_PIECES: Final = 40
+_LOOKED_UP: Final = 50
 _EVER: Final = (0, 1 << 41)
 
 _TOUCHED: Final = """
@@ -79,7 +80,10 @@ async def marks_of(store: ClickHouse, hours: Sequence[int]) -> list[Touched]:
 
 async def _touched(store: ClickHouse, condition: str, having: str) -> list[Touched]:
     sql = _TOUCHED.format(database=store.database, source=HOURLY, condition=condition, having=having)
-    return [Touched(row["hour_s"] // 3600, row["marks"]) for row in await store.select(sql, bounded=False)]
+    return [
+        Touched(row["hour_s"] // 3600, row["marks"])
+        for row in await store.select(sql, bounded=False, compiled=False)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,7 @@ async def unrouted_updates(store: ClickHouse, written: Sequence[Piece], limit: i
         f"toString(analytics_id) AS analytics_id FROM {store.database}.schedule_updates "
         f"WHERE {unrouted_sql(store.database, written)} LIMIT {limit}",
         bounded=False,
+        compiled=False,
     )
     return [Update(row["event_id"], int(row["precedence"]), row["analytics_id"]) for row in rows]
 
@@ -120,13 +125,39 @@ async def updated_hours(store: ClickHouse, updates: str, within: Piece = _EVER) 
     database = store.database
     rows = await store.select(
         "SELECT DISTINCT toUnixTimestamp(hour) AS hour_s "
-        f"FROM {database}.schedule_hours WHERE hour >= {hour_sql(within[0])} "
-        f"AND hour < {hour_sql(within[1])} AND reinterpretAsUInt128(analytics_id) IN "
+        f"FROM {database}.schedule_hours WHERE {hours_sql(*within)} "
+        "AND reinterpretAsUInt128(analytics_id) IN "
         "(SELECT reinterpretAsUInt128(analytics_id) "
         f"FROM {database}.schedule_updates WHERE {updates})",
         bounded=False,
+        compiled=False,
     )
     return sorted(row["hour_s"] // 3600 for row in rows)
+
+
+async def started_hours(store: ClickHouse, ids: Collection[str]) -> dict[str, frozenset[int]]:
+    """The hours in which executions started, by the analytics_ids that are known of `ids`."""
+    if not ids:
+        return {}
+    literals = ", ".join(f"'{UUID(each)}'" for each in ids)
+    # An index knows which granules may hold an id: of many ids nearly all may.
+    rare = len(ids) <= _LOOKED_UP
+    source, hour, identity = (
+        ("schedule_executions", "toStartOfHour(started_processing_at)", "analytics_id")
+        if rare
+        else ("schedule_hours", "hour", "reinterpretAsUInt128(analytics_id)")
+    )
+    chosen = f"SELECT {'' if rare else 'reinterpretAsUInt128'}(toUUID(arrayJoin([{literals}])))"
+    rows = await store.select(
+        f"SELECT DISTINCT toString(analytics_id) AS id, toUnixTimestamp({hour}) AS hour_s "
+        f"FROM {store.database}.{source} WHERE {identity} IN ({literals if rare else chosen})",
+        bounded=False,
+        compiled=False,
+    )
+    found: dict[str, set[int]] = defaultdict(set)
+    for row in rows:
+        found[row["id"]].add(row["hour_s"] // 3600)
+    return {identity: frozenset(hours) for identity, hours in found.items()}
 
 
 def piece_of(hour: int) -> Piece:
@@ -144,6 +175,20 @@ def within_sql(column: str, pieces: Sequence[Piece]) -> str:
     return f"({' OR '.join(terms)})" if terms else "0"
 
 
+def hours_sql(start_ms: int, end_ms: int) -> str:
+    """SQL condition: an hour of `schedule_hours` that has a part of [start_ms, end_ms).
+
+    The order of that table begins with the day, and has the hour at its end. Of bounds of the day the store
+    makes bounds of the hour, for which that order is of no use: hence the list.
+    """
+    hours = f"hour >= {hour_sql(start_ms)} AND hour < {hour_sql(end_ms + HOUR_MS - 1)}"
+    days = range(max(start_ms, 0) // DAY_MS, (end_ms - 1) // DAY_MS + 1)
+    if len(days) > _MOST_PIECES:
+        return hours
+    listed = ", ".join(f"'{iso_day(day)}'" for day in days)
+    return f"toDate(hour) IN ({listed}) AND {hours}" if listed else "0"
+
+
 def hour_sql(ms: int) -> str:
     """SQL of the beginning of the hour that `ms` (since the epoch) lies in."""
     return f"toDateTime({max(ms, 0) // HOUR_MS * 3600}, 'UTC')"
@@ -154,65 +199,6 @@ def few(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
     if len(pieces) > _MOST_PIECES:
         return ((pieces[0][0], pieces[-1][1]),)
     return tuple(pieces)
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """The dirty hours at `at_s` (monotonic); `updates` says whether a build may miss some written in them."""
-
-    at_s: float
-    dirty: tuple[Piece, ...]
-    updates: bool
-
-
-class Hours:
-    """Plans answers; looks at the hours at most every `look_s` seconds. Used on one event loop."""
-
-    def __init__(self, store: ClickHouse, clock: Clock | None = None, look_s: float = 0.0) -> None:
-        self._store = store
-        self._clock = clock or SystemClock()
-        self._look_s = look_s
-        self._last = _Look(float("-inf"), (), updates=False)
-        self._looking: asyncio.Task[_Look] | None = None
-
-    async def plan(self, start_ms: int, end_ms: int) -> HourPlan:
-        """How to answer for [start_ms, end_ms), as of at most `look_s` ago."""
-        look = await self._recent()
-        changed: list[int] = []
-        if look.updates:
-            unrouted = unrouted_sql(self._store.database, few(merged_pieces(look.dirty)))
-            changed = await updated_hours(self._store, unrouted, (start_ms, end_ms + HOUR_MS - 1))
-        pieces = [
-            (max(first, start_ms), min(last, end_ms))
-            for first, last in merged_pieces(sorted({*look.dirty, *map(piece_of, changed)}))
-            if first < end_ms and start_ms < last
-        ]
-        return HourPlan(start_ms, end_ms, few(pieces))
-
-    async def _recent(self) -> _Look:
-        asked_s = self._clock.monotonic_s()
-        if self._look_s == 0:
-            return await self._look()  # one that began before the question may be too old
-        while self._last.at_s <= asked_s - self._look_s:
-            if self._looking is None or self._looking.done():
-                self._looking = asyncio.create_task(self._look())
-                self._looking.add_done_callback(_heard)
-            # Shielded: one who goes away must not take it from the others.
-            await asyncio.shield(self._looking)
-        return self._last
-
-    async def _look(self) -> _Look:
-        at_s = self._clock.monotonic_s()
-        dirty = tuple(piece_of(touched.hour) for touched in await dirty_hours(self._store))
-        updates = bool(dirty and await unrouted_updates(self._store, few(merged_pieces(dirty)), 1))
-        self._last = _Look(at_s, dirty, updates)
-        return self._last
-
-
-def _heard(looking: "asyncio.Task[_Look]") -> None:
-    """Take note of an error that nobody waits for: the next who asks looks anew."""
-    if not looking.cancelled():
-        looking.exception()
 
 
 def mark_rows(hours: Iterable[int]) -> bytes:

@@ -86,8 +86,7 @@ class Layout:
             ValueError: or one that is not written from an array, or a value that its type cannot hold.
         """
         count = len(events)
-        written = {"event_type": events.event_type, **events.constants}
-        parts = [self._columns[name].repeated(value, count) for name, value in written.items()]
+        parts = [self._columns[name].repeated(value, count) for name, value in events.constants.items()]
         parts.append(self._columns["event_timestamp"].part(events.times_ms))
         parts += [self._columns[name].part(values) for name, values in events.columns.items()]
         # By name, so that events whose fields stand in another order follow in the same block.

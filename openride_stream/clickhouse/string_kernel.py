@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from openride_stream.events.columnar.kernel import compiled
+from openride_stream.events.columnar.machine_code import compiled
 
 
 @compiled

@@ -11,6 +11,8 @@ from openride_stream.events.records import Record
 class Placed(Sequence[Record]):
     """Records of one partition, in order of offset.
 
+    After each value stand its headers, as in Kafka's record batches: their number first.
+
     Attributes:
         text: the bytes that they stand in.
         offsets: int64, the place of each in the partition.
@@ -34,6 +36,11 @@ class Placed(Sequence[Record]):
         self.timestamps = timestamps
         self.starts = starts
         self.ends = ends
+
+    def without_headers(self) -> npt.NDArray[np.bool_]:
+        """Which records have none."""
+        bare: npt.NDArray[np.bool_] = np.frombuffer(self.text, np.uint8)[self.ends] == 0
+        return bare
 
     def __len__(self) -> int:
         """How many records."""

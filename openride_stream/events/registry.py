@@ -94,6 +94,12 @@ WITH_CURRENCY: Final = frozenset(name for name, shape in EVENT_SHAPES.items() if
 """The types whose amounts take the default currency."""
 EXECUTION: Final = _shape(ScheduleExecution)
 UPDATE: Final = _shape(ScheduleUpdate)
+EXECUTION_KIND: Final = "schedule.execution"
+UPDATE_KIND: Final = "schedule.update"
+SHAPES: Final[Mapping[str, Shape]] = {**EVENT_SHAPES, EXECUTION_KIND: EXECUTION, UPDATE_KIND: UPDATE}
+"""Every kind of record: the event types, and the two of schedule topics, whose `event_type` is a field like
+any other.
+"""
 UPDATABLE: Final = frozenset(
     {"execution_result", *get_type_hints(ScheduleFields)} - {"personal_", "schedule_type"}
 )

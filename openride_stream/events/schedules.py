@@ -37,7 +37,7 @@ CARRIED: Final = (
 
 The order is that of what is stored: it does not change, and what is new comes at the end.
 """
-_BITS: Final[Mapping[str, int]] = {name: 1 << number for number, name in enumerate(CARRIED)}
+BITS: Final[Mapping[str, int]] = {name: 1 << number for number, name in enumerate(CARRIED)}
 
 
 def complete_schedule(row: Row, record: Record, value: bytes, frame: Frame) -> None:
@@ -57,7 +57,7 @@ def complete_schedule(row: Row, record: Record, value: bytes, frame: Frame) -> N
     if identity not in row:
         row[identity] = derived_id(frame.policy.cluster_id, position, value)
     # Before the defaults: what nobody has said follows from what the updates say as well.
-    row["carried"] = sum([_BITS[name] for name in row if name in _BITS])
+    row["carried"] = sum([BITS[name] for name in row if name in BITS])
     if row.pop("update", False):
         _complete_update(row)
     else:

@@ -67,6 +67,8 @@ class Metrics:
     schedule_queue_limit_seconds: Gauge
     table_rows: Gauge
     table_bytes: Gauge
+    store_disk_free_bytes: Gauge
+    store_disk_total_bytes: Gauge
     live_table_keys: Gauge
     http_request_duration_seconds: Histogram
     preaggregation_duration_seconds: Histogram

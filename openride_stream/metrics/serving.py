@@ -95,6 +95,20 @@ SERVING: Final[tuple[MetricSpec, ...]] = (
         ("table",),
     ),
     MetricSpec(
+        "store_disk_free_bytes",
+        "gauge",
+        "bytes",
+        "What a disk of ClickHouse has left; of the replica that the worker asks.",
+        ("disk",),
+    ),
+    MetricSpec(
+        "store_disk_total_bytes",
+        "gauge",
+        "bytes",
+        "How large a disk of ClickHouse is; of the replica that the worker asks.",
+        ("disk",),
+    ),
+    MetricSpec(
         "live_table_keys", "gauge", "keys", "Keys of a live table that this worker holds.", ("table",)
     ),
     MetricSpec(

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from openride_stream.events.columnar.kernel import compiled
+from openride_stream.events.columnar.machine_code import compiled
 
 _LONGEST_SHIFT: Final = 56
 _NO: Final = -1

@@ -1,13 +1,17 @@
 """Old schedule executions go, and nothing else does."""
 
+import asyncio
+import time
+from itertools import count
 from typing import Any
 
 import orjson
 import pytest
 
+from bench.schedules.history import fill
 from openride_stream.clickhouse.cleanup import DAY_MS, clean_up, cleaned_before_ms
 from openride_stream.clickhouse.client import ClickHouse
-from openride_stream.clock import rfc3339
+from openride_stream.clock import SystemClock, rfc3339
 from openride_stream.settings import Settings
 from tests.clickhouse.storing import NOW_MS, ingest
 from tests.exactness.executions import usual
@@ -17,6 +21,8 @@ from tests.fixtures.clock import ManualClock
 TOPIC = "openride.schedules.redis"
 TODAY_MS = NOW_MS // DAY_MS * DAY_MS
 CLOCK = ManualClock(NOW_MS)
+HELD_UP_S = 1.0
+"""What a flush may take longer beside a clean-up: both want the same processors."""
 # By how many days before today's midnight they started; what is a day and more ahead was never accepted.
 STARTED_DAYS = (-0.5, 0, 1, 29.5, 30, 30.001, 45, 75, 85)
 
@@ -79,3 +85,65 @@ async def test_a_cleanup_that_finds_nothing_deletes_nothing(store: ClickHouse, s
     found: Any = await clean_up(store, CLOCK, 1, "me", dry_run=False)
     assert (found.executions, found.months) == (0, ())
     assert await stored(store, "schedule_executions", "analytics_id") == [uid(7, 1)]
+
+
+class Arrivals:
+    """Executions of now that come in one flush after the other, until they are stopped."""
+
+    def __init__(self, store: ClickHouse, settings: Settings) -> None:
+        self.store = store
+        self.settings = settings
+        self.sent: set[str] = set()
+        self.waited_s: list[float] = []
+
+    async def run(self, flushes: int | None = None) -> None:
+        """So many flushes; without a number, until it is cancelled."""
+        for _ in range(flushes) if flushes is not None else count():
+            ids = [uid(9, len(self.sent) + number) for number in range(20)]
+            records = [arriving(identity) for identity in ids]
+            began_s = time.monotonic()
+            await ingest(self.store, self.settings, {TOPIC: records})
+            self.waited_s.append(time.monotonic() - began_s)
+            self.sent |= {*ids}
+
+
+def arriving(analytics_id: str) -> bytes:
+    started = rfc3339(NOW_MS)
+    body = usual(analytics_id=analytics_id, started_processing_at=started, completed_at=started)
+    return orjson.dumps(body)
+
+
+async def test_a_cleanup_holds_up_no_insert(store: ClickHouse, settings: Settings) -> None:
+    for end_ms in (NOW_MS, NOW_MS - 40 * DAY_MS):
+        await fill(store, 40_000, end_ms, lambda _: None)
+    (old,) = await store.select(
+        f"SELECT count() AS old FROM {store.database}.schedule_executions FINAL "
+        f"WHERE started_processing_at < fromUnixTimestamp64Milli({TODAY_MS - 3 * DAY_MS})"
+    )
+    undisturbed = Arrivals(store, settings)
+    await undisturbed.run(15)
+
+    arrivals = Arrivals(store, settings)
+    arrivals.sent = {*undisturbed.sent}
+    arriving_now = asyncio.create_task(arrivals.run())
+    began_s = time.monotonic()
+    try:
+        cleaned = await clean_up(store, SystemClock(), 3, "me", dry_run=False)
+    finally:
+        took_s = time.monotonic() - began_s
+        arriving_now.cancel()
+        await asyncio.gather(arriving_now, return_exceptions=True)
+
+    # Some of it went by the month, and of what is left a month lost a part.
+    assert cleaned.months
+    assert cleaned.executions == old["old"] > 40_000
+    # Each flush beside it took about as long as before, and none waited for all of it.
+    assert len(arrivals.waited_s) >= 3
+    assert max(arrivals.waited_s) < max(undisturbed.waited_s) + HELD_UP_S, (arrivals.waited_s, took_s)
+    kept = {*await stored(store, "schedule_executions", "analytics_id")}
+    assert arrivals.sent <= kept
+    (left,) = await store.select(
+        f"SELECT countIf(started_processing_at < fromUnixTimestamp64Milli({cleaned.before_ms})) AS old "
+        f"FROM {store.database}.schedule_executions FINAL"
+    )
+    assert left["old"] == 0

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from openride_stream.clickhouse.client import ClickHouse
-from openride_stream.clickhouse.hours import Hours
+from openride_stream.clickhouse.hour_looks import Hours
 from openride_stream.clickhouse.migrate import current_version, migrate
 from openride_stream.clickhouse.migrations import all_migrations, head
 from openride_stream.clickhouse.preaggregations import ALL

@@ -9,7 +9,8 @@ import pytest
 from openride_stream.clickhouse.cleanup import clean_up
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.conflicts import Conflicts
-from openride_stream.clickhouse.hours import HOUR_MS, Hours, dirty_hours
+from openride_stream.clickhouse.hour_looks import Hours
+from openride_stream.clickhouse.hours import HOUR_MS, dirty_hours
 from openride_stream.clickhouse.queries.schedules.pages import Cursor, Search, page
 from openride_stream.clickhouse.queries.schedules.source import Source
 from openride_stream.clickhouse.queries.schedules.span import Span
@@ -85,6 +86,38 @@ async def test_an_update_of_long_ago_counts_at_once_and_its_hour_is_built_anew(
     assert pieces == ((THIS_HOUR * HOUR_MS, DAY.end_ms),)
     await ingest(store, settings, {TOPIC: [update(2, 2, execution_result="failure", level="error")]})
     assert (await answered(store))[:2] == (2, 2)
+
+
+@pytest.mark.parametrize("followed", [5_000, 2])
+async def test_where_updates_lead_is_looked_up_once_and_no_later_one_is_missed(
+    store: ClickHouse,
+    settings: Settings,
+    rounds: ScheduleHours,
+    monkeypatch: pytest.MonkeyPatch,
+    followed: int,
+) -> None:
+    monkeypatch.setattr("openride_stream.clickhouse.hour_looks._FOLLOWED", followed)
+    started = [LONG_AGO_MS + number * HOUR_MS for number in range(4)]
+    await ingest(store, settings, {TOPIC: [execution(*each) for each in enumerate(started)]})
+    await rounds.build()
+    clock = ManualClock(NOW_MS)
+    hours = Hours(store, clock, look_s=0.5)
+
+    async def errors() -> int:
+        clock.advance(0.6)
+        return (await stats(await Source.of(store, hours, DAY.start_ms, DAY.end_ms), DAY))["error_count"]
+
+    assert await errors() == 0
+    for number in range(4):
+        await ingest(store, settings, {TOPIC: [update(number, number, level="error")]})
+        assert await errors() == number + 1
+    # One that came before its execution changes it when that comes.
+    await ingest(store, settings, {TOPIC: [update(9, 9, level="error")]})
+    assert await errors() == 4
+    await ingest(store, settings, {TOPIC: [execution(9, LONG_AGO_MS + 9 * HOUR_MS)]})
+    assert await errors() == 5
+    await rounds.build()
+    assert await errors() == 5
 
 
 async def test_a_build_of_a_worker_whose_clock_is_behind_counts_all_the_same(

@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from openride_stream.events.example import EXECUTION_NAME
-from openride_stream.events.registry import EVENT_SHAPES, EXECUTION, Shape
+from openride_stream.events.registry import EVENT_SHAPES, EXECUTION, UPDATE, Shape
 from openride_stream.events.topics import TOPICS
 from tests.events.batches import NOW_MS, topic_of
 
@@ -195,6 +195,18 @@ def executions() -> st.SearchStrategy[Event]:
     return st.text(min_size=1, max_size=8).flatmap(lambda word: _shaped(EXECUTION, {"event_type": word}))
 
 
+def kinds(name: str) -> list[st.SearchStrategy[Event]]:
+    """What the example `name` is one of: events of one type; executions, and updates of them."""
+    return [executions(), updates()] if name == EXECUTION_NAME else [events(name)]
+
+
+@st.composite
+def updates(draw: st.DrawFn) -> Event:
+    """A valid update of an execution of the tier redis_immediate, with an event_id or without."""
+    event = draw(_shaped(UPDATE, {"update": True}))
+    return event | {"retry_count": draw(_field("retry_count"))}
+
+
 @st.composite
 def as_bytes(draw: st.DrawFn, drawn: st.SearchStrategy[Event]) -> bytes:
     """An event as JSON in any order and spelling, with or without fields that nobody declared."""
@@ -255,9 +267,7 @@ def wild_batches(draw: st.DrawFn) -> tuple[str, list[bytes | None]]:
     """A topic and values of every kind: valid, nearly valid, of another topic, crafted to misalign."""
     topic = draw(st.sampled_from([topic.name for topic in TOPICS]))
     names = [name for name in EVENT_SHAPES if topic_of(name) == topic] or [EXECUTION_NAME]
-    own = st.sampled_from(names).flatmap(
-        lambda name: as_bytes(executions() if name == EXECUTION_NAME else events(name))
-    )
+    own = st.sampled_from(names).flatmap(lambda name: as_bytes(st.one_of(kinds(name))))
     crafted = st.sampled_from(
         [
             b'{"x":[{}',

@@ -17,6 +17,7 @@ from openride_stream.events.example import EXECUTION_NAME, example
 from openride_stream.events.policy import DecodePolicy
 from openride_stream.events.records import RecordBatch
 from openride_stream.events.registry import TOPIC_OF
+from openride_stream.exports.query import prepare
 from tables.series import HOUR_MS
 from tables.sightings import sightings
 from tests.exactness.questions import Asked
@@ -125,6 +126,20 @@ def test_an_example_is_what_the_api_answers(
     told.site.live.as_of_ms = example.now_ms
     (answer,) = told.run(told.ask([Asked(example.path, example.parameters)], example.now_ms))
     assert named(answer) == example.answer
+
+
+@pytest.mark.parametrize("metric", ["bookings", "revenue"])
+def test_the_sql_of_places_gives_the_places_of_the_api(told: Stage, metric: str) -> None:
+    statements = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+    (statement,) = [each for each in statements if ("amount" in each) == (metric == "revenue")]
+    (example,) = [each for each in EXAMPLES if each.parameters.get("metric") == metric]
+
+    # As an export runs it, over distinct rows.
+    store = told.site.runtime.store
+    rows = told.run(store.select(prepare(statement, {}, store.database, 1_000).sql))
+    found = [(row["state"], row["city"], float(row["value"])) for row in rows]
+    points = example.answer["data_points"]
+    assert found == [(point["state"], point["city"], float(point["value"])) for point in points]
 
 
 def named(answer: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from openride_stream.clickhouse.sizes import table_sizes
+from openride_stream.clickhouse.sizes import disk_space, table_sizes
 from openride_stream.errors import OpenRideError
 from openride_stream.metrics import CONTENT_TYPE
 from web.context import Context, WebRuntime
@@ -46,9 +46,22 @@ class TableSizes:
         except (OpenRideError, TimeoutError) as error:
             logger.warning("Table sizes not read", extra={"error": str(error) or type(error).__name__})
             return
+        await self._ask_for_disks(context, runtime)
         for size in sizes:
             context.metrics.table_rows.labels(size.table).set(size.rows)
             context.metrics.table_bytes.labels(size.table).set(size.size_bytes)
+
+    async def _ask_for_disks(self, context: Context, runtime: WebRuntime) -> None:
+        """Apart from the tables: not every user of ClickHouse may see its disks."""
+        try:
+            async with asyncio.timeout(_SIZES_TIMEOUT_S):
+                disks = await disk_space(runtime.store, _SIZES_TIMEOUT_S)
+        except (OpenRideError, TimeoutError) as error:
+            logger.info("Disks of ClickHouse not seen", extra={"error": str(error) or type(error).__name__})
+            return
+        for each in disks:
+            context.metrics.store_disk_free_bytes.labels(each.disk).set(each.free_bytes)
+            context.metrics.store_disk_total_bytes.labels(each.disk).set(each.total_bytes)
 
 
 def _measure_progress(context: Context) -> None:

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple, cast
 
 from openride_stream.embedded.clickhouse.errors import ClickHouseError, Code
 
@@ -21,11 +20,12 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
+_BRACKETS: Final = _OPENING | _CLOSING
 _OPENERS: Final = frozenset("'\"`\u2018\u201c")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One token: its kind, its text as written, and where it starts and ends in the statement."""
 
     kind: TokenKind
@@ -54,23 +54,20 @@ def tokens(text: str, start: int = 0) -> Iterator[Token]:
     """
     depth = 0
     for match in _TOKEN.finditer(text, start):
-        kind, found = match.lastgroup, match.group()
-        if kind == "skip" or (kind == "sign" and not found.isascii() and found not in _OPENERS):
-            # ClickHouse skips invisible characters that Python does not call white space.
+        # The group that was closed last: never the fence within a string.
+        kind, found = cast("TokenKind", match.lastgroup), match[0]
+        if kind == "sign":
+            if found in _BRACKETS:
+                depth -= found in _CLOSING
+                yield Token(kind, found, match.start(), match.end(), depth)
+                depth += found in _OPENING
+                continue
+            if not found.isascii() and found not in _OPENERS:
+                # ClickHouse skips invisible characters that Python does not call white space.
+                continue
+            if found in _OPENERS or text.startswith("/*", match.start()):
+                msg = f"Unterminated {found!r} at position {match.start() + 1}"
+                raise ClickHouseError(Code.SYNTAX_ERROR, msg)
+        elif match.lastgroup == "skip":
             continue
-        if kind == "sign" and (found in _OPENERS or text.startswith("/*", match.start())):
-            msg = f"Unterminated {found!r} at position {match.start() + 1}"
-            raise ClickHouseError(Code.SYNTAX_ERROR, msg)
-        if found in ")]}":
-            depth -= 1
-        yield Token(_kind(match), found, match.start(), match.end(), depth)
-        if found in "([{":
-            depth += 1
-
-
-def _kind(match: re.Match[str]) -> TokenKind:
-    for kind in ("word", "sign", "name", "string", "number"):
-        if match.group(kind) is not None:
-            return kind
-    msg = f"no token kind matched {match.group()!r}"
-    raise AssertionError(msg)
+        yield Token(kind, found, match.start(), match.end(), depth)

@@ -57,12 +57,13 @@ class Policy:
             raise _refusal(what)
         if first.is_word("CREATE", "ATTACH", "REPLACE"):
             _check_creation(found)
-        for token, after in pairwise(found):
-            if (token.text.upper(), after.text.upper()) in _REFUSED_CLAUSES:
-                what = f"{token.text} {after.text}"
+        texts = [token.text.upper() for token in found]
+        for place, clause in enumerate(pairwise(texts)):
+            if clause in _REFUSED_CLAUSES:
+                what = f"{found[place].text} {found[place + 1].text}"
                 raise _refusal(what)
-            if after.text == "(":
-                self._check_call(token)
+            if clause[1] == "(":
+                self._check_call(found[place])
 
     def _check_call(self, token: Token) -> None:
         # An escape could spell a name that we do not recognise.

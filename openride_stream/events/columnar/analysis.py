@@ -6,10 +6,17 @@ from typing import Any, Final
 
 import orjson
 
-from openride_stream.events.columnar.fields import Field, Kind, fields_of
+from openride_stream.events.columnar.fields import Field, Kind, fields_of, tells
 from openride_stream.events.columnar.shapes import Form, Mark, Shape, Value
-from openride_stream.events.registry import DOMAIN_OF, EVENT_SHAPES, WITH_CURRENCY
-from openride_stream.events.topics import Domain
+from openride_stream.events.registry import (
+    DOMAIN_OF,
+    EVENT_SHAPES,
+    EXECUTION_KIND,
+    SHAPES,
+    UPDATE_KIND,
+    WITH_CURRENCY,
+)
+from openride_stream.events.topics import SourceTopic
 from openride_stream.events.types_common import PERSONAL_NAMES
 
 _TOKEN: Final = re.compile(rb'"[^"]*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
@@ -18,33 +25,36 @@ _LONGEST_BYTES: Final = 16_384
 _MOST_QUOTES: Final = 400
 """A shape costs memory for each of its values in every record; no event has nearly as many."""
 _ALWAYS: Final = frozenset({"event_id", "event_timestamp"})
+_IDENTITIES: Final = {EXECUTION_KIND: frozenset({"analytics_id"}), UPDATE_KIND: frozenset({"event_id"})}
 
 
-def shape_of(record: bytes, domain: Domain) -> Shape | None:
+def shape_of(record: bytes, source: SourceTopic) -> Shape | None:
     """The shape of a record; None when records like it have to be looked at one by one."""
     document = _simple(record)
-    if document is None or DOMAIN_OF.get(document["event_type"]) != domain:
+    kind = None if document is None else _kind_of(document, source)
+    if document is None or kind is None:
         return None
-    event_type = document["event_type"]
-    fields = fields_of(event_type)
-    reading = _Reading(record, fields)
+    fields = fields_of(kind)
+    reading = _Reading(record, fields, tells(kind))
     values = reading.values
     # A name that stands twice is met twice.
-    met = len(values) + len(reading.objects) + 1
+    met = len(values) + len(reading.objects) + reading.told
     if met != _names_in(document) or not all(_is_readable(value, fields) for value in values):
         return None
     if not all(_is_object(fields.get(name)) for name in reading.objects):
         return None
     names = {value.name for value in values if not value.only_null} | {*reading.objects}
-    needed = _ALWAYS | {name for name, field in fields.items() if field is not None and field.required}
+    needed = _IDENTITIES.get(kind, _ALWAYS) | {
+        name for name, field in fields.items() if field is not None and field.required
+    }
     if not needed <= names:
         return None
-    defaults = EVENT_SHAPES[event_type].defaults.items()
+    defaults = SHAPES[kind].defaults.items()
     return Shape(
-        event_type=event_type,
+        kind=kind,
         parts=tuple(reading.parts),
         defaults=tuple([(name, default) for name, default in defaults if name not in names]),
-        needs_currency=event_type in WITH_CURRENCY and "currency" not in names,
+        needs_currency=kind in WITH_CURRENCY and "currency" not in names,
     )
 
 
@@ -62,7 +72,21 @@ def _simple(record: bytes) -> dict[str, Any] | None:
         return None
     if not all(_is_simple(item) for item in document.values() if isinstance(item, dict)):
         return None
-    return document if isinstance(document.get("event_type"), str) else None
+    return document
+
+
+def _kind_of(document: Mapping[str, Any], source: SourceTopic) -> str | None:
+    """What a record says that it is; None when that is nothing for this topic."""
+    if source.tier is None:
+        event_type = document.get("event_type")
+        known = isinstance(event_type, str) and DOMAIN_OF.get(event_type) == source.domain
+        return event_type if known else None
+    if document.get("schedule_type") not in (None, source.tier):
+        return None
+    update = document.get("update")
+    if update is None or update is False:
+        return EXECUTION_KIND
+    return UPDATE_KIND if update is True else None
 
 
 def _is_simple(item: Mapping[str, Any]) -> bool:
@@ -108,9 +132,11 @@ SEARCHED: Final = frozenset(name.encode() for name in _SEARCHED)
 class _Reading:
     """Walks over the tokens of one record."""
 
-    def __init__(self, record: bytes, fields: Mapping[str, Field | None]) -> None:
+    def __init__(self, record: bytes, fields: Mapping[str, Field | None], tells: frozenset[str]) -> None:
         self._record = record
         self._fields = fields
+        self._tells = tells
+        self.told = 0
         self._begin = 0
         self.parts: list[bytes | Value | Mark] = []
         self.values: list[Value] = []
@@ -143,7 +169,8 @@ class _Reading:
         self._begin = at
 
     def _take(self, name: str, token: re.Match[bytes], within: str | None) -> None:
-        if name == "event_type" and within is None:
+        if name in self._tells and within is None:
+            self.told += 1
             return
         quoted = token[0].startswith(b'"')
         value = self._value(name, within, quoted=quoted)

@@ -9,22 +9,22 @@ import numpy.typing as npt
 
 Column = npt.NDArray[Any] | Sequence[Any]
 """One value an event, in order of offset. UUIDs (n, 16) uint8 in the order in which they are written; times
-int64 ms since the epoch; money int64 hundredths; numbers float64 or int64; flags bool; texts str; the payload
-bytes. A list with None where an optional field is null."""
+int64 ms since the epoch; money int64 hundredths; numbers float64 or int64; flags bool; texts str, or where
+they stand (`Slices`), as the payload. A list with None where an optional field is null."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Events of one type that have the same fields.
+    """Events of one kind that have the same fields.
 
     Attributes:
-        event_type: of each.
+        kind: of each: the event type, or the kind of a record of a schedule topic.
         times_ms: int64, event time in milliseconds since the epoch.
-        columns: by name, the table's; `event_type` is left out, and so is what `constants` has.
-        constants: the columns of one value.
+        columns: by name, the table's; what `constants` has is left out.
+        constants: the columns of one value; of events the type is one.
     """
 
-    event_type: str
+    kind: str
     times_ms: npt.NDArray[np.int64]
     columns: Mapping[str, Column]
     constants: Mapping[str, str | int | bool]

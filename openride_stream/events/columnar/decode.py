@@ -17,12 +17,12 @@ from openride_stream.events.columnar.columns import Column, Columns
 from openride_stream.events.columnar.programs import Program, program_of
 from openride_stream.events.columnar.readers import Reader
 from openride_stream.events.columnar.scan import Scan, is_loaded, scan
+from openride_stream.events.columnar.schedules import complete_schedules, record_timestamps
 from openride_stream.events.columnar.shapes import Shape
 from openride_stream.events.columnar.text import Mask, Places, Slices, Text
 from openride_stream.events.frame import Frame
 from openride_stream.events.placed import Placed
 from openride_stream.events.records import Record
-from openride_stream.events.topics import Domain
 
 LEAST_RECORDS: Final = 16
 """Of one shape, for columns to be cheaper than rows, in a batch that is large enough."""
@@ -33,14 +33,14 @@ _SHAPES_KEPT: Final = 24
 _OFFSET: Final = attrgetter("offset")
 _TIMESTAMP: Final = attrgetter("timestamp")
 
-_known: Final[dict[Domain, list[Program]]] = {}
-"""Shapes that were met lately, the last one first. What is read does not depend on it, only how soon."""
+_known: Final[dict[str, list[Program]]] = {}
+"""Shapes that were met lately, by topic, the last one first. What is read does not depend on it."""
 
 
 def columns_of(
     records: Sequence[Record], frame: Frame, least_records: int = LEAST_RECORDS
 ) -> tuple[list[Columns], Mask]:
-    """What can be read as columns of a batch of a domain's topic, and which records that leaves.
+    """What can be read as columns of a batch, and which records that leaves.
 
     Nothing is while `scan.load` has not been called: then all of them are left.
 
@@ -51,7 +51,7 @@ def columns_of(
     """
     left = np.ones(len(records), bool)
     enough = len(records) >= least_records * (_LEAST_IN_ALL if least_records > 1 else 1)
-    if frame.source.tier is not None or not enough or not is_loaded():
+    if not enough or not is_loaded():
         return [], left
     return _Batch(records, frame).columns(least_records, left), left
 
@@ -61,6 +61,7 @@ class _Batch:
 
     def __init__(self, records: Sequence[Record], frame: Frame) -> None:
         self._frame = frame
+        self._records = records
         if isinstance(records, Placed):
             self._text = Text(records.text, records.starts, records.ends)
             self._offsets, self._timestamps = records.offsets, records.timestamps
@@ -81,7 +82,7 @@ class _Batch:
 
     def _alike(self, least_records: int) -> Iterator[Scan]:
         """Records of one shape each, enough of them to be worth it."""
-        known = _known.setdefault(self._frame.source.domain, [])
+        known = _known.setdefault(self._frame.source.name, [])
         lines = np.flatnonzero(self._text.sizes <= self._frame.policy.max_record_bytes)
         for program in [*known]:
             if len(lines) < least_records:
@@ -110,7 +111,7 @@ class _Batch:
 
     def _new_program(self, lines: Places, known: list[Program]) -> Program | None:
         """That of the shape of the first of the lines, if it is one that was not met before."""
-        shape = shape_of(self._text[lines[0]], self._frame.source.domain)
+        shape = shape_of(self._text[lines[0]], self._frame.source)
         if shape is None or any(program.shape == shape for program in known):
             return None
         return program_of(shape)
@@ -119,21 +120,38 @@ class _Batch:
         frame = self._frame
         reader = Reader(scanned, frame.policy.pii_key)
         columns, lines = reader.columns(), scanned.lines
+        shape, stamps_ms = scanned.program.shape, self._timestamps[lines]
+        constants = self._constants(shape)
+        if frame.source.tier is not None:
+            # One that was sent again has the timestamp of its first place, which its headers tell.
+            reader.good &= self._first_sent()[lines]
+            complete_schedules(shape, columns, constants, reader, record_timestamps(stamps_ms, frame.now_ms))
         columns |= reader.payload()
         times_ms = np.asarray(columns["event_timestamp"])
-        last_ms = np.minimum(self._timestamps[lines] + frame.policy.max_ahead_ms, frame.ceiling_ms)
+        last_ms = np.minimum(stamps_ms + frame.policy.max_ahead_ms, frame.ceiling_ms)
         good = reader.good & (times_ms >= frame.floor_ms) & (times_ms <= last_ms)
         if not good.all():
             lines, columns = lines[good], {name: _chosen(column, good) for name, column in columns.items()}
         times_ms = np.asarray(columns.pop("event_timestamp"))
         columns["offset"] = self._offsets[lines]
-        shape = scanned.program.shape
-        return Columns(shape.event_type, times_ms, columns, self._constants(shape)), lines
+        return Columns(shape.kind, times_ms, columns, constants), lines
+
+    def _first_sent(self) -> Mask:
+        if isinstance(self._records, Placed):
+            return self._records.without_headers()
+        return np.fromiter((not record.headers for record in self._records), bool, len(self._records))
 
     def _constants(self, shape: Shape) -> dict[str, str | int | bool]:
         source, frame = self._frame.source, self._frame
+        told = {"event_type": shape.kind} if source.tier is None else {"schedule_type": source.tier}
         currency = {"currency": frame.policy.currency} if shape.needs_currency else {}
-        return {**dict(shape.defaults), **currency, "topic": source.name, "partition": frame.partition}
+        return {
+            **dict(shape.defaults),
+            **told,
+            **currency,
+            "topic": source.name,
+            "partition": frame.partition,
+        }
 
 
 def _chosen(column: Column, good: Mask) -> Column:

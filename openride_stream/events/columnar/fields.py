@@ -9,8 +9,16 @@ from typing import Annotated, Any, Final, Literal, NotRequired, Union, get_args,
 
 from pydantic import StringConstraints, TypeAdapter
 
-from openride_stream.events.registry import EVENT_SHAPES
-from openride_stream.events.scalars import TIMESTAMP_PATTERN, Id, JsonObject, Money, Timestamp
+from openride_stream.events.registry import EVENT_SHAPES, SHAPES
+from openride_stream.events.scalars import (
+    TIMESTAMP_PATTERN,
+    Id,
+    JsonObject,
+    Money,
+    NonEmptyText,
+    Text,
+    Timestamp,
+)
 
 
 class Kind(Enum):
@@ -30,26 +38,40 @@ class Kind(Enum):
 class Field:
     """A declared field of an event type.
 
-    `validator` is pydantic's, of one value of it, null left out.
+    `validator` is pydantic's, of one value of it, null left out. `least` is the least length of a text that
+    may be anything else; None where more is asked of it.
     """
 
     kind: Kind
     required: bool
     validator: TypeAdapter[Any]
+    least: int | None = None
+
+
+OF_EVENTS: Final = frozenset({"event_type"})
+OF_SCHEDULES: Final = frozenset({"schedule_type", "update"})
+"""The fields that say of what kind a record is: they are part of a shape, as what never varies."""
+_LEAST: Final[Mapping[Any, int]] = {Text: 0, NonEmptyText: 1}
+
+
+def tells(kind: str) -> frozenset[str]:
+    """The fields that say that a record is of this kind."""
+    return OF_EVENTS if kind in EVENT_SHAPES else OF_SCHEDULES
 
 
 @cache
-def fields_of(event_type: str) -> Mapping[str, Field | None]:
-    """The declared fields of an event type but the type itself; None for one that columns cannot hold."""
-    hints = get_type_hints(EVENT_SHAPES[event_type].typed_dict, include_extras=True)
-    return {name: _field(hint) for name, hint in hints.items() if name not in ("event_type", "personal_")}
+def fields_of(kind: str) -> Mapping[str, Field | None]:
+    """The declared fields of a kind but those that tell it; None for one that columns cannot hold."""
+    hints = get_type_hints(SHAPES[kind].typed_dict, include_extras=True)
+    left_out = {*tells(kind), "personal_"}
+    return {name: _field(hint) for name, hint in hints.items() if name not in left_out}
 
 
 def _field(hint: Any) -> Field | None:
     required = get_origin(hint) is not NotRequired
     declared = _without_null(hint)
     kind = _kind(declared)
-    return Field(kind, required, TypeAdapter(declared)) if kind else None
+    return Field(kind, required, TypeAdapter(declared), _LEAST.get(declared)) if kind else None
 
 
 def _without_null(hint: Any) -> Any:

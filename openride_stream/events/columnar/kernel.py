@@ -3,19 +3,18 @@
 Every index is checked, here and again by what numba adds: the bytes are a stranger's.
 """
 
-from collections.abc import Callable
 from datetime import date
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from openride_stream.events.columnar.machine_code import compiled
 
 # Machine code is kept for as long as this file is as it was: it must not depend on another one's constants.
 FIXED, MARK, UUID, TIME, STRING, LITERAL, NUMBER, MONEY = range(8)
 FIRST_TIMESTAMP_MS: Final = 946_684_800_000
 END_TIMESTAMP_MS: Final = 4_102_444_800_000
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _DAY_MS: Final = 86_400_000
 _FIRST_YEAR: Final = 2000
@@ -29,20 +28,10 @@ _MOST_DIGITS: Final = 15
 """Of a decimal: they and the power of ten that divides them are exact doubles, so it is rounded once."""
 _MOST_MONEY: Final = 16
 _NO: Final = -1
-_QUOTE, _HYPHEN, _DOT, _COLON, _ZERO, _PLUS = (ord(mark) for mark in '"-.:0+')
+_QUOTE, _HYPHEN, _DOT, _COLON, _ZERO, _PLUS, _BACKSLASH = (ord(mark) for mark in '"-.:0+\\')
 _HEXADECIMAL: Final = np.full(256, 0xFF, np.uint8)
 for _digit in range(16):
     _HEXADECIMAL[[ord(f"{_digit:x}"), ord(f"{_digit:X}")]] = _digit
-
-
-def compiled(function: _Function) -> _Function:
-    """The function as machine code, once it is called; it waits for nobody's lock."""
-    try:
-        kept: Any = njit(cache=True, nogil=True, boundscheck=True)(function)
-    except RuntimeError:  # there is no folder that the machine code could be kept in
-        kept = njit(nogil=True, boundscheck=True)(function)
-    machine_code: _Function = kept
-    return machine_code
 
 
 @compiled
@@ -166,6 +155,15 @@ def _end_of(text: npt.NDArray[np.uint8], at: int, end: int, stop: int) -> int:
 
 
 @compiled
+def _is_plain(text: npt.NDArray[np.uint8], at: int, end: int) -> bool:
+    """Whether each byte stands for itself in JSON, and is a whole character."""
+    odd = False
+    for place in range(at, end):
+        odd |= text[place] < 0x20 or text[place] > 0x7E or text[place] == _BACKSLASH
+    return not odd
+
+
+@compiled
 def _end_of_literal(text: npt.NDArray[np.uint8], at: int, end: int) -> int:
     """Where the first byte stands that no number, true, false or null has."""
     while at < end:
@@ -189,6 +187,7 @@ def scan(  # noqa: PLR0912, PLR0917  # a compiled function takes arrays, and a c
     cents: npt.NDArray[np.int64],
     begins: npt.NDArray[np.int64],
     sizes: npt.NDArray[np.int64],
+    plain: npt.NDArray[np.bool_],
     marks: npt.NDArray[np.int64],
     fits: npt.NDArray[np.bool_],
 ) -> None:
@@ -206,6 +205,7 @@ def scan(  # noqa: PLR0912, PLR0917  # a compiled function takes arrays, and a c
         cents: out, (moneys, records); -1 where one is not written as usual.
         begins: out, (spans, records): where a value begins that is not a UUID or a time.
         sizes: out, the same: how long it is.
+        plain: out, the same: whether it is a string of printed ASCII without a backslash.
         marks: out, (marks, records): places asked for.
         fits: out: which records have the shape.
     """
@@ -240,6 +240,7 @@ def scan(  # noqa: PLR0912, PLR0917  # a compiled function takes arrays, and a c
                 else:
                     begins[second, record] = at
                     sizes[second, record] = stop - at
+                    plain[second, record] = kind == STRING and _is_plain(text, at, stop)
                     if kind == NUMBER:
                         numbers[slot, record] = _decimal(text, at, stop)
                     elif kind == MONEY:

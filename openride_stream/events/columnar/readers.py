@@ -1,45 +1,48 @@
 """From the places of a shape's values to their columns."""
 
 import re
-from functools import cache
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import orjson
-from pydantic import ValidationError
 
 from openride_stream.events.columnar import programs
 from openride_stream.events.columnar.analysis import SEARCHED
 from openride_stream.events.columnar.columns import Column
-from openride_stream.events.columnar.fields import Field, Kind, fields_of
+from openride_stream.events.columnar.fields import Field, Kind
 from openride_stream.events.columnar.scan import Scan
 from openride_stream.events.columnar.shapes import Form, Value
 from openride_stream.events.columnar.text import Mask, Places, Slices
+from openride_stream.events.columnar.texts import BAD, Texts, loaded, taken, texts_of
 from openride_stream.events.identity import precedence
 from openride_stream.events.masking import pseudonym
-from openride_stream.events.registry import EVENT_SHAPES
+from openride_stream.events.registry import SHAPES
 
-_TEXTS_KEPT: Final = 10_000
-_LONGEST_KEPT: Final = 64
 _FLAGS: Final = {b"true": True, b"false": False}
 _FLAG_TYPES: Final = frozenset({bool, type(None)})
 _NUMERIC: Final = frozenset({int, float})
 _SCALARS: Final = frozenset({int, float, bool, type(None)})
 _UNUSUAL: Final = re.compile(rb"[{}\[\]]|NaN|Infinity")
 """In records whose text is looked into: what makes that, one by one, do with a document instead."""
-_CONTROL: Final = re.compile(rb"[\x00-\x1f\\]")
+_EXACT: Final = 2**53
 
 
 class Reader:
-    """Reads the values of records of one shape; `good` says which records are proven so far."""
+    """Reads the values of records of one shape.
+
+    Attributes:
+        good: which records are proven so far.
+        nulls: by name of a numeric field that is null in some records, which ones.
+    """
 
     def __init__(self, scan: Scan, pii_key: bytes) -> None:
         self._scan = scan
-        self._event_type = scan.program.shape.event_type
+        self._kind = scan.program.shape.kind
         self._pii_key = pii_key
         self._pseudonyms: dict[str, list[str]] = {}
         self.good: Mask = np.ones(len(scan.lines), bool)
+        self.nulls: dict[str, Mask] = {}
 
     def columns(self) -> dict[str, Column]:
         """The declared fields; of records that are not proven, anything."""
@@ -113,9 +116,9 @@ class Reader:
             return
         number = int if field.kind is Kind.WHOLE else float
         ends = found[lines]
-        if _taken(field, number(ends.min())) is _BAD or _taken(field, number(ends.max())) is _BAD:
+        if taken(field, number(ends.min())) is BAD or taken(field, number(ends.max())) is BAD:
             for line in lines.tolist():
-                self.good[line] = _taken(field, number(found[line])) is not _BAD
+                self.good[line] = taken(field, number(found[line])) is not BAD
 
     def _absent(self, value: Value, found: npt.NDArray[Any], nulls: Mask) -> Column | None:
         """The column, with its default where it is null; None when it is null throughout and has none."""
@@ -125,7 +128,8 @@ class Reader:
             column = np.where(np.abs(found) <= _EXACT, found, 0).astype(np.int64)
         if not nulls.any():
             return column
-        default = EVENT_SHAPES[self._event_type].defaults.get(value.name)
+        self.nulls[value.name] = nulls
+        default = SHAPES[self._kind].defaults.get(value.name)
         if default is not None:
             return np.where(nulls, default, column)
         if nulls.all():
@@ -134,7 +138,7 @@ class Reader:
 
     def _personal(self, value: Value) -> Column | None:
         """Pseudonyms; nothing of the values themselves is kept beyond the batch."""
-        kept = _Texts(value.field)
+        kept = Texts(value.field)
         texts = [kept[text] for text in self._strings(value)]
         self.good &= [text is not None for text in texts]
         of = {text: pseudonym(value.name, text or "", self._pii_key) for text in set(texts)}
@@ -146,20 +150,34 @@ class Reader:
         if value.form is Form.LITERAL:
             items = self._parsed(value)
             self.good &= [item is None if value.only_null else type(item) in _SCALARS for item in items]
-        else:
-            plain = _Texts(None)
+        elif (
+            self._scan.program.is_looked_into
+            or not self._scan.plain[self._scan.program.spans[value.name]].all()
+        ):
+            plain = Texts(None)
             self.good &= [plain[text] is not None for text in self._strings(value)]
 
     def _texts(self, value: Value) -> Column:
-        kept = _texts_of(self._event_type, value.name)
+        if (standing := self._standing(value)) is not None:
+            return standing
+        kept = texts_of(self._kind, value.name)
         found = [*map(kept.__getitem__, self._strings(value))]
         if None in found:
             self.good &= [text is not None for text in found]
         return found
 
+    def _standing(self, value: Value) -> Slices | None:
+        """Texts where they stand, if they may be any and each is written as it is read."""
+        least, span = value.declared.least, self._scan.program.spans[value.name]
+        if least is None or self._scan.program.is_looked_into or not self._scan.plain[span].all():
+            return None
+        begins, sizes = self._scan.begins[span], self._scan.sizes[span]
+        self.good &= sizes >= least
+        return Slices(self._scan.text, begins, begins + sizes)
+
     def _flags(self, value: Value) -> Column | None:
-        items = [_FLAGS.get(text, _BAD) for text in self._strings(value)]
-        if _BAD in items:
+        items = [_FLAGS.get(text, BAD) for text in self._strings(value)]
+        if BAD in items:
             items = self._parsed(value)
         nulls = np.array([item is None for item in items])
         self.good &= [type(item) in _FLAG_TYPES for item in items]
@@ -171,7 +189,7 @@ class Reader:
         """Hundredths; amounts that are not written as usual are validated one by one."""
         odd = np.flatnonzero(cents < 0)
         if len(odd):
-            plain = _Texts(None)
+            plain = Texts(None)
             self._take_amounts(value, odd, [plain[text] for text in self._strings(value, odd)], cents)
         return cents
 
@@ -185,9 +203,9 @@ class Reader:
     def _take_amounts(
         self, value: Value, lines: Places, amounts: list[Any], cents: npt.NDArray[np.int64]
     ) -> None:
-        taken = [_taken(value.declared, amount) for amount in amounts]
-        self.good[lines] &= [amount is not _BAD for amount in taken]
-        cents[lines] = [0 if amount is _BAD else int(amount.replace(".", "")) for amount in taken]
+        found = [taken(value.declared, amount) for amount in amounts]
+        self.good[lines] &= [amount is not BAD for amount in found]
+        cents[lines] = [0 if amount is BAD else int(amount.replace(".", "")) for amount in found]
 
     def _strings(self, value: Value, lines: Places | None = None) -> list[bytes]:
         span = self._scan.program.spans[value.name]
@@ -200,7 +218,7 @@ class Reader:
         return found
 
     def _parsed(self, value: Value, lines: Places | None = None) -> list[Any]:
-        """Literals as orjson reads them; `_BAD` for what is none."""
+        """Literals as orjson reads them; `BAD` for what is none."""
         literals = self._strings(value, lines)
         joined = b",".join(literals)
         # No comma within a literal, so that they stay apart: a bracket shows in their number.
@@ -212,52 +230,4 @@ class Reader:
             else:
                 if len(found) == len(literals):
                     return found
-        return [*map(_loaded, literals)]
-
-
-_BAD: Final = object()
-_EXACT: Final = 2**53
-
-
-def _loaded(literal: bytes) -> Any:
-    try:
-        return orjson.loads(literal)
-    except orjson.JSONDecodeError:
-        return _BAD
-
-
-def _taken(field: Field, value: object) -> Any:
-    try:
-        return field.validator.validate_python(value)
-    except ValidationError:
-        return _BAD
-
-
-class _Texts(dict[bytes, str | None]):
-    """The text of each string that was met, None for one that is not valid: most fields have few."""
-
-    def __init__(self, field: Field | None) -> None:
-        self._field = field
-
-    def __missing__(self, value: bytes) -> str | None:
-        text = self._read(value)
-        if len(value) <= _LONGEST_KEPT:
-            if len(self) >= _TEXTS_KEPT:
-                self.clear()
-            self[value] = text
-        return text
-
-    def _read(self, value: bytes) -> str | None:
-        try:
-            text = value.decode()
-        except UnicodeDecodeError:
-            return None
-        if _CONTROL.search(value):
-            return None
-        taken = _taken(self._field, text) if self._field else text
-        return None if taken is _BAD else taken
-
-
-@cache
-def _texts_of(event_type: str, name: str) -> _Texts:
-    return _Texts(fields_of(event_type)[name])
+        return [*map(loaded, literals)]

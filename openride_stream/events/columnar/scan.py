@@ -18,7 +18,7 @@ from openride_stream.events.columnar.programs import (
     program_of,
 )
 from openride_stream.events.columnar.shapes import Shape
-from openride_stream.events.columnar.text import Bytes, Places, Text
+from openride_stream.events.columnar.text import Bytes, Mask, Places, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Scan:
         cents: (moneys, records); -1 where one has to be parsed by itself.
         begins: (spans, records).
         sizes: (spans, records).
+        plain: (spans, records); whether it is a string whose bytes stand for themselves, ASCII all of them.
         marks: (marks, records).
     """
 
@@ -47,6 +48,7 @@ class Scan:
     cents: npt.NDArray[np.int64]
     begins: Places
     sizes: Places
+    plain: Mask
     marks: Places
 
 
@@ -65,6 +67,7 @@ def scan(text: Text, lines: Places, program: Program, least: int) -> Scan | None
         np.empty((counts[MONEY], count), np.int64),
         np.empty((spans, count), np.int64),
         np.empty((spans, count), np.int64),
+        np.empty((spans, count), bool),
         np.empty((counts[MARK], count), np.int64),
     ]
     starts, ends = text.starts[lines], text.ends[lines]

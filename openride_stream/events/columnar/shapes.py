@@ -58,13 +58,13 @@ class Shape:
     """What was read off one record.
 
     Attributes:
-        event_type: its type.
+        kind: its event type, or which of the two kinds of schedule topics it is (`registry.SHAPES`).
         parts: its bytes that never vary, and what stands between them.
         defaults: of the declared fields that it lacks.
         needs_currency: whether the default currency is to be added.
     """
 
-    event_type: str
+    kind: str
     parts: tuple[bytes | Value | Mark, ...]
     defaults: tuple[tuple[str, Any], ...]
     needs_currency: bool

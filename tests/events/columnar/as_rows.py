@@ -27,18 +27,18 @@ def _rows(columns: Columns) -> list[Row]:
     assert {len(column) for column in every.values()} == {len(columns)}
     rows = []
     for index in range(len(columns)):
-        row = {name: _value(columns.event_type, name, column[index]) for name, column in every.items()}
+        row = {name: _value(columns.kind, name, column[index]) for name, column in every.items()}
         row = {name: value for name, value in row.items() if value is not None}
-        rows.append({"event_type": columns.event_type, **columns.constants, **row})
+        rows.append({**columns.constants, **row})
     return rows
 
 
-def _value(event_type: str, name: str, value: Any) -> Any:
-    fields: Mapping[str, Any] = fields_of(event_type)
-    kind = fields[name].kind if name in fields else None
-    if kind is Kind.UUID:
+def _value(kind: str, name: str, value: Any) -> Any:
+    fields: Mapping[str, Any] = fields_of(kind)
+    declared = fields[name].kind if name in fields else None
+    if declared is Kind.UUID or name == "event_id":
         return str(UUID(bytes=value.tobytes()))
-    if kind is Kind.MONEY:
+    if declared is Kind.MONEY:
         return f"{value // 100}.{value % 100:02d}"
     if isinstance(value, bytes):
         return value.decode()

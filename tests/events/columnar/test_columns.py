@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from openride_stream.events import scalars
 from openride_stream.events.accept import Accepted, accept
-from openride_stream.events.columnar import kernel, programs, readers
+from openride_stream.events.columnar import kernel, programs, texts
 from openride_stream.events.decode import decode
-from openride_stream.events.example import example
+from openride_stream.events.example import EXECUTION_NAME, example
 from openride_stream.events.records import RecordBatch
 from openride_stream.events.registry import EVENT_SHAPES
 from openride_stream.events.rejects import Reject
@@ -23,13 +23,15 @@ from openride_stream.transport import placing
 from openride_stream.transport.placing import placed
 from tests.events.batches import NOW_MS, POLICY, FakeRecord, topic_of
 from tests.events.columnar.as_rows import rows_of
-from tests.events.strategies import events, wild_batches
+from tests.events.strategies import kinds, wild_batches
 from tests.transport import wire
 
 STEPS = ("FIXED", "MARK", "UUID", "TIME", "STRING", "LITERAL", "NUMBER", "MONEY")
 LOCATION = "openride.events.location"
-READABLE = [name for name in EVENT_SHAPES if name not in ("route.created", "route.updated")]
-"""The types whose example holds no array."""
+READABLE = [
+    name for name in (*EVENT_SHAPES, EXECUTION_NAME) if name not in ("route.created", "route.updated")
+]
+"""What has an example that holds no array."""
 
 placing.load()
 
@@ -40,8 +42,11 @@ def batch_of(topic: str, values: Sequence[bytes | None], timestamp_ms: int = NOW
 
 
 def both_ways(topic: str, values: Sequence[bytes | None]) -> Accepted:
-    """The batch read by columns wherever that can be done, after a comparison with the other way."""
-    batch = batch_of(topic, values)
+    """The values read by columns wherever that can be done, after a comparison with the other way."""
+    return compared(batch_of(topic, values))
+
+
+def compared(batch: RecordBatch) -> Accepted:
     expected = decode(batch, POLICY, NOW_MS)
     found = accept(batch, POLICY, NOW_MS, least_records=1)
     where_they_stand = accept(as_fetched(batch), POLICY, NOW_MS, least_records=1)
@@ -153,11 +158,97 @@ def test_a_longer_record_is_not_of_a_shorter_ones_shape():
     assert in_columns(both_ways(LOCATION, values[1:])) == 2
 
 
+EXECUTIONS = topic_of(EXECUTION_NAME)
+EXECUTION = example(EXECUTION_NAME)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"execution_result": None},
+        {"execution_result": "timeout", "level": None},
+        {"execution_result": "retry", "level": "error"},
+        {"completed_at": None, "total_processing_time_ms": None},
+        {"retry_count": None},
+        {"error_message": ""},
+        {"error_message": 'no "answer" of caf\u00e9\n'},
+        {"schedule_id": "\u00d6"},
+        {"schedule_type": None},
+        {"update": False},
+        {"update": None},
+        {"city": "Lagos", "state": None},
+        {"event_type": "booking.created", "event_id": "none", "event_timestamp": 3, "offset": 1},
+        {"phone": "+2348012345678", "x": {"y": 1}},
+    ],
+)
+def test_executions_come_as_columns_with_what_follows_from_their_fields(odd: dict[str, Any]) -> None:
+    bare = {
+        name: value for name, value in (EXECUTION | odd).items() if name not in ("level", "schema_version")
+    }
+    for event in (EXECUTION | odd, bare | odd):
+        values = [json.dumps(each, ensure_ascii=False).encode() for each in (event, EXECUTION, event, event)]
+        assert not both_ways(EXECUTIONS, values).rejects
+
+
+def test_an_execution_without_times_that_it_took_has_them_from_its_record() -> None:
+    kept = {
+        name: value
+        for name, value in EXECUTION.items()
+        if name not in ("completed_at", "total_processing_time_ms", "execution_result", "level")
+    }
+    found = both_ways(EXECUTIONS, [orjson.dumps(kept)] * 3)
+    assert in_columns(found) == 3
+    assert {row["completed_at"] for row in rows_of(found)} == {NOW_MS}
+
+
+@pytest.mark.parametrize(
+    ("change", "columns"),
+    [
+        ({"execution_result": "failure", "error_message": "no answer"}, 3),
+        ({"retry_count": 2, "level": None}, 3),
+        ({"retry_count": None}, 0),
+        ({"schedule_name": None}, 0),
+        ({"schedule_type": "redis_immediate", "completed_at": "2026-03-02T11:00:00Z"}, 3),
+        ({"schedule_type": "mongo_periodic", "retry_count": 2}, 0),
+        ({"city": "Lagos"}, 0),
+    ],
+)
+def test_updates_come_as_columns_if_they_change_anything(change: dict[str, Any], columns: int) -> None:
+    update = {
+        "update": True,
+        "analytics_id": EXECUTION["analytics_id"],
+        "event_id": EXECUTION["analytics_id"],
+    }
+    found = both_ways(EXECUTIONS, [orjson.dumps(update | change)] * 3)
+    assert (in_columns(found), len(found.rejects)) == (columns, 3 - columns)
+    derived = {name: value for name, value in update.items() if name != "event_id"}
+    assert in_columns(both_ways(EXECUTIONS, [orjson.dumps(derived | change)] * 3)) == 0
+
+
+def test_an_execution_that_was_sent_again_was_written_when_it_was_sent_first() -> None:
+    names = ("dlq.topic", "dlq.partition", "dlq.offset", "dlq.timestamp")
+    first = (EXECUTIONS.encode(), b"0", b"7", str(NOW_MS - 60_000).encode())
+    redriven = [*zip(names, first, strict=True)]
+    records = [
+        FakeRecord(orjson.dumps(EXECUTION), number, NOW_MS, headers=headers)
+        for number, headers in enumerate((redriven, (), [("trace", b"1")], ()))
+    ]
+    found = compared(RecordBatch(EXECUTIONS, 3, records))
+    assert in_columns(found) == 2
+    assert rows_of(found)[0]["record_timestamp"] == NOW_MS - 60_000
+
+
+def test_the_shape_of_one_tier_is_none_of_another() -> None:
+    values = [orjson.dumps(EXECUTION)] * 3
+    assert in_columns(both_ways(EXECUTIONS, values)) == 3
+    assert len(both_ways("openride.schedules.mongo", values).rejects) == 3
+
+
 def test_long_strings_are_not_kept():
     usual = example("user.activity")
     long = [orjson.dumps(usual | {"activity_type": f"{number}" + "é" * 5000}) for number in range(3)]
     both_ways("openride.events.user", long)
-    kept = readers._texts_of("user.activity", "activity_type")
+    kept = texts.texts_of("user.activity", "activity_type")
     assert max(map(len, kept), default=0) <= 64
 
 
@@ -206,7 +297,7 @@ def test_batches_of_anything(batch):
 def alike(draw: st.DrawFn) -> tuple[str, list[bytes]]:
     """Events of one type and of few shapes, in the spelling of one producer."""
     name = draw(st.sampled_from(READABLE))
-    drawn = draw(st.lists(events(name), min_size=1, max_size=4))
+    drawn = draw(st.lists(draw(st.sampled_from(kinds(name))), min_size=1, max_size=4))
     if draw(st.booleans()):
         names = set.intersection(*(set(event) for event in drawn))
         drawn = [{key: event[key] for key in event if key in names} for event in drawn]

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from openride_stream.clickhouse.client import Row
 from openride_stream.clickhouse.queries.rounding import two_places
 from openride_stream.clickhouse.queries.schedules.source import Source
 from openride_stream.clickhouse.queries.schedules.span import HOUR_MS, Span
@@ -21,12 +22,9 @@ _RECENT: Final = "started_processing_at >= fromUnixTimestamp64Milli({recent:Int6
 # The gap is the median one between two times at which it was due, whatever became of those. Most schedules
 # came often enough lately: of those nothing older is looked at.
 _STUCK: Final = """
-SELECT schedule_id, last.1 AS schedule_type, last.2 AS schedule_name, last.3 AS node, last_ms, gap_ms
-FROM
+SELECT schedule_id, last_ms, gap_ms FROM
 (
     SELECT schedule_id,
-           argMax((toString(schedule_type), schedule_name, toString(processed_by_node)),
-                  (started_processing_at, UUIDToNum(analytics_id))) AS last,
            arraySort(groupUniqArray(toUnixTimestamp64Milli(scheduled_at))) AS times,
            times[-1] AS last_ms,
            arrayReduce('quantileExactInclusive(0.5)', arrayPopFront(arrayDifference(times))) AS gap_ms
@@ -37,6 +35,15 @@ FROM
 )
 WHERE {{now:Int64}} - last_ms > greatest({{intervals:Float64}} * gap_ms, {silence})
 ORDER BY last_ms, schedule_id LIMIT {told}
+"""
+# Only of those that are stuck: of all of them it would take longer than to find these.
+_LAST: Final = """
+SELECT schedule_id, last.1 AS schedule_type, last.2 AS schedule_name, last.3 AS node FROM
+(
+    SELECT schedule_id, argMax((toString(schedule_type), schedule_name, toString(processed_by_node)),
+                               (started_processing_at, UUIDToNum(analytics_id))) AS last
+    FROM {rows} GROUP BY schedule_id
+)
 """
 _CHAINS: Final = f"""
 SELECT count() AS chains, {{figures}}
@@ -74,14 +81,10 @@ async def stuck_schedules(source: Source, now_ms: int, intervals: float, days: i
     """
     span = Span(looked_back_ms(now_ms, days), now_ms)
     recent = Span(max(span.start_ms, now_ms - RECENT_MS), now_ms)
-    columns = (
-        *("analytics_id", "schedule_id", "schedule_type", "scheduled_at", "started_processing_at"),
-        *("schedule_name", "processed_by_node"),
-    )
-    recent_rows = source.rows(recent, ("schedule_id", "scheduled_at", "started_processing_at"), _RECENT)
+    columns = ("schedule_id", "scheduled_at", "started_processing_at")
     sql = _STUCK.format(
         rows=source.rows(span, columns),
-        recent=recent_rows,
+        recent=source.rows(recent, columns, _RECENT),
         is_recent=_RECENT,
         least=LEAST_TIMES,
         silence=LEAST_SILENCE_MS,
@@ -89,18 +92,35 @@ async def stuck_schedules(source: Source, now_ms: int, intervals: float, days: i
     )
     params = {**span.params(), "recent": recent.start_ms, "now": now_ms, "intervals": intervals}
     found = await source.select(sql, params)
+    last = await _last(source, span, [row["schedule_id"] for row in found])
     return [
         {
             "schedule_id": row["schedule_id"],
-            "schedule_name": row["schedule_name"] or None,
-            "schedule_type": row["schedule_type"],
+            "schedule_name": last[row["schedule_id"]]["schedule_name"] or None,
+            "schedule_type": last[row["schedule_id"]]["schedule_type"],
             "last_scheduled_at": rfc3339(row["last_ms"]),
             "expected_every_ms": two_places(float(row["gap_ms"])),
             "silent_ms": now_ms - row["last_ms"],
-            "last_node": row["node"] or None,
+            "last_node": last[row["schedule_id"]]["node"] or None,
         }
         for row in found
+        # One that was deleted in between is left out.
+        if row["schedule_id"] in last
     ]
+
+
+async def _last(source: Source, span: Span, schedules: list[str]) -> dict[str, Row]:
+    """The last execution of each of some schedules."""
+    if not schedules:
+        return {}
+    columns = (
+        *("analytics_id", "schedule_id", "schedule_type", "started_processing_at"),
+        *("schedule_name", "processed_by_node"),
+    )
+    chosen = "schedule_id IN (SELECT arrayJoin({schedules:Array(String)}))"
+    sql = _LAST.format(rows=source.rows(span, columns, chosen))
+    rows = await source.select(sql, {**span.params(), "schedules": schedules})
+    return {row["schedule_id"]: row for row in rows}
 
 
 async def end_to_end(source: Source, span: Span) -> dict[str, Any]:

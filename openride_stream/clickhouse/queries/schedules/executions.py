@@ -5,7 +5,7 @@ larger event_id. What no record carries follows from the others: the level from 
 processing took from its start and its end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from openride_stream.events.schedules import CARRIED
@@ -28,6 +28,15 @@ EARLY_MS: Final = 2 * 86_400_000
 Else all that ever came would have to be looked at. An execution starts a day after its record at the latest.
 """
 
+WAITED: Final = "waited"
+"""Time in the queue of an execution's own tier (ms): one of three fields, by the tier."""
+QUEUES: Final[Mapping[str, str]] = {
+    "mongo_periodic": "time_in_mongo_queue_ms",
+    "clickhouse_delayed": "time_in_clickhouse_queue_ms",
+    "redis_immediate": "time_in_redis_queue_ms",
+}
+"""Of each tier the field that says how long an execution waited in the tier's own queue."""
+
 _TIME: Final = "total_processing_time_ms"
 _NEEDS: Final = {"level": ("execution_result",), _TIME: ("completed_at",)}
 """What a field follows from when nobody has sent it."""
@@ -44,7 +53,7 @@ def executions(
     since: str = "{start:Int64}",
     levelled: bool = False,
 ) -> str:
-    """A subquery of the executions that meet `condition`, with `columns` of `KEPT` and `CARRIED`.
+    """A subquery of the executions that meet `condition`, with `columns` of `KEPT`, `CARRIED` and `WAITED`.
 
     `condition` is our own SQL over `KEPT` fields: what an update may change is filtered outside.
     Nothing that meets it started before `since`, SQL of a number (ms since the epoch). `levelled` are only
@@ -53,19 +62,29 @@ def executions(
     changing = [
         name for name in CARRIED if name in columns or any(name in _NEEDS.get(c, ()) for c in columns)
     ]
-    kept = [name for name in KEPT if name in {*columns, "analytics_id", _STARTED}]
+    waited = WAITED in columns
+    kept = [
+        name
+        for name in KEPT
+        if name in {*columns, "analytics_id", _STARTED} or (waited and name == "schedule_type")
+    ]
     late_enough = f"event_timestamp >= fromUnixTimestamp64Milli({since} - {EARLY_MS}, 'UTC')"
     if levelled:
         condition = f"({condition}) AND (level = {{level:String}} OR {_relevelled(database, late_enough)})"
-    if not changing:
+    if not changing and not waited:
         return f"(SELECT {', '.join(columns)} FROM ({_stored(database, condition, columns)}))"
-    stored = _stored(database, condition, (*kept, *changing, "carried", "record_timestamp"))
-    changes = ", ".join(_newest(name) for name in changing)
+    own = (*kept, *changing, "carried", *(_OWN_WAIT if waited else ()), *_SINCE)
+    stored = _stored(database, condition, own)
+    changed = [*changing, *(QUEUES.values() if waited else ())]
     updates = (
-        f"SELECT analytics_id, {changes} FROM {database}.schedule_updates FINAL "
-        f"WHERE {late_enough} AND {counted_by(database, 'event_id')} GROUP BY analytics_id"
+        f"SELECT analytics_id, {', '.join(map(_newest, changed))} FROM (SELECT analytics_id, carried, "
+        f"{', '.join(changed)}, record_timestamp AS at, UUIDToNum(event_id) AS number "
+        f"FROM {database}.schedule_updates FINAL "
+        f"WHERE {late_enough} AND {counted_by(database, 'event_id')}) GROUP BY analytics_id"
     )
-    shown = ", ".join([*(f"e.{name} AS {name}" for name in kept), *(_merged(name) for name in changing)])
+    shown = ", ".join(
+        [*(f"e.{name} AS {name}" for name in kept), *map(_merged, changing), *([_WAITED] if waited else [])]
+    )
     return (
         f"(SELECT {', '.join(columns)} FROM (SELECT {shown} FROM ({stored}) AS e "
         f"LEFT ANY JOIN ({updates}) AS u ON e.analytics_id = u.analytics_id))"
@@ -99,40 +118,56 @@ def counted_by(database: str, identity: str) -> str:
 
 
 def _newest(name: str) -> str:
-    number = CARRIED.index(name)
-    order = "(record_timestamp, UUIDToNum(event_id))"
-    return (
-        f"maxIf(record_timestamp, bitTest(carried, {number})) AS {name}_at, "
-        f"argMaxIf({name}, {order}, bitTest(carried, {number})) AS {name}_new"
-    )
+    return f"maxIf(at, {_own(name)}) AS {name}_at, argMaxIf({name}, (at, number), {_own(name)}) AS {name}_new"
+
+
+def _own(name: str) -> str:
+    return f"bitTest(carried, {CARRIED.index(name)})"
+
+
+def _by_tier(values: Iterable[str], tier: str = "schedule_type") -> str:
+    """SQL of the one of three values that is of the tier."""
+    chosen = [f"{tier} = '{name}', {value}" for name, value in zip(QUEUES, values, strict=True)]
+    return f"multiIf({', '.join(chosen)}, NULL)"
+
+
+# Each expression is short, and none holds another one twice: to plan a statement takes longer than to run it.
+_EARLY: Final = f"{_STARTED} - toIntervalMillisecond({EARLY_MS})"
+_SINCE: Final = (f"{_EARLY} AS early", f"greatest(record_timestamp, {_EARLY}) AS own_at")
+"""From when on an update says what the execution does not carry, and what it does."""
+_OWN_WAIT: Final = (
+    f"{_by_tier(QUEUES.values())} AS {WAITED}",
+    f"{_by_tier(map(_own, QUEUES.values()))} AS waits",
+)
+
+
+def _is_newer(name: str) -> str:
+    # Who has no update has one of 1970.
+    return f"u.{name}_at >= if({_own(name)}, e.own_at, e.early)"
 
 
 def _value(name: str) -> str:
     """SQL of what the records say of a field of `e` and `u`."""
-    newer = f"NOT {_own(name)} OR u.{name}_at >= e.record_timestamp"
-    return f"if({_updated(name)} AND ({newer}), u.{name}_new, e.{name})"
+    return f"if({_is_newer(name)}, u.{name}_new, e.{name})"
 
 
-def _own(name: str) -> str:
-    return f"bitTest(e.carried, {CARRIED.index(name)})"
-
-
-def _updated(name: str) -> str:
-    # Who has no update has one of 1970. When the newest one is too early, all are.
-    at = f"toUnixTimestamp64Milli(u.{name}_at)"
-    return f"({at} > 0 AND {at} + {EARLY_MS} >= toUnixTimestamp64Milli(e.{_STARTED}))"
+_UPDATED_AT, _UPDATED = (
+    _by_tier([f"u.{name}_{what}" for name in QUEUES.values()], "e.schedule_type") for what in ("at", "new")
+)
+_WAITED: Final = f"if({_UPDATED_AT} >= if(e.waits, e.own_at, e.early), {_UPDATED}, e.{WAITED}) AS {WAITED}"
 
 
 def _merged(name: str) -> str:
-    said = f"{_own(name)} OR {_updated(name)}"
     if name == "level":
         result = f"toString({_value('execution_result')})"
         implied = (
             f"transform({result}, ['failure', 'timeout', 'retry'], ['error', 'error', 'warning'], 'info')"
         )
-        return f"if({said}, toString({_value(name)}), {implied}) AS level"
+        said = f"{_is_newer(name)}, toString(u.level_new), {_own(name)}, toString(e.level)"
+        return f"multiIf({said}, {implied}) AS level"
     if name == _TIME:
         ended = f"toUnixTimestamp64Milli(assumeNotNull({_value('completed_at')}))"
         took = f"toUInt64(greatest(0, {ended} - toUnixTimestamp64Milli(e.{_STARTED})))"
-        return f"assumeNotNull(if({said}, {_value(name)}, {took})) AS {_TIME}"
+        said = f"{_is_newer(name)}, u.{_TIME}_new, {_own(name)}, e.{_TIME}"
+        return f"assumeNotNull(multiIf({said}, {took})) AS {_TIME}"
     return f"{_value(name)} AS {name}"

@@ -5,18 +5,8 @@ from typing import Final
 
 from openride_stream.clickhouse.queries.schedules.executions import executions
 from openride_stream.clickhouse.queries.schedules.masks import pattern_sql
-from openride_stream.clickhouse.queries.schedules.span import TIERS
 
-QUEUES: Final[Mapping[str, str]] = {
-    "mongo_periodic": "time_in_mongo_queue_ms",
-    "clickhouse_delayed": "time_in_clickhouse_queue_ms",
-    "redis_immediate": "time_in_redis_queue_ms",
-}
-"""Of each tier the field that says how long an execution waited in the tier's own queue."""
-
-_WAITED: Final = ", ".join(f"schedule_type = '{tier}', {QUEUES[tier]}" for tier in TIERS)
 _FOUND: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
-    "waited": (f"multiIf({_WAITED}, NULL)", ("schedule_type", *QUEUES.values())),
     "pattern": (f"if(level = 'error', {pattern_sql('error_message')}, '')", ("level", "error_message")),
     "retry_count": ("ifNull(retry_count, 0)", ("retry_count",)),
     "completed_at": ("assumeNotNull(completed_at)", ("completed_at",)),

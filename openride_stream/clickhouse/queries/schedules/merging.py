@@ -16,6 +16,11 @@ from openride_stream.events.schedules import CARRIED, level_of
 
 _TIMES: Final = frozenset({"scheduled_at", "started_processing_at", "completed_at"})
 _OWN: Final = ("carried", "toUnixTimestamp64Milli(record_timestamp) AS record_ms")
+# The order of the table is by hour, then by analytics_id.
+_PLACES: Final = (
+    "(toStartOfHour(started_processing_at), analytics_id) IN (SELECT toDateTime(place.1, 'UTC'), "
+    "toUUID(place.2) FROM (SELECT arrayJoin(arrayZip({hours:Array(UInt32)}, {ids:Array(String)})) AS place))"
+)
 _IDS: Final = "analytics_id IN (SELECT toUUID(arrayJoin({ids:Array(String)})))"
 
 
@@ -26,18 +31,17 @@ async def whole_executions(store: ClickHouse, found: Mapping[str, int]) -> dict[
     """
     if not found:
         return {}
-    # The order of the table is by hour, then by analytics_id.
-    hours = sorted({started_ms // HOUR_MS * 3600 for started_ms in found.values()})
+    hours = [started_ms // HOUR_MS * 3600 for started_ms in found.values()]
     params: dict[str, Param] = {"hours": hours, "ids": [*found]}
     columns = ", ".join((*map(_read, (*KEPT, *CARRIED)), *_OWN))
     reading = store.select(
         f"SELECT {columns}, toString(version) AS version FROM {store.database}.schedule_executions "
-        "PREWHERE toStartOfHour(started_processing_at) IN "
-        f"(SELECT toDateTime(arrayJoin({{hours:Array(UInt32)}}), 'UTC')) AND {_IDS} "
+        f"PREWHERE {_PLACES} "
         f"WHERE {counted_by(store.database, 'analytics_id')}",
         params,
+        compiled=False,
     )
-    rows, updates = await asyncio.gather(reading, _updates(store, params))
+    rows, updates = await asyncio.gather(reading, _updates(store, {"ids": [*found]}))
     return {
         row["analytics_id"]: _merged(row, updates[row["analytics_id"]])
         for row in _newest(map(_plain, rows))
@@ -61,6 +65,7 @@ async def _updates(store: ClickHouse, params: Mapping[str, Param]) -> Mapping[st
         f"SELECT {columns} FROM {store.database}.schedule_updates FINAL PREWHERE {_IDS} "
         f"WHERE {counted_by(store.database, 'event_id')}",
         params,
+        compiled=False,
     )
     found = defaultdict(list)
     for row in map(_plain, rows):

@@ -6,13 +6,13 @@ from typing import Any, Final, Self
 from uuid import UUID
 
 from openride_stream.clickhouse.client import ClickHouse, Param, Row
-from openride_stream.clickhouse.hours import Hours
+from openride_stream.clickhouse.hour_looks import Hours
 from openride_stream.clickhouse.queries.schedules.merging import whole_executions
 from openride_stream.clickhouse.queries.schedules.source import Source
 from openride_stream.clickhouse.queries.schedules.span import HOUR_MS, Span
 from openride_stream.clock import rfc3339
 
-_HOURS: Final = (1, 24)
+_HOURS: Final[tuple[int, ...]] = (1, 24)
 """How far a page is looked for, one after the other; then as far as it goes."""
 _HOURS_OF_ONE: Final = (24,)
 """Of one schedule, which lies together by day."""
@@ -116,7 +116,10 @@ async def _found(store: ClickHouse, hours: Hours, search: Search) -> list[Row]:
     newest_ms = min(search.end_ms, search.now_ms)
     if search.cursor is not None:
         newest_ms = min(newest_ms, search.cursor.started_ms)
-    near = _HOURS if search.schedule_id is None else _HOURS_OF_ONE
+    near = _HOURS
+    if search.schedule_id is not None:
+        # What one schedule did of one level is a granule a day: quicker than to look twice.
+        near = _HOURS_OF_ONE if search.level is None else ()
     starts_ms = [newest_ms - back * HOUR_MS for back in near if search.long]
     for start_ms in (*(ms for ms in starts_ms if ms > search.start_ms), search.start_ms):
         source = await Source.of(store, hours, start_ms, search.end_ms)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from openride_stream.clickhouse.client import ClickHouse, Param, Row
-from openride_stream.clickhouse.hours import HOUR_MS, HourPlan, Hours, hour_sql, within_sql
+from openride_stream.clickhouse.hour_looks import Hours
+from openride_stream.clickhouse.hours import HOUR_MS, HourPlan, hour_sql, hours_sql, within_sql
 from openride_stream.clickhouse.queries.schedules.flat import flat_executions
 from openride_stream.clickhouse.queries.schedules.span import Span
 
@@ -25,7 +26,7 @@ class Source:
 
     async def select(self, sql: str, params: dict[str, Param]) -> list[Row]:
         """See `ClickHouse.select`."""
-        return await self.store.select(sql, params)
+        return await self.store.select(sql, params, compiled=False)
 
     def rows(self, span: Span, columns: Sequence[str], fixed: str = "1", *, levelled: bool = False) -> str:
         """A subquery of the executions of a span within the range, with `columns` of `flat.COLUMNS`.
@@ -54,8 +55,12 @@ class Source:
 
     def _built(self, span: Span, columns: Sequence[str], condition: str, *, levelled: bool) -> str:
         database = self.store.database
-        hours = f"hour >= {hour_sql(span.start_ms)} AND hour < {hour_sql(span.end_ms + HOUR_MS - 1)}"
-        terms = [hours, *(f"NOT {_within(*piece)}" for piece in self.plan.pieces)]
+        first, end = hour_sql(span.start_ms), hour_sql(span.end_ms + HOUR_MS - 1)
+        hours = f"hour >= {first} AND hour < {end}"
+        terms = [
+            hours_sql(span.start_ms, span.end_ms),
+            *(f"NOT {_within(*piece)}" for piece in self.plan.pieces),
+        ]
         if levelled:
             terms.append("level = {level:String}")
         terms.append(
