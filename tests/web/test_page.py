@@ -54,7 +54,7 @@ def test_the_token_goes_into_a_header_and_the_tabs_own_storage_only() -> None:
     assert set(re.findall(r"(\w+)\.(?:getItem|setItem)\(", SCRIPT)) == {"sessionStorage"}
     assert not re.search(r"localStorage|document\.cookie|indexedDB|console\.", SCRIPT)
     # Every call of the API carries it; health needs none.
-    assert re.findall(r"fetch\((\S+),", SCRIPT) == ["url", '"/health/ready"']
+    assert re.findall(r"fetch\((\S+),", SCRIPT) == ["url", '"/health/live"']
     assert re.search(r'<input type="password" id="token"[^>]*autocomplete="off"', INDEX)
 
 

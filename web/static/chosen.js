@@ -1,5 +1,6 @@
 // What is asked: kept in the address, so that a reload or a link shows the same.
 
+import { serverNow } from "./contact.js";
 import { $, DAY_MS, MINUTE_MS } from "./kit.js";
 
 const midnight = (now) => Math.floor(now / DAY_MS) * DAY_MS;
@@ -48,9 +49,21 @@ export function metricsUrl(name, more = {}) {
 }
 
 export function inRange(more = {}) {
-  const [start, end] = RANGES[chosen.range].bounds(Date.now());
+  const [start, end] = RANGES[chosen.range].bounds(serverNow());
   return inCity({ start_date: new Date(start).toISOString(), end_date: new Date(end).toISOString(), ...more });
 }
+
+// What the range that is chosen covers: days are those of UTC, and not the last so many hours.
+export function spanInWords() {
+  const [start] = RANGES[chosen.range].bounds(serverNow());
+  const face = RANGES[chosen.range].granularity === "hourly" ? hourFace : dayFace;
+  return `from ${face.format(start)} UTC to now`;
+}
+
+const dayFace = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+const hourFace = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: "UTC",
+});
 
 export function inCity(more = {}) {
   return new URLSearchParams(chosen.city ? { ...more, city: chosen.city } : more);

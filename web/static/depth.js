@@ -1,6 +1,6 @@
 // What takes a longer look: the funnel, who comes back, the best routes and drivers.
 
-import { $, exact, FORMATS, make, whole } from "./kit.js";
+import { $, exact, finite, FORMATS, isolated, make, whole } from "./kit.js";
 import { answers } from "./asking.js";
 
 const STEPS = {
@@ -17,11 +17,11 @@ export function showFunnel(found) {
   $("funnel-none").hidden = first.count > 0;
   $("funnel").hidden = first.count === 0;
   $("funnel").replaceChildren(...found.steps.map((step) => {
-    const name = make("span", { className: "label", textContent: STEPS[step.step_name] ?? step.step_name });
+    const name = make("span", { className: "label", textContent: Object.hasOwn(STEPS, step.step_name) ? STEPS[step.step_name] : step.step_name });
     const count = make("span", { className: "sum", textContent: whole.format(step.count) });
     const rate = make("span", { className: "count", textContent: `${exact.format(step.conversion_rate)} %` });
     const bar = make("div", { className: "bar" }, make("i"));
-    const share = { "--share": step.conversion_rate / 100 };
+    const share = { "--share": finite(step.conversion_rate) / 100 };
     return make("li", { style: share }, make("span", { className: "name" }, name, rate), count, bar);
   }));
 }
@@ -45,7 +45,7 @@ export function showCohorts(found, type) {
 }
 
 function heat(rate) {
-  if (rate === null) return make("td", { className: "heat open", title: "This period has not ended" });
+  if (rate === null || rate === undefined) return make("td", { className: "heat open", title: "This period has not ended" });
   return make("td", {
     className: rate >= 55 ? "heat strong" : "heat", style: { "--heat": `${Math.round(rate)}%` },
     textContent: `${whole.format(rate)} %`,
@@ -61,27 +61,27 @@ export function showRoutes(found) {
   ], 1, (route) => route.total_bookings);
 }
 
-const places = (route) => [route.origin_city, route.destination_city].filter(Boolean).join(" → ");
+const places = (route) => [route.origin_city, route.destination_city].filter(Boolean).map(isolated).join(" → ");
 
 export function showBest(found) {
   answers.best = found;
   rank("best", found.drivers, (driver) => [
     [driver.driver_id.slice(0, 8), `${whole.format(driver.active_days)} ${driver.active_days === 1 ? "day" : "days"}, ${FORMATS.km(driver.total_distance_km)}`],
     whole.format(driver.total_trips), FORMATS.money(driver.total_earnings), FORMATS.money(driver.avg_earnings_per_trip),
-  ], 2, (driver) => Number(driver.total_earnings));
+  ], 2, (driver) => driver.total_earnings);
 }
 
 // The column at `place` has a bar of what the rows are in order of.
 function rank(id, rows, cells, place, weight) {
-  const most = Math.max(1e-9, ...rows.map(weight));
+  const most = Math.max(1e-9, ...rows.map((row) => finite(weight(row))));
   $(`${id}-none`).hidden = rows.length > 0;
   $(`${id}-table`).hidden = rows.length === 0;
   $(id).replaceChildren(...rows.map((row) => {
     const [[name, more], ...others] = cells(row);
-    const head = make("th", { scope: "row" }, make("span", { textContent: name }), make("small", { textContent: more }));
+    const head = make("th", { scope: "row" }, make("span", { dir: "auto", textContent: name }), make("small", { dir: "auto", textContent: more }));
     const made = others.map((text) => make("td", {}, make("span", { textContent: text })));
     made[place - 1].className = "share";
-    made[place - 1].style.setProperty("--share", String(weight(row) / most));
+    made[place - 1].style.setProperty("--share", String(finite(weight(row)) / most));
     return make("tr", {}, head, ...made);
   }));
 }

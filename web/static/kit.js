@@ -8,10 +8,24 @@ export const $ = (id) => document.getElementById(id);
 export const calm = matchMedia("(prefers-reduced-motion: reduce)");
 export const currency = document.querySelector('meta[name="currency"]').content;
 
-export const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
-export const fine = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-export const exact = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-const cash = new Intl.NumberFormat("en", { style: "currency", currency, currencyDisplay: "narrowSymbol" });
+// What is missing, or is no number, is shown as such and breaks nothing.
+const isFigure = (value) => (typeof value === "number" || (typeof value === "string" && value.trim() !== "")) &&
+  Number.isFinite(Number(value));
+export const finite = (value) => (isFigure(value) ? Number(value) : 0);
+
+const MISSING = "–";
+
+function numbers(options) {
+  const face = new Intl.NumberFormat("en", options);
+  return { format: (value) => (isFigure(value) ? face.format(value).replace("-", "\u2212") : MISSING) };
+}
+
+const withUnit = (face, unit) => (value) => (isFigure(value) ? `${face.format(value)} ${unit}` : MISSING);
+
+export const whole = numbers({ maximumFractionDigits: 0 });
+export const fine = numbers({ minimumFractionDigits: 1, maximumFractionDigits: 1 });
+export const exact = numbers({ minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const cash = numbers({ style: "currency", currency, currencyDisplay: "narrowSymbol" });
 
 const HOUR_MS = 60 * MINUTE_MS;
 const LENGTHS = [
@@ -23,11 +37,11 @@ const LENGTHS = [
 
 export const FORMATS = {
   count: (value) => whole.format(value),
-  percent: (value) => `${exact.format(value)} %`,
-  minutes: (value) => `${fine.format(value)} min`,
-  km: (value) => `${fine.format(value)} km`,
-  ms: (value) => (value < 10_000 ? `${whole.format(value)} ms` : `${fine.format(value / 1000)} s`),
-  duration: (ms) => LENGTHS.find(([least]) => ms >= least)[1](ms),
+  percent: withUnit(exact, "%"),
+  minutes: withUnit(fine, "min"),
+  km: withUnit(fine, "km"),
+  ms: (value) => (value >= 10_000 ? withUnit(fine, "s")(value / 1000) : withUnit(whole, "ms")(value)),
+  duration: (ms) => LENGTHS.find(([least]) => finite(ms) >= least)[1](ms),
   rate: (value) => (value < 10 && value > 0 ? fine.format(value) : whole.format(value)),
   // The string goes to the formatter as it is: no cent is lost on the way.
   money: (value) => cash.format(value),
@@ -50,6 +64,10 @@ export function show(element, value) {
   }
   const from = Number(before.value);
   const way = Number(value) - from;
+  if (!isFigure(value) || !isFigure(before.value)) {
+    element.textContent = format(value);
+    return;
+  }
   const whenStarted = performance.now();
   const step = (now) => {
     const part = Math.min(1, Math.max(0, (now - whenStarted) / TWEEN_MS));
@@ -91,6 +109,16 @@ export function make(tag, { data, style, ...properties } = {}, ...children) {
   for (const [name, value] of Object.entries(style ?? {})) element.style.setProperty(name, value);
   element.append(...children);
   return element;
+}
+
+// A name may be written from right to left: around it the line goes on as it was.
+const TURNS = /[\u0590-\u08FF\u200E\u200F\u202A-\u202E\u2066-\u2069\uFB1D-\uFEFC\u{10800}-\u{10FFF}\u{1E800}-\u{1EFFF}]/u;
+export const isolated = (text) => (TURNS.test(text) ? `\u2068${text}\u2069` : text);
+
+// Cut between what people take for letters.
+export function shortened(text, most) {
+  const letters = [...new Intl.Segmenter().segment(text.slice(0, 40 * most))].map((one) => one.segment);
+  return letters.length > most ? `${letters.slice(0, most - 1).join("")}…` : text;
 }
 
 export function sentence(text) {

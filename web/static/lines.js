@@ -1,6 +1,6 @@
 // Lines of figures over time.
 
-import { clock, draw, fine, whole } from "./kit.js";
+import { clock, draw, fine, finite, whole } from "./kit.js";
 import { RANGES, chosen } from "./chosen.js";
 
 const series = new Map();
@@ -12,6 +12,7 @@ function places(points, width, height) {
 }
 
 export function spark(figure, points) {
+  points = points.map((point) => ({ ...point, value: finite(point.value) }));
   series.set(figure, points);
   const { clientWidth: width, clientHeight: height } = figure;
   if (!width || !points.length) {
@@ -88,6 +89,7 @@ export function trace(figure, values) {
     figure.replaceChildren();
     return;
   }
+  values = values.map(finite);
   const top = Math.max(...values, 1e-9);
   const at = values.map((value, place) => [
     (place / (values.length - 1)) * width,

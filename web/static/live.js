@@ -1,6 +1,6 @@
 // What is so now: tiles with the last hour behind them, the hour minute by minute.
 
-import { $, clock, draw, FORMATS, make, MINUTE_MS, rem, showFigures, whole } from "./kit.js";
+import { $, clock, draw, finite, FORMATS, isolated, make, MINUTE_MS, rem, showFigures, whole } from "./kit.js";
 import { chosen } from "./chosen.js";
 import { answers } from "./asking.js";
 import { trace } from "./lines.js";
@@ -23,7 +23,7 @@ const tile = (name) => document.querySelector(`[data-trace="${name}"]`);
 export function showTiles() {
   const here = chosen.city ? answers.cities && hereOf(answers.cities) : answers.now;
   for (const element of document.querySelectorAll("[data-everywhere]")) element.hidden = chosen.city !== "";
-  $("h-now").textContent = chosen.city ? `Now, in ${chosen.city}` : "Now, in every city";
+  $("h-now").textContent = chosen.city ? `Now, in ${isolated(chosen.city)}` : "Now, in every city";
   if (here) showFigures("now", here);
 }
 
@@ -35,18 +35,18 @@ export const hereOf = (found) => found.cities.find((city) => city.city === chose
 export function showActive(found) {
   answers.active = found;
   const words = (name) => found.windows.filter((one) => one.minutes !== 5)
-    .map((one) => `${one.minutes}\u00A0min\u00A0${whole.format(one[name])}`).join(" · ");
+    .map((one) => `${whole.format(one.minutes)}\u00A0min\u00A0${whole.format(one[name])}`).join(" · ");
   $("active-users").textContent = words("active_users");
   $("active-drivers").textContent = words("active_drivers");
 }
 
-const sum = (minutes, name) => minutes.reduce((total, minute) => total + minute[name], 0);
+const sum = (minutes, name) => minutes.reduce((total, minute) => total + finite(minute[name]), 0);
 
 export function showMinutes(found) {
   answers.minutes = found;
   const { minutes } = found;
   for (const name of ["trips_started", "bookings_created", "bookings_cancelled", "payments_failed", "revenue"]) {
-    trace(tile(name), minutes.map((minute) => Number(minute[name])));
+    trace(tile(name), minutes.map((minute) => minute[name]));
   }
   const failed = sum(minutes, "payments_failed");
   const paid = failed + sum(minutes, "payments_success");
@@ -70,11 +70,14 @@ const NAMES = {
   payments_failed: "Payments that failed",
 };
 
+// A series of a newer worker is called as it calls it.
+const nameOf = (series) => (Object.hasOwn(NAMES, series) ? NAMES[series] : series);
+
 export function showAnomalies(found) {
   answers.anomalies = found;
   const lines = found.anomalies.map((one) => {
     const as = (value) => (one.series === "revenue" ? FORMATS.money(value) : whole.format(value));
-    return `${NAMES[one.series]}: ${as(one.observed)} where ${as(one.expected)} are usual, ` +
+    return `${nameOf(one.series)}: ${as(one.observed)} where ${as(one.expected)} are usual, ` +
       `${clock(one.start)} to ${clock(one.end)} UTC`;
   });
   $("alerts").hidden = lines.length === 0;
@@ -95,11 +98,11 @@ export function drawMinutes() {
   const figure = $("minutes");
   const minutes = answers.minutes?.minutes;
   const { clientWidth: width, clientHeight: height } = figure;
-  if (!minutes || !width) return;
-  const quiet = sum(minutes, "trips_started") === 0 && minutes.every((minute) => Number(minute.revenue) === 0);
+  if (!minutes?.length || !width) return;
+  const quiet = sum(minutes, "trips_started") === 0 && minutes.every((minute) => finite(minute.revenue) === 0);
   $("minutes-none").hidden = !quiet;
-  const mostTrips = Math.max(4, ...minutes.map((minute) => minute.trips_started));
-  const mostMoney = Math.max(1, ...minutes.map((minute) => Number(minute.revenue)));
+  const mostTrips = Math.max(4, ...minutes.map((minute) => finite(minute.trips_started)));
+  const mostMoney = Math.max(1, ...minutes.map((minute) => finite(minute.revenue)));
   const [left, right, top, bottom] = [6, 6, rem(1.5), rem(1.3)];
   const step = (width - left - right) / minutes.length;
   const tall = height - top - bottom;
@@ -110,16 +113,17 @@ export function drawMinutes() {
   for (const one of chosen.city ? [] : (answers.anomalies?.anomalies ?? [])) {
     const first = Date.parse(minutes[0].timestamp);
     const [from, to] = [one.start, one.end].map((moment) => (Date.parse(moment) - first) / MINUTE_MS);
+    if (!Number.isFinite(to - from)) continue;
     const [x, end] = [from, to].map((place) => left + Math.min(minutes.length, Math.max(0, place)) * step);
     const mark = draw("rect", { class: "odd", x, width: Math.max(0, end - x), y: top, height: tall });
     mark.append(draw("title", {}));
-    mark.firstChild.textContent = `${NAMES[one.series]}: ${one.direction}`;
+    mark.firstChild.textContent = `${nameOf(one.series)}: ${one.direction}`;
     svg.append(mark);
   }
   const line = [];
   minutes.forEach((minute, at) => {
     const x = left + at * step;
-    const part = (minute.trips_started / mostTrips) * tall;
+    const part = (Math.max(0, finite(minute.trips_started)) / mostTrips) * tall;
     const isLast = at === minutes.length - 1;
     svg.append(
       draw("rect", {
@@ -127,7 +131,7 @@ export function drawMinutes() {
         y: height - bottom - part, height: part, rx: Math.min(2, step * 0.2),
       }),
     );
-    const high = (Number(minute.revenue) / mostMoney) * tall;
+    const high = (Math.max(0, finite(minute.revenue)) / mostMoney) * tall;
     line.push(`${(x + step / 2).toFixed(1)},${(height - bottom - high).toFixed(1)}`);
     if (new Date(minute.timestamp).getUTCMinutes() % 15 === 0) {
       // Those at the ends would be cut off.
@@ -154,7 +158,7 @@ export function drawMinutes() {
 
 function minutesInWords(minutes) {
   const trips = whole.format(sum(minutes, "trips_started"));
-  const money = minutes.reduce((total, minute) => total + Number(minute.revenue), 0);
+  const money = minutes.reduce((total, minute) => total + finite(minute.revenue), 0);
   return `The last hour by minute: ${trips} trips started, ${FORMATS.money(money)} confirmed`;
 }
 

@@ -1,10 +1,10 @@
 // What came in: who keeps how much of it, and by which method it was paid.
 
-import { $, exact, make, show, whole } from "./kit.js";
+import { $, exact, finite, make, show, whole } from "./kit.js";
 
 export function showSplit(trips) {
-  const earnings = Number(trips.total_driver_earnings);
-  const both = earnings + Number(trips.total_platform_commission);
+  const earnings = finite(trips.total_driver_earnings);
+  const both = earnings + finite(trips.total_platform_commission);
   $("split").hidden = both === 0;
   if (both === 0) return;
   const share = earnings / both;
@@ -13,15 +13,15 @@ export function showSplit(trips) {
 }
 
 export function showMethods(methods) {
-  const most = Math.max(...methods.map((method) => Number(method.total_revenue)), 0.01);
+  const most = Math.max(...methods.map((method) => finite(method.total_revenue)), 0.01);
   const list = $("methods");
   while (list.children.length > methods.length) list.lastElementChild.remove();
   methods.forEach((method, at) => {
     const item = list.children[at] ?? list.appendChild(methodItem());
-    item.querySelector(".label").textContent = method.payment_method.replaceAll("_", " ");
+    item.querySelector(".label").textContent = String(method.payment_method).replaceAll("_", " ");
     item.querySelector(".count").textContent = `${whole.format(method.payments_success)} paid`;
     show(item.querySelector(".sum"), method.total_revenue);
-    item.style.setProperty("--share", String(Number(method.total_revenue) / most));
+    item.style.setProperty("--share", String(finite(method.total_revenue) / most));
   });
   list.hidden = methods.length === 0;
   $("no-methods").hidden = methods.length > 0;

@@ -2,21 +2,25 @@
 // and nothing is stored but the API's token, until the tab is closed. Text from the server is only ever
 // set as text.
 
-import { $, make, sentence, showFigures, whole } from "./kit.js";
+import { $, isolated, make, sentence, showFigures, whole } from "./kit.js";
 import { chosen, inCity, inRange, metricsUrl, RANGES, readAddress, writeAddress } from "./chosen.js";
 import {
-  answer, answers, askAll, exposition, forgetToken, hasToken, locked, notes, readiness, Refusal, Source, sources,
+  answer, answers, askAll, exposition, forgetToken, giveUpAll, notes, pendingSince, readiness, rest, Source, sources,
   useToken,
 } from "./asking.js";
+import { serverNow, watchContact } from "./contact.js";
+import { forgetFrame } from "./frame.js";
 import { spark, watchSparks } from "./lines.js";
 import { showActive, showAnomalies, showMinutes, showNow, showTiles, watchMinutes } from "./live.js";
-import { forgetFrame, showCities, showDrivers, watchMap } from "./map.js";
+import { showCities, showDrivers, showZones, watchMap } from "./map.js";
+import { zoneSize } from "./zones.js";
 import { showBest, showCohorts, showFunnel, showRoutes } from "./depth.js";
-import { behind, forgetRate, ready, SETTLED_LAG, showFlow, showIngest } from "./ingest.js";
+import { behind, SETTLED_LAG, showFlow, showIngest } from "./ingest.js";
 import { showMethods, showSplit } from "./money.js";
 import { showQueues, showScheduler } from "./schedules.js";
 import { noteText, PLACE_NOTE, showNotes } from "./notes.js";
-import { addFeet, presentFeet } from "./tables.js";
+import { presentState } from "./state.js";
+import { addFeet } from "./tables.js";
 
 const SLOW_MS = 20_000;
 const LISTED = 8;
@@ -26,14 +30,14 @@ const LISTED = 8;
 const ENDPOINTS = ["trips", "bookings", "users", "payments"];
 const COHORTS = { today: "daily", day: "daily", week: "daily", month: "weekly" };
 // Their answers are of another range or city once another is chosen.
-const RANGED = [...ENDPOINTS, "routes", "best", "funnel", "cohort", "minutes", "drivers"];
+const RANGED = [...ENDPOINTS, "routes", "best", "funnel", "cohort", "minutes", "drivers", "zones"];
 
-const add = (name, urlOf, take, everyMs) => sources.push(
+const add = (name, urlOf, take, everyMs, isSlow = everyMs !== undefined) => sources.push(
   new Source(name, (signal) => answer(urlOf(), signal), ([found, noted]) => {
     notes[name] = noted;
     take(found);
     showNotes();
-  }, everyMs),
+  }, everyMs, isSlow),
 );
 
 add("now", () => "/v1/metrics/realtime", showNow);
@@ -44,7 +48,8 @@ add("queues", () => "/v1/realtime/queue-times", showQueues);
 add("flow", () => "/v1/realtime/ingest", showFlow);
 add("cities", () => "/v1/realtime/cities?limit=1000", showEveryCity);
 add("drivers", () => `/v1/realtime/drivers?${inCity({ limit: 2000 })}`, showDrivers);
-for (const name of ENDPOINTS) add(name, () => metricsUrl(name), (found) => present(name, found));
+add("zones", () => `/v1/realtime/zones?${inCity(zoneSize())}`, showZones);
+for (const name of ENDPOINTS) add(name, () => metricsUrl(name), (found) => present(name, found), undefined, true);
 sources.push(
   new Source("ingest", (signal) => Promise.all([readiness(signal), exposition(signal)]), showIngest),
 );
@@ -88,17 +93,6 @@ function showEveryCity(found) {
 
 // Token
 
-function showGate() {
-  const wrong = !hasToken() ? "" : "This token is not known here. Was it copied whole?";
-  const isNews = $("gate").hidden || $("gate-wrong").textContent !== wrong;
-  $("gate").hidden = false;
-  $("gate-wrong").hidden = !wrong;
-  $("gate-wrong").textContent = wrong;
-  $("token").setAttribute("aria-invalid", String(wrong !== ""));
-  if (isNews) $("token").focus();
-  setState("locked", "Token needed");
-}
-
 function tryToken(given) {
   useToken(given);
   // A second refusal is said again.
@@ -109,13 +103,11 @@ function tryToken(given) {
 
 // Showing
 
-const clockFace = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", timeZone: "UTC" });
-
 function present(name, found) {
   answers[name] = found;
   if (name === "users") found.active = found[RANGES[chosen.range].active];
   showFigures(name, found);
-  const now = Date.now();
+  const now = serverNow();
   const past = (found.time_series ?? []).filter((point) => Date.parse(point.timestamp) <= now);
   spark(document.querySelector(`[data-series="${name}"]`), past);
   if (name === "payments") showMethods(found.by_method);
@@ -133,7 +125,7 @@ function showEmpty() {
   const range = RANGES[chosen.range];
   const action = $("empty-action");
   if (chosen.city) {
-    $("empty-title").textContent = `Nothing in ${chosen.city} ${range.words}`;
+    $("empty-title").textContent = `Nothing in ${isolated(chosen.city)} ${range.words}`;
     const unknown = ENDPOINTS.flatMap((name) => notes[name]).find((note) => note.kind === PLACE_NOTE);
     $("empty-text").textContent = unknown
       ? sentence(noteText(unknown))
@@ -153,57 +145,6 @@ function showEmpty() {
     action.onclick = () => choose({ range: range.wider });
   }
   action.hidden = !chosen.city && range.wider === null;
-}
-
-function presentState() {
-  presentFeet();
-  // What another role may see is missing from its card alone.
-  const failed = sources.filter((source) => source.trouble && source.trouble.status !== 403);
-  const names = new Set(failed.map((source) => source.name));
-  for (const card of document.querySelectorAll(".card")) {
-    const needed = card.dataset.sources.split(" ");
-    card.dataset.stale = String(needed.some((name) => names.has(name)));
-    card.dataset.pending = String(card.dataset.refused !== "true" && needed.some((name) => !answers[name]));
-  }
-  const permitted = sources.filter((source) => source.trouble?.status !== 403);
-  const answered = permitted.filter((source) => source.answeredAt > 0);
-  const oldest = Math.min(...answered.map((source) => source.answeredAt));
-  $("since").hidden = answered.length === 0;
-  if (answered.length) {
-    $("as-of").textContent = `${clockFace.format(oldest)} UTC`;
-    $("as-of").dateTime = new Date(oldest).toISOString();
-    $("figures").setAttribute("aria-busy", String(answered.length < permitted.length));
-  }
-  $("note").hidden = failed.length === 0 || locked();
-  $("forget").hidden = !hasToken() || locked();
-  // A link carries no token.
-  $("prometheus").hidden = hasToken() || locked();
-  if (locked()) return showGate();
-  $("gate").hidden = true;
-  if (failed.length) presentFailure(failed);
-  else if (ready && ready.status !== "ready") setState("troubled", "Degraded");
-  else if (answered.length === permitted.length) setState("live", "Live");
-  // Some cards are there, and one is still being computed.
-  else if (answered.length) setState("loading", "Loading");
-}
-
-function presentFailure(failed) {
-  const refused = failed.find((source) => source.trouble instanceof Refusal);
-  const reason = refused
-    ? `The figures cannot be computed now: ${refused.trouble.message}.`
-    : "The server cannot be reached.";
-  const asOf = $("as-of").dateTime ? ` Greyed figures are as of ${$("as-of").textContent}.` : "";
-  $("note-text").textContent = `${reason}${asOf} Trying again by itself.`;
-  setState("stale", refused ? "Waiting" : "Disconnected");
-  forgetRate();
-}
-
-function setState(state, word) {
-  if (document.body.dataset.state === state && $("status-word").textContent === word) return;
-  document.body.dataset.state = state;
-  $("status-word").textContent = word;
-  // Said once at a change, not at every tick.
-  $("spoken").textContent = state === "live" ? "Figures are live" : word;
 }
 
 // Beginning
@@ -237,10 +178,23 @@ addEventListener("hashchange", () => {
 });
 addEventListener("online", askAll);
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) askAll();
+  if (document.hidden) rest();
+  else askAll();
 });
 
 Source.changed = presentState;
+watchContact({
+  pendingSince,
+  changed: () => {
+    giveUpAll();
+    presentState();
+  },
+  found: () => {
+    presentState();
+    askAll();
+  },
+  clockChanged: begin,
+});
 addFeet();
 watchSparks();
 watchMinutes();

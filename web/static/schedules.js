@@ -1,6 +1,6 @@
 // The scheduler: how long executions wait now, and how they went of late.
 
-import { $, exact, FORMATS, make, show, whole } from "./kit.js";
+import { $, exact, FORMATS, isolated, make, show, whole } from "./kit.js";
 import { answers } from "./asking.js";
 
 const TIERS = { mongo_periodic: "Periodic", clickhouse_delayed: "Delayed", redis_immediate: "Immediate" };
@@ -56,7 +56,7 @@ function row(name, tier) {
 }
 
 function showStuck(stuck) {
-  const listed = stuck.slice(0, 5).map((one) => `${one.schedule_name ?? one.schedule_id}: not seen for ` +
+  const listed = stuck.slice(0, 5).map((one) => `${isolated(one.schedule_name ?? one.schedule_id)}: not seen for ` +
     `${duration(one.silent_ms)}, due every ${duration(one.expected_every_ms)}` +
     (one.last_node ? `, last on ${one.last_node}` : ""));
   if (stuck.length > listed.length) listed.push(`and ${whole.format(stuck.length - listed.length)} more`);

@@ -3,6 +3,7 @@
 import { $, make } from "./kit.js";
 import { chosen } from "./chosen.js";
 import { answers, sources } from "./asking.js";
+import { serverNow } from "./contact.js";
 import { hereOf } from "./live.js";
 import { tiersInRows } from "./schedules.js";
 
@@ -12,7 +13,11 @@ const scalars = (found) => Object.entries(found ?? {})
   .filter(([, value]) => typeof value === "number" || typeof value === "string")
   .map(([figure, value]) => [figure, value]);
 
-const records = (list) => (list?.length ? [Object.keys(list[0]), ...list.map((one) => Object.values(one))] : null);
+function records(list) {
+  if (!list?.length) return null;
+  const fields = Object.keys(list[0]);
+  return [fields, ...list.map((one) => fields.map((field) => one[field]))];
+}
 
 const figures = (found) => found && [["figure", "value"], ...scalars(found)];
 
@@ -44,6 +49,7 @@ const ROWS = {
   now: () => figures(chosen.city ? answers.cities && hereOf(answers.cities) : answers.now),
   minutes: () => records(answers.minutes?.minutes),
   map: () => records(answers.drivers?.drivers),
+  zones: () => records(answers.zones?.zones),
   cities: () => records(answers.cities?.cities),
   trips: () => overTime(answers.trips),
   bookings: () => overTime(answers.bookings),
@@ -64,7 +70,7 @@ const ROWS = {
 
 // RFC 4180. A spreadsheet takes what begins so for a formula: producers choose the names of routes and cities.
 function quoted(value) {
-  const text = value === null || value === undefined ? "" : String(value);
+  const text = value === null || value === undefined || typeof value === "object" ? "" : String(value);
   const isFormula = typeof value === "string" && /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text));
   const harmless = isFormula ? `'${text}` : text;
   return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
@@ -79,7 +85,7 @@ function save(name) {
   const text = csvOf(name);
   if (!text) return;
   const address = URL.createObjectURL(new Blob(["\uFEFF", text], { type: "text/csv;charset=utf-8" }));
-  const moment = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
+  const moment = new Date(serverNow()).toISOString().slice(0, 19).replaceAll(":", "-");
   const place = chosen.city ? `-${chosen.city.replaceAll(/[^\p{L}\p{N}]+/gu, "_")}` : "";
   make("a", { href: address, download: `openride-${name}-${chosen.range}${place}-${moment}Z.csv` }).click();
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
@@ -97,19 +103,33 @@ function open(name, title) {
   $("table").showModal();
 }
 
+// A card may hold answers of two kinds.
+const PARTS = { map: "Drivers", zones: "Zones" };
+
 export function addFeet() {
   for (const card of document.querySelectorAll("[data-panel]")) {
-    const name = card.dataset.panel;
     const title = card.querySelector("h2");
-    const button = (text, label, onclick) =>
-      make("button", { type: "button", textContent: text, ariaLabel: `${title.textContent}: ${label}`, onclick });
-    card.append(make("p", { className: "foot" },
-      make("span", { className: "of" }),
-      button("Table", "show as a table", () => open(name, title.textContent)),
-      button("CSV", "save as CSV", () => save(name)),
-    ));
+    const button = (name, text, label, onclick) => make("button", {
+      type: "button", textContent: text, data: { rows: name }, ariaLabel: `${title.textContent}: ${label}`, onclick,
+    });
+    const buttons = card.dataset.panel.split(" ").flatMap((name) => {
+      const [part, of] = PARTS[name] ? [PARTS[name], `, ${PARTS[name].toLowerCase()}`] : ["Table", ""];
+      return [
+        button(name, part, `show as a table${of}`, () => open(name, `${title.textContent}${of}`)),
+        button(name, "CSV", `save as CSV${of}`, () => save(name)),
+      ];
+    });
+    card.append(make("p", { className: "foot" }, make("span", { className: "of" }), ...buttons));
   }
   $("table-close").onclick = () => $("table").close();
+}
+
+function hasRows(name) {
+  try {
+    return Boolean(ROWS[name]());
+  } catch {
+    return false;
+  }
 }
 
 // When each card's answers were given, and which of them may not be had.
@@ -122,6 +142,6 @@ export function presentFeet() {
     card.querySelector(".of").textContent = refused
       ? "Only for the role analyst: your token has another"
       : oldest > 0 ? `as of ${clockFace.format(oldest)}` : "";
-    for (const button of card.querySelectorAll(".foot button")) button.disabled = !ROWS[card.dataset.panel]();
+    for (const button of card.querySelectorAll(".foot button")) button.disabled = !hasRows(button.dataset.rows);
   }
 }
