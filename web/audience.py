@@ -45,14 +45,18 @@ class Listener:
         else:
             self._slow_ticks += 1
             if self._slow_ticks * _INTERVAL_S >= _TAKES_NOTHING_S:
-                self._transport.abort()
-                self.end()
+                self.cut_off()
 
     def is_gone(self) -> bool:
         """Whether nobody is there any more, or may be told; `done` is set then."""
         if self._transport.is_closing() or not self._goes_on():
             self.end()
         return self.done.done()
+
+    def cut_off(self) -> None:
+        """Drop the connection, whatever was still to be said."""
+        self._transport.abort()
+        self.end()
 
     def end(self) -> None:
         """It gets no more."""

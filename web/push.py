@@ -2,7 +2,7 @@
 
 All who ask the same get the same bytes: an answer is made and written down once a second, whoever listens.
 A client that takes too long gets the newest answer when it is ready for one, never a queue of old ones; one
-that takes nothing for a minute is let go.
+that takes nothing for a minute is let go. Nobody has anything to say here: who says much is cut off.
 """
 
 import asyncio
@@ -22,6 +22,11 @@ Answer = Callable[[Context, Any], Awaitable[dict[str, Any]]]
 Push = Callable[[Context, BaseModel, web.Request], Awaitable[web.StreamResponse]]
 
 _HEARTBEAT_S: Final = 20.0
+_GOOD_BYE_WITHIN_S: Final = 1.0
+# Some clients say hello, others ping. A message is held whole, so many clients with large ones would be much.
+_MESSAGE_BYTES: Final = 1024
+_MESSAGES_AT_ONCE: Final = 100
+_MESSAGES_PER_S: Final = 1.0
 # What the kernel keeps for a slow client is old by the time that it is read.
 _KERNEL_BUFFER_BYTES: Final = 16 * 1024
 _BEARER: Final = "bearer"
@@ -48,13 +53,21 @@ def over_websocket(answer: Answer) -> Push:
     async def push(context: Context, query: BaseModel, request: web.Request) -> web.StreamResponse:
         # A browser cannot send Authorization with a WebSocket: the token is the second of its protocols.
         # Not compressed: a thousand clients would each have windows of their own, and a body is small.
-        connection = web.WebSocketResponse(heartbeat=_HEARTBEAT_S, protocols=(_BEARER,), compress=False)
+        connection = web.WebSocketResponse(
+            heartbeat=_HEARTBEAT_S,
+            protocols=(_BEARER,),
+            compress=False,
+            autoping=False,
+            max_msg_size=_MESSAGE_BYTES,
+            timeout=_GOOD_BYE_WITHIN_S,
+        )
         if not connection.can_prepare(request):
             raise Problem(426, "this is a WebSocket: ask for an upgrade", headers={"Upgrade": "websocket"})
-        await connection.prepare(request)
+        if not await _has_begun(connection, request):
+            return connection
         if (listener := _listener(context, request)) is None:
             return connection
-        reading = asyncio.create_task(_until_closed(connection))
+        reading = asyncio.create_task(_until_closed(connection, listener))
         try:
             with audience.joined(query, listener):
                 await asyncio.wait({reading, listener.done}, return_when=asyncio.FIRST_COMPLETED)
@@ -76,7 +89,8 @@ def as_server_sent_events(answer: Answer) -> Push:
 
     async def push(context: Context, query: BaseModel, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers=_STREAM_HEADERS)
-        await response.prepare(request)
+        if not await _has_begun(response, request):
+            return response
         with suppress(ConnectionError):
             await response.write(b"retry: 2000\n\n")
         if (listener := _listener(context, request)) is not None:
@@ -87,6 +101,15 @@ def as_server_sent_events(answer: Answer) -> Push:
         return response
 
     return push
+
+
+async def _has_begun(response: web.StreamResponse, request: web.Request) -> bool:
+    """Send the headers; whether anybody was still there."""
+    try:
+        await response.prepare(request)
+    except ConnectionError:
+        return False
+    return True
 
 
 def _listener(context: Context, request: web.Request) -> Listener | None:
@@ -109,11 +132,20 @@ def _has_expired(context: Context) -> bool:
     return caller is not None and caller.has_expired(context.clock.now_ms())
 
 
-async def _until_closed(connection: web.WebSocketResponse) -> None:
-    """Read what a client sends, which means nothing, until it closes; this answers its pings as well."""
+async def _until_closed(connection: web.WebSocketResponse, listener: Listener) -> None:
+    """Read what a client sends, which means nothing, until it closes or says too much; pings are answered."""
+    loop = asyncio.get_running_loop()
+    heard, since_s = 0, loop.time()
     async for message in connection:
         if message.type is WSMsgType.ERROR:
             return
+        heard += 1
+        if heard > _MESSAGES_AT_ONCE + (loop.time() - since_s) * _MESSAGES_PER_S:
+            # Not closed as a WebSocket is: until it had answered all that it sends would be read.
+            listener.cut_off()
+            return
+        if message.type is WSMsgType.PING:
+            await connection.pong(message.data)
 
 
 def _as_message(body: bytes) -> bytes:

@@ -1,21 +1,39 @@
 """aiohttp's server, as we run it: what it refuses itself is a problem document too."""
 
+import asyncio
 import logging
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from web.problems import Problem
 from web.serving import HEADERS, framework_problem
 
 logger = logging.getLogger(__name__)
 
+# aiohttp by itself waits an hour.
+_FIRST_REQUEST_WITHIN_S: Final = 30.0
+
 
 class _Protocol(web.RequestHandler):
     """One connection."""
 
-    __slots__ = ()
+    __slots__ = ("_first_request_due",)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, and let go of whoever does not say what they want."""
+        super().connection_made(transport)
+        self._first_request_due = self._loop.call_later(_FIRST_REQUEST_WITHIN_S, self._close_mute)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End."""
+        self._first_request_due.cancel()
+        super().connection_lost(exc)
+
+    def _close_mute(self) -> None:
+        if self._request_count == 0:
+            self.force_close()
 
     def handle_error(
         self,
@@ -42,6 +60,9 @@ class _Protocol(web.RequestHandler):
         """Send the answer; what is refused before any middleware (an `Expect`) is a problem document too."""
         if isinstance(resp, web.HTTPException) and resp.status >= HTTPStatus.BAD_REQUEST:
             resp = framework_problem(resp).response(request.path)
+        if resp.status != HTTPStatus.SWITCHING_PROTOCOLS and hdrs.UPGRADE in request.headers:
+            # What follows is not HTTP, nobody reads it, and it would be kept.
+            resp.force_close()
         return await super().finish_response(request, resp, start_time)
 
 
