@@ -9,6 +9,7 @@ from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.series import buckets
 from openride_stream.clock import rfc3339
 from openride_stream.fleet import ALWAYS_UNDER_WAY
+from web.currency_notes import KnownCurrencies
 from web.place_notes import KnownPlaces
 from web.system_health import SystemHealth, system_health
 
@@ -23,6 +24,7 @@ class Notes:
 
     def __init__(self) -> None:
         self._places = KnownPlaces()
+        self._currencies = KnownCurrencies()
         self._lock = asyncio.Lock()
         self._health: tuple[float, SystemHealth] | None = None
 
@@ -33,6 +35,7 @@ class Notes:
         return [
             *await self._waiting(context),
             *await self._places.notes(runtime.store, runtime.reader, runtime.clock, question),
+            *await self._currencies.notes(runtime.store, runtime.clock, question.currency),
             *partial_buckets(question, now_ms),
         ]
 

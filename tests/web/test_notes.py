@@ -67,6 +67,21 @@ async def test_names_of_any_length_leave_the_header_short_enough_for_proxies(sit
     assert "'Lekki'" in (await notes(site, "metrics/trips", **RANGE, city="Leki"))["unknown-place"]
 
 
+async def test_a_currency_that_nothing_was_paid_in_is_said(site: Site) -> None:
+    store = site.runtime.store
+    assert "unknown-currency" not in await notes(site, "metrics/payments", **RANGE, currency="KES")
+    await store.execute(
+        f"INSERT INTO {store.database}.daily_bookings (day, generation, currency) VALUES (today(), 1, 'NGN')"
+    )
+    site.runtime.clock.advance(61)
+    said = (await notes(site, "metrics/payments", **RANGE, currency="KES"))["unknown-currency"]
+    assert said == "no event so far has an amount in KES (known: NGN)"
+    assert "unknown-currency" not in await notes(site, "metrics/payments", **RANGE)
+    await fill(site, [event("payment.success", currency="KES")])
+    site.runtime.clock.advance(6)
+    assert "unknown-currency" not in await notes(site, "metrics/payments", **RANGE, currency="KES")
+
+
 async def test_a_place_of_todays_events_is_known(site: Site) -> None:
     await fill(site, [event("user.activity", city="Kano", state="KN")])
     for place in ({"city": "Kano"}, {"state": "KN"}, {"city": "Kano", "state": "KN"}, {}):
