@@ -88,14 +88,16 @@ async def test_an_update_of_long_ago_counts_at_once_and_its_hour_is_built_anew(
     assert (await answered(store))[:2] == (2, 2)
 
 
-@pytest.mark.parametrize("followed", [5_000, 2])
+@pytest.mark.parametrize(("followed", "looked_up"), [(5_000, 50), (5_000, 0), (2, 50)])
 async def test_where_updates_lead_is_looked_up_once_and_no_later_one_is_missed(
     store: ClickHouse,
     settings: Settings,
     rounds: ScheduleHours,
     monkeypatch: pytest.MonkeyPatch,
     followed: int,
+    looked_up: int,
 ) -> None:
+    monkeypatch.setattr("openride_stream.clickhouse.hours._LOOKED_UP", looked_up)
     monkeypatch.setattr("openride_stream.clickhouse.hour_looks._FOLLOWED", followed)
     started = [LONG_AGO_MS + number * HOUR_MS for number in range(4)]
     await ingest(store, settings, {TOPIC: [execution(*each) for each in enumerate(started)]})

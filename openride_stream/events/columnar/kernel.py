@@ -1,6 +1,5 @@
-"""The one loop over bytes, compiled by numba when it is first called; importing this takes a second or two.
-
-Every index is checked, here and again by what numba adds: the bytes are a stranger's.
+"""The one loop over bytes, compiled by numba. Every index is checked, here and again by what numba adds: the
+bytes are a stranger's.
 """
 
 from datetime import date
