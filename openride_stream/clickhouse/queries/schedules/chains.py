@@ -19,6 +19,13 @@ HOPS: Final = ("mongo_periodic", "clickhouse_delayed", "redis_immediate", "execu
 """Due until found; found until handed over; handed over until fired; fired until completed, retries too."""
 
 _RECENT: Final = "started_processing_at >= fromUnixTimestamp64Milli({recent:Int64}, 'UTC')"
+_SELDOM: Final = """
+NOT {recent} AND schedule_id IN
+(
+    SELECT DISTINCT schedule_id FROM {known} WHERE schedule_id NOT IN
+    (SELECT schedule_id FROM {rows} GROUP BY schedule_id HAVING uniqExact(scheduled_at) >= {least})
+)
+"""
 # The gap is the median one between two times at which it was due, whatever became of those. Most schedules
 # came often enough lately: of those nothing older is looked at.
 _STUCK: Final = """
@@ -28,9 +35,11 @@ SELECT schedule_id, last_ms, gap_ms FROM
            arraySort(groupUniqArray(toUnixTimestamp64Milli(scheduled_at))) AS times,
            times[-1] AS last_ms,
            arrayReduce('quantileExactInclusive(0.5)', arrayPopFront(arrayDifference(times))) AS gap_ms
-    FROM {rows}
-    WHERE {is_recent} OR schedule_id NOT IN
-        (SELECT schedule_id FROM {recent} GROUP BY schedule_id HAVING uniqExact(scheduled_at) >= {least})
+    FROM
+    (
+        SELECT schedule_id, scheduled_at FROM {recent}
+        UNION ALL SELECT schedule_id, scheduled_at FROM {older}
+    )
     GROUP BY schedule_id HAVING length(times) >= {least}
 )
 WHERE {{now:Int64}} - last_ms > greatest({{intervals:Float64}} * gap_ms, {silence})
@@ -82,10 +91,12 @@ async def stuck_schedules(source: Source, now_ms: int, intervals: float, days: i
     span = Span(looked_back_ms(now_ms, days), now_ms)
     recent = Span(max(span.start_ms, now_ms - RECENT_MS), now_ms)
     columns = ("schedule_id", "scheduled_at", "started_processing_at")
+    lately = source.rows(recent, columns, _RECENT)
+    known = source.schedule_ids(Span(span.start_ms, recent.start_ms))
+    seldom = _SELDOM.format(recent=_RECENT, known=known, rows=lately, least=LEAST_TIMES)
     sql = _STUCK.format(
-        rows=source.rows(span, columns),
-        recent=source.rows(recent, columns, _RECENT),
-        is_recent=_RECENT,
+        recent=lately,
+        older=source.rows(span, columns, seldom),
         least=LEAST_TIMES,
         silence=LEAST_SILENCE_MS,
         told=STUCK_TOLD,
