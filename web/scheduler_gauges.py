@@ -4,10 +4,10 @@ import asyncio
 import logging
 from typing import Final
 
-from openride_stream.clickhouse.queries.schedules.chains import looked_back_ms
 from openride_stream.clickhouse.queries.schedules.health import Thresholds, tier_states
 from openride_stream.clickhouse.queries.schedules.source import Source
 from openride_stream.clickhouse.queries.schedules.span import Span
+from openride_stream.clickhouse.queries.schedules.stuck import looked_back_ms
 from openride_stream.errors import OpenRideError
 from web.context import Context, WebRuntime
 

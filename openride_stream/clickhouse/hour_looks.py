@@ -1,7 +1,7 @@
 """Plans of answers about schedules, from looks at the hours that several questions share."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +25,7 @@ _FOLLOWED: Final = 5_000
 """So many updates that builds may miss are followed one by one to what they change."""
 # A look is renewed behind the back of who asks at this share of its age: few wait for one.
 _RENEWED_AT: Final = 0.5
+_SELDOM_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,29 @@ class Hours:
         self._last = _Look(float("-inf"), (), frozenset())
         self._looking: asyncio.Task[_Look] | None = None
         self._followed: Mapping[Update, frozenset[int]] = {}
+        self._seldom: asyncio.Task[tuple[str, ...]] | None = None
+        self._seldom_renewing: asyncio.Task[tuple[str, ...]] | None = None
+        self._seldom_at_s = float("-inf")
+
+    async def seldom(self, ask: Callable[[], Awaitable[tuple[str, ...]]]) -> tuple[str, ...]:
+        """What `ask` says of schedules that come seldom, which takes long: as of about a minute ago.
+
+        Who looks at the hours anew each time asks anew.
+        """
+        if self._look_s == 0:
+            return await ask()
+        now_s = self._clock.monotonic_s()
+        if self._seldom is None or (self._seldom.done() and self._seldom.exception()):
+            self._seldom, self._seldom_at_s = asyncio.create_task(_awaited(ask)), now_s
+        elif now_s - self._seldom_at_s >= _SELDOM_S and self._seldom.done():
+            renewing, self._seldom_at_s = asyncio.create_task(_awaited(ask)), now_s
+            renewing.add_done_callback(self._take_seldom)
+            self._seldom_renewing = renewing
+        return await asyncio.shield(self._seldom)
+
+    def _take_seldom(self, renewing: "asyncio.Task[tuple[str, ...]]") -> None:
+        if not renewing.cancelled() and renewing.exception() is None:
+            self._seldom = renewing
 
     async def plan(self, start_ms: int, end_ms: int) -> HourPlan:
         """How to answer for [start_ms, end_ms), as of at most `look_s` ago."""
@@ -108,3 +132,7 @@ def _heard(looking: "asyncio.Task[_Look]") -> None:
     """Take note of an error that nobody waits for: the next who asks looks anew."""
     if not looking.cancelled():
         looking.exception()
+
+
+async def _awaited(ask: Callable[[], Awaitable[tuple[str, ...]]]) -> tuple[str, ...]:
+    return await ask()

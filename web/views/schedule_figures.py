@@ -11,13 +11,13 @@ from openride_stream.api.schedule_figures import (
     ScheduleSystemHealth,
     Statistics,
 )
-from openride_stream.clickhouse.queries.schedules.chains import looked_back_ms
 from openride_stream.clickhouse.queries.schedules.health import Thresholds, system_health
 from openride_stream.clickhouse.queries.schedules.patterns import errors
 from openride_stream.clickhouse.queries.schedules.performance import performance
 from openride_stream.clickhouse.queries.schedules.source import Source
 from openride_stream.clickhouse.queries.schedules.span import Span
 from openride_stream.clickhouse.queries.schedules.stats import stats
+from openride_stream.clickhouse.queries.schedules.stuck import looked_back_ms
 from openride_stream.clickhouse.queries.schedules.tiers import queue_times
 from web.context import Context
 from web.endpoint import Endpoint

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from openride_stream.clickhouse.queries.schedules.chains import end_to_end, stuck_schedules
+from openride_stream.clickhouse.queries.schedules.chains import end_to_end
 from openride_stream.clickhouse.queries.schedules.patterns import error_patterns
 from openride_stream.clickhouse.queries.schedules.source import Source
 from openride_stream.clickhouse.queries.schedules.span import Span
 from openride_stream.clickhouse.queries.schedules.stats import statistics
+from openride_stream.clickhouse.queries.schedules.stuck import stuck_schedules
 from openride_stream.clickhouse.queries.schedules.tiers import by_tier, tier_figures
 from openride_stream.settings import Settings
 

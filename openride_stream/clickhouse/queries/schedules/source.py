@@ -53,18 +53,15 @@ class Source:
             parts.append(f"SELECT {', '.join(columns)} FROM {stored}{of_level}")
         return f"({' UNION ALL '.join(parts)})"
 
-    def schedule_ids(self, span: Span) -> str:
-        """A subquery of the `schedule_id` of a span's executions, and maybe of some that no longer count.
-
-        It binds nothing, and reads nothing but the ids.
-        """
-        database = self.store.database
+    def every_row(self, span: Span, columns: Sequence[str]) -> str:
+        """A subquery of a span's executions, and maybe of some that no longer count; it binds nothing."""
+        database, shown = self.store.database, ", ".join(columns)
         hours = f"hour >= {hour_sql(span.start_ms)} AND hour < {hour_sql(span.end_ms + HOUR_MS - 1)}"
-        parts = [f"SELECT schedule_id FROM {database}.schedule_hours WHERE {hours}"]
+        parts = [f"SELECT {shown} FROM {database}.schedule_hours WHERE {hours}"]
         pieces = [piece for piece in self.plan.pieces if piece[0] < span.end_ms and span.start_ms < piece[1]]
         if pieces:
             within = within_sql("started_processing_at", pieces)
-            parts.append(f"SELECT schedule_id FROM {database}.schedule_executions WHERE {within}")
+            parts.append(f"SELECT {shown} FROM {database}.schedule_executions WHERE {within}")
         return f"({' UNION ALL '.join(parts)})"
 
     def _built(self, span: Span, columns: Sequence[str], condition: str, *, levelled: bool) -> str:
