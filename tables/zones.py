@@ -42,11 +42,12 @@ class Zone:
 
 @dataclass(frozen=True, slots=True)
 class ZonesNow:
-    """Every cell with something in it, most bookings first, and how high a cell is."""
+    """The cells with something in them, most bookings first, how many there are, and how high one is."""
 
     size_km: float
     bookings_without_pickup: int
     zones: list[Zone]
+    total: int
 
 
 class Grid:
@@ -81,7 +82,9 @@ class Grid:
         return widths
 
 
-def zones(state: LiveState, now_ms: int, city: str | None, size_km: float | None) -> ZonesNow:
+def zones(
+    state: LiveState, now_ms: int, city: str | None, size_km: float | None, limit: int | None = None
+) -> ZonesNow:
     """Drivers and bookings by zone.
 
     Args:
@@ -89,6 +92,7 @@ def zones(state: LiveState, now_ms: int, city: str | None, size_km: float | None
         now_ms: the clock, since the epoch.
         city: only drivers and bookings there, as `positions` and `cities` place them.
         size_km: how high a zone is; None: so that sixteen side by side hold the bulk.
+        limit: at most so many zones; of a million drivers far apart there may be a million.
     """
     state.settle(now_ms)
     located = Located(state, now_ms)
@@ -102,13 +106,13 @@ def zones(state: LiveState, now_ms: int, city: str | None, size_km: float | None
     drivers, free, bookings = (
         np.bincount(of, minlength=len(cells)) for of in (of_drivers, of_drivers[is_free], of_pickups)
     )
-    order = np.lexsort((cells, -drivers, -bookings))
+    order = np.lexsort((cells, -drivers, -bookings))[:limit]
     columns = zip(
         *grid.edges(cells[order]),
         *(counted[order].tolist() for counted in (drivers, free, bookings)),
         strict=True,
     )
-    return ZonesNow(size_km, without, [Zone(*row) for row in columns])
+    return ZonesNow(size_km, without, [Zone(*row) for row in columns], len(cells))
 
 
 def _drivers(located: Located, city: str | None) -> tuple[Column, Column, Column]:

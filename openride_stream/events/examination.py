@@ -13,6 +13,7 @@ from openride_stream.events import documents, quoted
 from openride_stream.events.completion import complete, defaults_of, without_nulls
 from openride_stream.events.frame import Frame
 from openride_stream.events.identity import precedence
+from openride_stream.events.joining import is_plain
 from openride_stream.events.masking import hides_personal_values, mask
 from openride_stream.events.records import Record
 from openride_stream.events.registry import (
@@ -53,7 +54,10 @@ def examine(record: Record, frame: Frame) -> Row:
     row = _validated(value, _validator_for(document, frame))
     row = without_nulls(row, defaults_of(row, frame.source))
     complete(row, record, value, frame)
-    _store(row, document, text, value, frame)
+    # No join takes an update; that its payload is what columns make of it, it is read as what one has proven.
+    proven = "is_update" in row and (is_plain(value) or quoted.is_closed(value))
+    if not (proven and _store_text(row, text, value, frame)):
+        _store(row, document, text, value, frame)
     return row
 
 

@@ -32,6 +32,8 @@ SETTINGS: Final = {
     "do_not_merge_across_partitions_select_final": "1",
     "date_time_output_format": "iso",
     "output_format_decimal_trailing_zeros": "1",
+    # Half a letter, as `substring` leaves it, is no text of an Excel file.
+    "output_format_json_validate_utf8": "1",
     "format_csv_null_representation": "",
     "output_format_csv_crlf_end_of_line": "1",
     "output_format_parquet_string_as_string": "1",
@@ -129,7 +131,8 @@ def _in_excel(column: Column) -> str:
         return f"toUnixTimestamp64Milli(toDateTime64({name}, 3, 'UTC')) / {_DAY_MS} + {_EXCEL_EPOCH_DAYS}"
     if column.kind == "date":
         return f"toInt32({name}) + {_EXCEL_EPOCH_DAYS}"
-    if column.kind in ("text", "id"):
+    if column.kind in ("text", "id") or re.fullmatch(r"U?Int(128|256)", column.bare_type):
+        # Whole numbers of so many digits are none of JSON's.
         return f"toString({name})"
     return f"toJSONString({name})" if column.kind == "nested" else name
 

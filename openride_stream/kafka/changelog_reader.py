@@ -28,7 +28,7 @@ class ChangelogReader:
         self._places: dict[int, LogPlace] = {}
         self._expected: dict[int, LogPlace] = {}
         self._next: dict[TopicPartition, int] = {}
-        self._gaps: dict[TopicPartition, tuple[int, int, int]] = {}
+        self._looks: dict[TopicPartition, tuple[int, int]] = {}
         self.is_another = False
         """Whether the log is not the one that `resume` was to go on with; nothing is read until `rewind`."""
         self.first_written_ms: int | None = None
@@ -89,34 +89,41 @@ class ChangelogReader:
         found = [
             record
             for at, records in fetched.items()
-            if self._follows(at, records)
-            for record in self._fresh(at.partition, records)
+            if (following := self._following(at, records))
+            for record in self._fresh(at.partition, following)
         ]
         if found:
             written_ms = min(record.timestamp for record in found)
             self.first_written_ms = min(written_ms, self.first_written_ms or written_ms)
         return [record.value for record in found if record.value]
 
-    def _follows(self, at: TopicPartition, records: list[Any]) -> bool:
-        """Whether they go on where reading was; else that is read again: nothing of a changelog is compacted.
+    def _following(self, at: TopicPartition, records: list[Any]) -> list[Any]:
+        """Those that go on where reading was, up to a gap; that is read again: no changelog is compacted.
 
         A broker that shows a record before the one that precedes it has been seen to do so for a moment, to
         one of its readers: what is still not there after some looks was deleted.
         """
-        expected, first = self._next.get(at), records[0].offset
-        if expected is not None and first > expected:
-            looks = self._gaps[at][2] if self._gaps.get(at, ())[:2] == (expected, first) else 0
-            if looks < _LOOKS_AT_A_GAP:
-                self._gaps[at] = expected, first, looks + 1
+        expected = self._next.get(at, records[0].offset)
+        for count, record in enumerate(records):
+            if record.offset > expected and not self._is_gone(at, expected):
+                self._next[at] = expected
                 self._consumer.seek(at, expected)
-                return False
-        self._next[at] = records[-1].offset + 1
-        return True
+                return records[:count]
+            expected = record.offset + 1
+        self._next[at] = expected
+        return records
+
+    def _is_gone(self, at: TopicPartition, offset: int) -> bool:
+        """Whether a record was looked for often enough, whatever was there in its place each time."""
+        looked_for, looks = self._looks.get(at, (offset, 0))
+        looks = looks if looked_for == offset else 0
+        self._looks[at] = offset, looks + 1
+        return looks >= _LOOKS_AT_A_GAP
 
     def _seek(self, at: TopicPartition, offset: int) -> None:
         self._consumer.seek(at, offset)
         self._next[at] = offset
-        self._gaps.pop(at, None)
+        self._looks.pop(at, None)
 
     def _fresh(self, partition: int, records: list[Any]) -> list[Any]:
         """Those that were not read before `resume`, if this is the log that it is to go on with."""

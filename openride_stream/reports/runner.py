@@ -141,8 +141,10 @@ class ReportRunner:
         return "failed"
 
     async def _failed(self, run: Execution, schedule: Schedule, why: str) -> None:
+        # As it is on record: this try may have been taken by mail before its webhook refused.
+        now = await self._desk.kept.execution(run.execution_id) or run
         if await self._desk.kept.fail(run, why):
-            await self._courier.tell_failed(run, schedule, why)
+            await self._courier.tell_failed(now, schedule, why)
 
     async def _make(self, run: Execution, schedule: Schedule) -> None:
         asked = self._asked(run, schedule)

@@ -1,5 +1,6 @@
 """How workbooks look: one header, one set of number formats."""
 
+import re
 from typing import Final
 
 from openpyxl.cell import Cell, WriteOnlyCell
@@ -22,6 +23,7 @@ _A4: Final = 9
 MAX_CELL_CHARS: Final = 32_767
 """The most that a cell of Excel takes, in UTF-16 units."""
 
+_CODE: Final = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 # What XML 1.0 has no way to write.
 _NO_XML: Final = dict.fromkeys(
     (*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF), "\ufffd"
@@ -52,7 +54,7 @@ def header_cell(sheet: WriteOnlyWorksheet, title: str, *, numbers: bool) -> Cell
 
 def text_cell(sheet: WriteOnlyWorksheet, text: str) -> Cell:
     """A cell that is text whatever it begins with: never a formula."""
-    cell = WriteOnlyCell(sheet, plain(text))
+    cell = WriteOnlyCell(sheet, literal(plain(text)))
     cell.data_type = "s"
     return cell
 
@@ -73,6 +75,11 @@ def plain(text: str) -> str:
         if len(units) > 2 * MAX_CELL_CHARS:
             text = units[: 2 * MAX_CELL_CHARS - 2].decode("utf-16-le", "ignore") + "…"
     return text
+
+
+def literal(text: str) -> str:
+    """The text with what a spreadsheet would read as the code of a sign, such as _x0041_, written out."""
+    return _CODE.sub("_x005F_", text) if "_x" in text else text
 
 
 def width_of(texts: list[str]) -> float:

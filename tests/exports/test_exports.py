@@ -78,6 +78,13 @@ async def test_no_cell_of_csv_begins_a_formula(desk: Desk, query: str) -> None:
     assert not any(cell.startswith(("=", "+", "-", "@")) for cell in cells)
 
 
+async def test_half_a_letter_and_whole_numbers_of_any_size_are_in_excel(desk: Desk) -> None:
+    query = "SELECT substring('\u00e9a', 1, 1) AS half, ['x', unhex('ff')] AS list, 1e17 AS large"
+    query += ", toInt128(-7) AS small, toUInt256('99999999999999999999999999999999999') AS big"
+    (sheet,) = load_workbook(io.BytesIO(await desk.made(query, "excel"))).worksheets
+    assert [cell.value for cell in sheet[2]] == ["\ufffd", '["x","\ufffd"]', 1e17, -7, "9" * 35]
+
+
 async def test_a_formula_is_text_in_excel(desk: Desk) -> None:
     (sheet,) = load_workbook(
         io.BytesIO(await desk.made("SELECT route_name FROM route_events", "excel"))

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import re
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -82,6 +84,37 @@ def test_what_a_cell_cannot_hold_is_held_otherwise(tmp_path: Path) -> None:
     shown = sheet["A3"].value
     assert shown.endswith("\U0001f697…")
     assert len(shown.encode("utf-16-le")) // 2 <= MAX_CELL_CHARS
+
+
+def test_numbers_are_numbers_and_days_are_days_whatever_their_size(tmp_path: Path) -> None:
+    columns = [
+        Column("f", "Float64"),
+        Column("i", "Int256"),
+        Column("d", "Date32"),
+        Column("m", "DateTime64(3)"),
+    ]
+    file = ExcelFile(tmp_path / "x.xlsx", columns)
+    file.write(
+        b'[100000000000000000, "5", 2, 60.5]\n[-0.0, "170141183460469231731687303715884105727", 61, 61.25]\n'
+    )
+    file.close()
+    (sheet,) = load_workbook(tmp_path / "x.xlsx").worksheets
+    rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=2)]
+    # Before March 1900 programs do not agree on the day of a number.
+    assert rows[0] == [1e17, 5, "1900-01-01", "1900-02-28 12:00:00.000"]
+    assert rows[1] == [0, str(2**127 - 1), datetime(1900, 3, 1), datetime(1900, 3, 1, 6)]  # noqa: DTZ001
+
+
+def test_text_that_looks_like_the_code_of_a_letter_stays_text(tmp_path: Path) -> None:
+    """A spreadsheet reads _x0041_ as A, and _x005F_ as the underscore that it is told with."""
+    file = ExcelFile(tmp_path / "x.xlsx", [Column("_x000D_", "String")])
+    file.write(b'["_x0041_ _x41_ _x0041"]\n')
+    file.close()
+    (sheet,) = load_workbook(tmp_path / "x.xlsx").worksheets
+    shown = [
+        re.sub("_x([0-9A-F]{4})_", lambda code: chr(int(code[1], 16)), cell.value) for cell in sheet["A"]
+    ]
+    assert shown == ["_x000D_", "_x0041_ _x41_ _x0041"]
 
 
 def test_names_of_columns_cannot_leave_their_quotes() -> None:

@@ -111,6 +111,9 @@ async def test_a_redirect_or_a_refusal_fails_the_report_and_is_followed_nowhere(
     run = await desk.made(await desk.schedule(webhook_url=hook.url))
     assert (run["status"], hook.elsewhere) == ("failed", 0)
     assert f"answered {status}" in run["error"]
+    # By mail it came: nobody is mailed that it could not be made.
+    assert [str(mail["Subject"]) for mail in desk.inbox.mails] == ["Trips of the week: 2026-01-26"]
+    assert json.loads(hook.came[-1][1])["status"] == "failed"
 
 
 async def test_a_webhook_is_changed_and_taken_away(desk: Desk, hook: Hook) -> None:

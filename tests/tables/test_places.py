@@ -239,7 +239,7 @@ def test_a_city_with_an_endless_name_is_none() -> None:
 def test_zones_are_as_large_as_the_bulk_asks_for_whatever_lies_astray() -> None:
     (ping,) = of_type("driver.location.updated", 1)
     state = LiveState(LIVE_MS)
-    assert zones(state, NOW_MS, None, None) == ZonesNow(1.0, 0, [])
+    assert zones(state, NOW_MS, None, None) == ZonesNow(1.0, 0, [], 0)
 
     def seen_at(places: list[tuple[float, float]]) -> list[Event]:
         return [
@@ -257,6 +257,8 @@ def test_zones_are_as_large_as_the_bulk_asks_for_whatever_lies_astray() -> None:
     found = zones(state, NOW_MS, None, None)
     assert found.size_km == 1.0
     assert sum(zone.active_drivers for zone in found.zones) == 20
+    first = zones(state, NOW_MS, None, None, limit=1)
+    assert (first.zones, first.total) == (found.zones[:1], len(found.zones))
     (astray,) = [zone for zone in found.zones if abs(zone.west) < 1]
     assert astray.south <= 0 < astray.north
     assert astray.active_drivers == 1
@@ -271,4 +273,4 @@ def test_a_booking_that_a_worker_of_the_version_before_took_in_is_told_of_and_as
     assert not lacks_pickups(old, NOW_MS + HOUR_MS), "nobody asks for it any more"
     state = LiveState(LIVE_MS)
     state.add(old, NOW_MS)
-    assert zones(state, NOW_MS, None, 1.0) == ZonesNow(1.0, 1, [])
+    assert zones(state, NOW_MS, None, 1.0) == ZonesNow(1.0, 1, [], 0)

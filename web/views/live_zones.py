@@ -35,15 +35,15 @@ class ZonesQuery(BaseModel):
 
 async def _zones(context: Context, query: ZonesQuery) -> dict[str, Any]:
     now_ms, freshness, health = await moment(context)
-    found = zones(context.live.state, now_ms, query.city, query.size_km)
+    found = zones(context.live.state, now_ms, query.city, query.size_km, query.limit)
     return {
         **freshness,
         "system_health": health.level,
         "reasons": health.reasons,
         "size_km": found.size_km,
-        "total": len(found.zones),
+        "total": found.total,
         "bookings_without_pickup": found.bookings_without_pickup,
-        "zones": [*map(asdict, found.zones[: query.limit])],
+        "zones": [*map(asdict, found.zones)],
     }
 
 
