@@ -25,7 +25,7 @@ Reply = Callable[[str], Given]
 """By path what is answered: an object as JSON, bytes as they are, a status with some HTML, None: nothing."""
 
 
-METRICS = b"openride_events_accepted_total 5\nopenride_consumer_lag_records 2\nopenride_rejects_total 0\n"
+
 
 
 def usual(path: str) -> Given:
