@@ -20,7 +20,7 @@ import { showMethods, showSplit } from "./money.js";
 import { showQueues, showScheduler } from "./schedules.js";
 import { noteText, PLACE_NOTE, showNotes } from "./notes.js";
 import { presentState } from "./state.js";
-import { addFeet } from "./tables.js";
+import { addFeet, watchScrolls } from "./tables.js";
 
 const SLOW_MS = 20_000;
 const LISTED = 8;
@@ -197,6 +197,7 @@ watchContact({
   clockChanged: begin,
 });
 addFeet();
+watchScrolls();
 watchSparks();
 watchMinutes();
 watchMap();

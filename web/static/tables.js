@@ -122,6 +122,22 @@ export function addFeet() {
   $("table-close").onclick = () => $("table").close();
 }
 
+// What can be scrolled is reached with the keyboard; what cannot takes no stop on the way.
+const scrolls = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const box = target.closest(".scroll");
+    if (box.scrollWidth > box.clientWidth) Object.assign(box, { tabIndex: 0, role: "group" });
+    else for (const name of ["tabindex", "role"]) box.removeAttribute(name);
+  }
+});
+
+export function watchScrolls() {
+  for (const box of document.querySelectorAll(".card .scroll")) {
+    box.setAttribute("aria-labelledby", box.closest(".card").querySelector("h2").id);
+    for (const one of [box, box.firstElementChild]) scrolls.observe(one);
+  }
+}
+
 function hasRows(name) {
   try {
     return Boolean(ROWS[name]());

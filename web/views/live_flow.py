@@ -35,7 +35,7 @@ async def _ingest(context: Context, query: NoParameters) -> dict[str, Any]:
 
 
 async def _rejected(context: Context, now_ms: int) -> int | None:
-    """Dead letters of the last hour; None where the store does not tell: what is live does not wait for it."""
+    """Dead letters of the last hour; None where the store does not tell: live answers do not wait."""
     runtime = context.runtime
     if not runtime.sink.available:
         return None
