@@ -113,8 +113,9 @@ async def the_worker_is_not_ready(page: Page, server: PlayedServer) -> None:
 
 async def nothing_has_come_yet(page: Page, server: PlayedServer) -> None:
     def late(path: str) -> Given:
-        given = emptied(usual(path))
-        return given | {"consumer_lag": 5_000} if path == "/v1/metrics/realtime" else given
+        if path == "/v1/metrics/realtime":
+            return saying(consumer_lag=5_000)(path)
+        return emptied(usual(path)) if path.startswith("/v1/metrics/") else usual(path)
 
     server.reply = late
     await ask_all(page)
@@ -122,6 +123,7 @@ async def nothing_has_come_yet(page: Page, server: PlayedServer) -> None:
     await expect(page.locator("#empty-text")).to_have_text("5,000 records are on the way, the oldest first.")
     await expect(page.locator('[data-figure="ingest.consumer_lag"]')).to_have_text("5,000")
     await expect(page.locator("#ingest-state")).to_have_text("Catching up with the topics")
+    await expect(page.locator("#status-word")).to_have_text("Live")
     await picture(page, "empty")
     server.reply = usual
     await page.get_by_role("button", name="Look further back").click()
