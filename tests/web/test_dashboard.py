@@ -181,7 +181,7 @@ async def test_a_page_notices_a_worker_that_hangs_and_finds_the_one_that_follows
         heir.live.state = ridden.live.state
         heir.live.state.add(seen([_another_trip(ridden)]), heir.runtime.clock.now_ms())
         entrance.to = heir
-        await entrance.open(entrance.port)
+        await entrance.open(entrance.port)  # and nobody clicks: the page looks again by itself
         await settled(page)
         await expect(page.locator("#note")).to_be_hidden()
         await expect(trips).to_have_text(str(before + 1))

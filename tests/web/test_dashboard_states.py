@@ -86,7 +86,8 @@ async def the_store_is_away(page: Page, server: PlayedServer) -> None:
     await expect(page.locator('[data-figure="trips.trips_started"]')).not_to_be_empty()
     await picture(page, "waiting")
     server.reply = usual
-    await page.get_by_role("button", name="Retry now").click()
+    async with page.expect_request("**/v1/metrics/trips*", timeout=1_500):
+        await page.get_by_role("button", name="Retry now").click()
     await settled(page)
     await expect(page.locator("#note")).to_be_hidden()
 
