@@ -139,6 +139,11 @@ class MinuteIn(Answer):
 class Ingest(Lately):
     """`GET /v1/realtime/ingest`."""
 
+    rejected_last_hour: int | None = Field(
+        ge=0,
+        description="Dead letters of the last hour over all workers, as `/v1/dead-letters` counts them; null "
+        "while ClickHouse does not tell.",
+    )
     minutes: list[MinuteIn] = Field(
         description="Sixty minutes, the earliest first; the last one is under way."
     )

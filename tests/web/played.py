@@ -20,17 +20,22 @@ STATIC = files("web").joinpath("static")
 TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml", "html": "text/html"}
 
 Body = dict[str, Any]
-Given = Body | bytes | int | None
+Given = Body | bytes | int | tuple[int, Body] | None
 Reply = Callable[[str], Given]
-"""By path what is answered: an object as JSON, bytes as they are, a status with some HTML, None: nothing."""
+"""By path what is answered: an object as JSON (with a status), bytes as they are, a status with some HTML.
 
-
-METRICS = b"openride_events_accepted_total 5\nopenride_consumer_lag_records 2\nopenride_rejects_total 0\n"
+With None nothing is, until `release`."""
 
 
 def usual(path: str) -> Given:
     """Each question answered as the documentation has it."""
-    return METRICS if path == "/metrics" else copy.deepcopy(_examples().get(path, 404))
+    given = copy.deepcopy(_examples().get(path, 404))
+    return given | fresh(given) if isinstance(given, dict) else given
+
+
+def fresh(given: Body) -> Body:
+    """What a live answer says of when it is of: now."""
+    return dict.fromkeys({"timestamp", "as_of"} & {*given}, datetime.now(UTC).isoformat())
 
 
 @cache
@@ -59,6 +64,12 @@ class PlayedServer:
     async def begin(self, page: Page) -> None:
         await page.route("**/*", self._answer)
 
+    async def release(self) -> None:
+        """Answer what was not answered."""
+        held, self.held = self.held, []
+        for route in held:
+            await self._answer(route)
+
     async def _answer(self, route: Route) -> None:
         path = route.request.url.removeprefix(ORIGIN).split("?")[0].split("#")[0]
         headers = {"Date": format_datetime(self.clock(), usegmt=True)}
@@ -78,4 +89,6 @@ class PlayedServer:
         elif isinstance(given, bytes):
             await route.fulfill(body=given, content_type="application/json", headers=headers)
         else:
-            await route.fulfill(body=json.dumps(given), content_type="application/json", headers=headers)
+            status, body = given if isinstance(given, tuple) else (200, given)
+            kind = "application/json" if status == 200 else "application/problem+json"
+            await route.fulfill(status=status, body=json.dumps(body), content_type=kind, headers=headers)

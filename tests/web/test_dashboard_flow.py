@@ -1,7 +1,6 @@
 """The page in a browser: the scheduler, and how events come in."""
 
 import os
-import random
 import uuid
 from pathlib import Path
 
@@ -11,14 +10,12 @@ from playwright.async_api import Page, expect
 
 from openride_stream.clock import rfc3339
 from openride_stream.settings import Settings
-from tables.changes import decoded
 from tests.clickhouse.storing import ingest
 from tests.fixtures.browser import PageLog
 from tests.fixtures.web import Site
 from tests.reference.moments import event_ms
-from tests.tables.rides import Event, moved, some_hours
-from tests.tables.test_came_in import rows, some
-from tests.tables.test_realtime import NOW_MS, seen, topic_of
+from tests.tables.rides import Event, some_hours
+from tests.tables.test_realtime import seen, topic_of
 from tests.web.dashboard import csv_of, ridden, settled, visit, written
 
 __all__ = ["ridden"]
@@ -36,14 +33,6 @@ async def test_the_scheduler_and_what_comes_in_are_shown(
         by_topic.setdefault(topic_of(event), []).append(orjson.dumps(event))
         ridden.live.state.add(seen([event]), now_ms)
     await ingest(ridden.runtime.store, settings, by_topic)
-    chance = random.Random(5)
-    shift_ms = now_ms - NOW_MS
-    came = [
-        (moved(event, event_ms(event["event_timestamp"]) + shift_ms), at_ms + shift_ms)
-        for event, at_ms in some(400, chance)
-    ]
-    for row in rows(came, [50], chance):
-        ridden.live.state.add(decoded(row), now_ms)
     await visit(page, ridden)
     queues = (await ridden.get("/v1/realtime/queue-times"))["tiers"]
     cells = [

@@ -28,6 +28,11 @@ NAMES = [
     "__proto__",
     "=1+1",
 ]
+WIDTHS = [
+    (1280, "light", "none"),
+    (640, "light", "active"),
+    *((width, scheme, "none") for width in (360, 390, 768, 2560) for scheme in ("light", "dark")),
+]
 # Figures in which the page tells that there is none, and what must never stand on it.
 NO_FIGURE = re.compile(r"\bNaN\b|undefined|\[object|Infinity")
 A_DAY_BEHIND = """
@@ -102,8 +107,8 @@ async def test_strange_names_and_figures_and_many_of_them_are_shown_for_what_the
     for name, text in figures.items():
         await expect(page.locator(f'[data-figure="{name}"]')).to_have_text(text)
     assert (await csv_of(page, "cities"))[7]["city"] == "'=1+1"
-    for width, colours in ((1280, "none"), (640, "active"), (390, "none")):
-        await page.emulate_media(forced_colors=colours, reduced_motion="reduce")
+    for width, scheme, colours in WIDTHS:
+        await page.emulate_media(forced_colors=colours, color_scheme=scheme, reduced_motion="reduce")
         await page.set_viewport_size({"width": width, "height": 900})
         wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0, f"at {width} something stands out"

@@ -136,6 +136,7 @@ async def test_what_came_in_is_told_by_minute_with_its_lateness(well: Site) -> N
     for row in rows(came, [50], chance):
         well.live.state.add(decoded(row), now_ms)
     minutes = (await well.get("/v1/realtime/ingest"))["minutes"]
+    assert (await well.get("/v1/realtime/ingest"))["rejected_last_hour"] is None, "there is no such table"
     assert len(minutes) == 60
     assert sum(one["events"] for one in minutes) == 200
     told = [one for one in minutes if one["events"]]

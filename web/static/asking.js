@@ -1,6 +1,6 @@
 // Asking the API, each thing at its own pace.
 
-import { contact, doubt, heard, probe, serverNow } from "./contact.js";
+import { contact, doubt, heard, probe, toldAt } from "./contact.js";
 
 const POLL_MS = 2_000;
 const LONGEST_WAIT_MS = 15_000;
@@ -38,7 +38,10 @@ async function get(url, signal) {
 
 export async function answer(url, signal) {
   const response = await get(url, signal);
-  if (response.ok) return [await told(response), notesOf(response)];
+  if (response.ok) {
+    const found = await told(response);
+    return [found, notesOf(response), asOfOf(found, response)];
+  }
   throw new Refusal(await response.json().catch(() => null), response.status);
 }
 
@@ -48,6 +51,14 @@ async function told(response) {
   } catch (error) {
     throw error instanceof SyntaxError ? new Unreadable() : error;
   }
+}
+
+// Up to when an answer has what it is about, in milliseconds: live ones say so (null: the tables are still being
+// read), others are as of when they were made.
+function asOfOf(found, response) {
+  if (found?.as_of === null) return null;
+  const said = [found?.as_of, found?.timestamp].map(Date.parse).find((moment) => !Number.isNaN(moment));
+  return said ?? toldAt(response);
 }
 
 // What an answer cannot say in its figures stands in a header beside it.
@@ -64,23 +75,7 @@ export async function readiness(signal) {
   const response = await get("/health/ready", signal);
   const found = await told(response);
   if (!Array.isArray(found?.reasons)) throw new Refusal(null, response.status);
-  return found;
-}
-
-export async function exposition(signal) {
-  const response = await get("/metrics", signal);
-  if (!response.ok) throw new Refusal(null, response.status);
-  return response.text();
-}
-
-export function sumOf(text, name) {
-  let sum = 0;
-  for (const line of text.split("\n")) {
-    if (line.startsWith(`${name}{`) || line.startsWith(`${name} `)) {
-      sum += Number(line.slice(line.lastIndexOf(" ") + 1));
-    }
-  }
-  return sum;
+  return [found, [], toldAt(response)];
 }
 
 export const answers = {};
@@ -116,10 +111,11 @@ function giveBack() {
 }
 
 // One thing that is asked again and again at its own pace: a slow answer does not hold the others up.
+// `answered`: it was at least once; `asOf`: up to when the last answer has what it is about, null when it does not know.
 export class Source {
   constructor(name, fetchAll, take, everyMs = POLL_MS, isSlow = false) {
     Object.assign(this, { name, fetchAll, take, everyMs, isSlow });
-    Object.assign(this, { timer: 0, failures: 0, trouble: null, answeredAt: 0, asking: null, askedAt: Infinity });
+    Object.assign(this, { timer: 0, failures: 0, trouble: null, answered: false, asOf: null, asking: null, askedAt: Infinity });
   }
 
   // Called after each answer and each failure.
@@ -151,7 +147,7 @@ export class Source {
       const found = await this.fetchAll(asked.signal);
       if (this.asking !== asked) return null;
       this.show(found);
-      Object.assign(this, { failures: 0, trouble: null, answeredAt: serverNow() });
+      Object.assign(this, { failures: 0, trouble: null, answered: true, asOf: found[2] });
       // A store that is slow today is not asked more than it can answer.
       return Math.max(this.everyMs, 2 * (performance.now() - whenStarted));
     } catch (error) {

@@ -1,6 +1,8 @@
 // Whether the server is heard, and what its clock says. A worker that hangs closes no connection and answers
 // nothing: it is noticed by what stays silent, and until it is heard again one question alone is asked.
 
+import { finite } from "./kit.js";
+
 const SILENT_MS = 4_500;
 const PENDING_MS = 2_500;
 const LOOK_MS = 500;
@@ -31,6 +33,12 @@ export function heard(response) {
   contact.why = null;
   clearTimeout(probing);
   wires.found();
+}
+
+// When an answer was made, by the server's clock; one that was kept on the way says how old it is.
+export function toldAt(response) {
+  const moment = Date.parse(response.headers.get("Date") ?? "");
+  return Number.isNaN(moment) ? serverNow() : moment - 1000 * finite(response.headers.get("Age"));
 }
 
 // The header has whole seconds, and is some time under way: only clocks that are really apart are told apart.

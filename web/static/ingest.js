@@ -1,33 +1,37 @@
-// How events come in: to the worker that serves the page, by its Prometheus figures, and to all of them.
+// How events come in, over all workers.
 
-import { $, clock, FORMATS, showFigures } from "./kit.js";
-import { answers, sumOf } from "./asking.js";
+import { $, clock, finite, FORMATS, showFigures } from "./kit.js";
+import { answers } from "./asking.js";
 import { spark, trace } from "./lines.js";
 
-const RATE_SAMPLES = 90;
 export const SETTLED_LAG = 1_000;
-const LATENESS = "openride_lateness_seconds";
-const lates = [];
-let counted = null;
-export let behind = 0;
 export let ready = null;
 
-export function showIngest([readyNow, text]) {
-  ready = readyNow;
-  const now = performance.now();
-  const accepted = sumOf(text, "openride_events_accepted_total");
-  const lag = (behind = sumOf(text, "openride_consumer_lag_records"));
-  // A worker that was restarted counts from nothing again.
-  const goesOn = counted && accepted >= counted.accepted;
-  const rate = goesOn ? (accepted - counted.accepted) / ((now - counted.at) / 1000) : answers.ingest?.rate;
-  counted = { accepted, at: now };
-  const late = lateness(sumOf(text, `${LATENESS}_count`), 1000 * sumOf(text, `${LATENESS}_sum`));
-  answers.ingest = { rate, accepted, lag, late, rejected: sumOf(text, "openride_rejects_total") };
-  showFigures("ingest", answers.ingest);
-  $("ingest-state").textContent = ingestState(lag);
+// Records that are sent and not stored yet.
+export const behind = () => finite(answers.now?.consumer_lag);
+
+// Of the worker that answers this page: whether it is well stands beside the system's health.
+export function showReady(found) {
+  ready = answers.ready = found;
+  sayIngest();
 }
 
-// What came in by minute, over all workers; the minute under way would look like a drop.
+export function showIngest() {
+  const { now, flow } = answers;
+  answers.ingest = {
+    events_per_second: now?.events_per_second, consumer_lag: now?.consumer_lag,
+    events_last_hour: flow && eventsOf(flow.minutes), rejected_last_hour: flow?.rejected_last_hour,
+  };
+  showFigures("ingest", answers.ingest);
+  sayIngest();
+}
+
+function eventsOf(minutes) {
+  const known = minutes.filter((minute) => minute.events !== null);
+  return known.length ? known.reduce((total, minute) => total + finite(minute.events), 0) : null;
+}
+
+// What came in by minute; the minute under way would look like a drop.
 export function showFlow(found) {
   answers.flow = found;
   const whole = found.minutes.slice(0, -1).filter((minute) => minute.events !== null);
@@ -39,24 +43,13 @@ export function showFlow(found) {
     ? `95 % late by, minute by minute: ${FORMATS.duration(newest.late_p95_ms)} at ${clock(newest.timestamp)} UTC`
     : "No event has come in during the last hour";
   if (newest) showFigures("flow", newest);
+  showIngest();
 }
 
-// How far behind the newest event an event was, on average, over the last minutes; the counters begin with the worker.
-function lateness(events, behind_ms) {
-  if (events < lates.at(-1)?.events) lates.length = 0;
-  lates.push({ events, behind_ms });
-  if (lates.length > RATE_SAMPLES) lates.shift();
-  const since = events - lates[0].events;
-  return since ? (behind_ms - lates[0].behind_ms) / since : 0;
-}
-
-function ingestState(lag) {
-  if (ready.reasons.length) return ready.reasons.join("; ");
+function sayIngest() {
+  const reasons = new Set([...(ready?.reasons ?? []), ...(answers.now?.reasons ?? [])]);
   // Some records are always between being read and being committed.
-  return lag > SETTLED_LAG ? "Catching up with the topics" : "Up to date: records are stored within a second or two";
-}
-
-// After a gap the next rate would be of all of it.
-export function forgetRate() {
-  counted = null;
+  const settled = behind() > SETTLED_LAG
+    ? "Catching up with the topics" : "Up to date: records are stored within a second or two";
+  if (ready && answers.now) $("ingest-state").textContent = reasons.size ? [...reasons].join("; ") : settled;
 }

@@ -131,5 +131,17 @@ export function clock(timestamp) {
 
 const minuteFace = new Intl.DateTimeFormat("en-GB", { timeStyle: "short", timeZone: "UTC" });
 
+// A moment in UTC as `as of` tells it: with its day where that is not the day of `now`.
+export function moment(at, now) {
+  const isOfToday = Math.floor(at / DAY_MS) === Math.floor(now / DAY_MS);
+  return `${(isOfToday ? secondFace : dayFace).format(at)} UTC`;
+}
+
+const secondFace = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", timeZone: "UTC" });
+const dayFace = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
+  hourCycle: "h23", timeZone: "UTC",
+});
+
 // A place in the city picker, the address and the tables: what has none is called so.
 export const NOWHERE = "no place";

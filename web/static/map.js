@@ -29,23 +29,41 @@ export function showCities(found, choose) {
   const rows = found.cities.slice(0, MOST_LABELS);
   $("cities-none").hidden = rows.length > 0;
   $("cities-table").hidden = rows.length === 0;
+  const names = JSON.stringify(rows.map((city) => city.city));
+  if (names !== listed) list(body, rows, choose);
+  listed = names;
   const most = Math.max(1, ...rows.map((city) => finite(city.bookings_last_hour)));
-  body.replaceChildren(...rows.map((city) => row(city, most, choose)));
+  rows.forEach((city, at) => tell(body.children[at], city, most));
 }
 
-function row(city, most, choose) {
+let listed = null;
+
+// A name that has the focus keeps it: rows are made anew only where the cities are others.
+function list(body, rows, choose) {
+  const focused = body.contains(document.activeElement) ? document.activeElement.textContent : null;
+  body.replaceChildren(...rows.map((city) => row(city, choose)));
+  [...body.querySelectorAll("button")].find((name) => name.textContent === focused)?.focus({ preventScroll: true });
+}
+
+function row(city, choose) {
   const name = city.city === null
     ? make("span", { className: "nowhere", textContent: NOWHERE })
     : make("button", {
         type: "button", dir: "auto", textContent: city.city, title: `Show ${isolated(city.city)} only`,
-        ariaPressed: String(chosen.city === city.city),
         onclick: () => choose({ city: chosen.city === city.city ? "" : city.city }),
       });
-  const cell = (text) => make("td", { textContent: text });
-  const demand = make("td", { className: "share", style: { "--share": finite(city.bookings_last_hour) / most } },
-    make("span", { textContent: whole.format(city.bookings_last_hour) }));
-  return make("tr", {}, make("th", { scope: "row" }, name), cell(whole.format(city.active_drivers)),
-    cell(whole.format(city.active_trips)), demand, cell(FORMATS.money(city.revenue_last_hour)));
+  const cells = [make("td"), make("td"), make("td", { className: "share" }, make("span")), make("td")];
+  return make("tr", {}, make("th", { scope: "row" }, name), ...cells);
+}
+
+function tell(line, city, most) {
+  const [name, drivers, trips, demand, money] = line.children;
+  name.querySelector("button")?.setAttribute("aria-pressed", String(chosen.city === city.city));
+  drivers.textContent = whole.format(city.active_drivers);
+  trips.textContent = whole.format(city.active_trips);
+  demand.style.setProperty("--share", String(finite(city.bookings_last_hour) / most));
+  demand.firstChild.textContent = whole.format(city.bookings_last_hour);
+  money.textContent = FORMATS.money(city.revenue_last_hour);
 }
 
 // One degree of longitude is shorter the further north: x and y are kilometres from the middle.

@@ -5,7 +5,7 @@
 import { $, isolated, make, sentence, showFigures, whole } from "./kit.js";
 import { chosen, inCity, inRange, metricsUrl, RANGES, readAddress, writeAddress } from "./chosen.js";
 import {
-  answer, answers, askAll, exposition, forgetToken, giveUpAll, notes, pendingSince, readiness, rest, Source, sources,
+  answer, answers, askAll, forgetToken, giveUpAll, notes, pendingSince, readiness, rest, Source, sources,
   useToken,
 } from "./asking.js";
 import { serverNow, watchContact } from "./contact.js";
@@ -15,12 +15,12 @@ import { showActive, showAnomalies, showMinutes, showNow, showTiles, watchMinute
 import { showCities, showDrivers, showZones, watchMap } from "./map.js";
 import { zoneSize } from "./zones.js";
 import { showBest, showCohorts, showFunnel, showRoutes } from "./depth.js";
-import { behind, SETTLED_LAG, showFlow, showIngest } from "./ingest.js";
+import { behind, SETTLED_LAG, showFlow, showIngest, showReady } from "./ingest.js";
 import { showMethods, showSplit } from "./money.js";
 import { showQueues, showScheduler } from "./schedules.js";
 import { noteText, PLACE_NOTE, showNotes } from "./notes.js";
 import { presentState } from "./state.js";
-import { addFeet } from "./tables.js";
+import { addFeet, watchScrolls } from "./tables.js";
 
 const SLOW_MS = 20_000;
 const LISTED = 8;
@@ -40,7 +40,10 @@ const add = (name, urlOf, take, everyMs, isSlow = everyMs !== undefined) => sour
   }, everyMs, isSlow),
 );
 
-add("now", () => "/v1/metrics/realtime", showNow);
+add("now", () => "/v1/metrics/realtime", (found) => {
+  showNow(found);
+  showIngest();
+});
 add("active", () => "/v1/realtime/active", showActive);
 add("minutes", () => `/v1/realtime/minutes?${inCity()}`, showMinutes);
 add("anomalies", () => "/v1/realtime/anomalies", showAnomalies);
@@ -50,9 +53,7 @@ add("cities", () => "/v1/realtime/cities?limit=1000", showEveryCity);
 add("drivers", () => `/v1/realtime/drivers?${inCity({ limit: 2000 })}`, showDrivers);
 add("zones", () => `/v1/realtime/zones?${inCity(zoneSize())}`, showZones);
 for (const name of ENDPOINTS) add(name, () => metricsUrl(name), (found) => present(name, found), undefined, true);
-sources.push(
-  new Source("ingest", (signal) => Promise.all([readiness(signal), exposition(signal)]), showIngest),
-);
+sources.push(new Source("ready", readiness, ([found]) => showReady(found)));
 add("routes", () => `/v1/metrics/routes?${inRange({ limit: LISTED })}`, showRoutes, SLOW_MS);
 add("best", () => `/v1/metrics/drivers?${inRange({ limit: LISTED })}`, showBest, SLOW_MS);
 add("scheduler", () => "/v1/schedule-analytics/health/system?hours_back=24", showScheduler, SLOW_MS);
@@ -132,9 +133,9 @@ function showEmpty() {
       : "Cities are matched exactly as events spell them.";
     action.textContent = "Show every city";
     action.onclick = () => choose({ city: "" });
-  } else if (behind > SETTLED_LAG) {
+  } else if (behind() > SETTLED_LAG) {
     $("empty-title").textContent = `No rides ${range.words} yet`;
-    $("empty-text").textContent = `${whole.format(behind)} records are on the way, the oldest first.`;
+    $("empty-text").textContent = `${whole.format(behind())} records are on the way, the oldest first.`;
     action.textContent = "Look further back";
     action.onclick = () => choose({ range: range.wider });
   } else {
@@ -196,6 +197,7 @@ watchContact({
   clockChanged: begin,
 });
 addFeet();
+watchScrolls();
 watchSparks();
 watchMinutes();
 watchMap();

@@ -1,13 +1,11 @@
 // How the page as a whole is doing: live, waiting for an answer or for a token, out of contact.
 
-import { $ } from "./kit.js";
+import { $, moment } from "./kit.js";
 import { answers, hasToken, Late, locked, Refusal, sources, Unreadable } from "./asking.js";
 import { spanInWords } from "./chosen.js";
-import { contact } from "./contact.js";
-import { forgetRate, ready } from "./ingest.js";
+import { contact, serverNow } from "./contact.js";
+import { ready } from "./ingest.js";
 import { presentFeet } from "./tables.js";
-
-const clockFace = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", timeZone: "UTC" });
 
 export function presentState() {
   presentFeet();
@@ -21,15 +19,15 @@ export function presentState() {
     card.dataset.pending = String(card.dataset.refused !== "true" && needed.some((name) => !answers[name]));
   }
   const permitted = sources.filter((source) => source.trouble?.status !== 403);
-  const answered = permitted.filter((source) => source.answeredAt > 0);
-  const oldest = Math.min(...answered.map((source) => source.answeredAt));
+  const answered = permitted.filter((source) => source.answered);
+  const oldest = Math.min(...answered.map((source) => source.asOf ?? Infinity));
   $("span").textContent = spanInWords();
-  $("since").hidden = answered.length === 0;
-  if (answered.length) {
-    $("as-of").textContent = `${clockFace.format(oldest)} UTC`;
+  $("since").hidden = oldest === Infinity;
+  if (oldest !== Infinity) {
+    $("as-of").textContent = moment(oldest, serverNow());
     $("as-of").dateTime = new Date(oldest).toISOString();
-    $("figures").setAttribute("aria-busy", String(answered.length < permitted.length));
   }
+  if (answered.length) $("figures").setAttribute("aria-busy", String(answered.length < permitted.length));
   $("note").hidden = !isFailing || locked();
   $("forget").hidden = !hasToken() || locked();
   // A link carries no token.
@@ -37,7 +35,7 @@ export function presentState() {
   if (locked()) return showGate();
   $("gate").hidden = true;
   if (isFailing) presentFailure(failed);
-  else if (ready && ready.status !== "ready") setState("troubled", "Degraded");
+  else if (isTroubled()) setState("troubled", "Degraded");
   else if (answered.length === permitted.length) setState("live", "Live");
   // Some cards are there, and one is still being computed.
   else if (answered.length) setState("loading", "Loading");
@@ -49,11 +47,13 @@ function presentFailure(failed) {
   const text = `${reason}${asOf} Trying again by itself.`;
   if ($("note-text").textContent !== text) $("note-text").textContent = text;
   setState("stale", word);
-  forgetRate();
 }
 
+// The worker that answers may be well while the system is not, and the other way round.
+const isTroubled = () => (ready && ready.status !== "ready") || (answers.now && answers.now.system_health !== "healthy");
+
 function failureOf(troubles) {
-  const since = `${clockFace.format(contact.sinceMs)} UTC`;
+  const since = moment(contact.sinceMs, serverNow());
   if (contact.why === "silent") return [`The server has not answered since ${since}.`, "No answer"];
   if (contact.why === "away") return [`The server cannot be reached since ${since}.`, "Disconnected"];
   const refused = troubles.find((trouble) => trouble instanceof Refusal);

@@ -1,13 +1,11 @@
 // Every card as a table, to be read as one, and as a file.
 
-import { $, make } from "./kit.js";
+import { $, make, moment } from "./kit.js";
 import { chosen } from "./chosen.js";
 import { answers, sources } from "./asking.js";
 import { serverNow } from "./contact.js";
 import { hereOf } from "./live.js";
 import { tiersInRows } from "./schedules.js";
-
-const clockFace = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", timeZone: "UTC" });
 
 const scalars = (found) => Object.entries(found ?? {})
   .filter(([, value]) => typeof value === "number" || typeof value === "string")
@@ -85,9 +83,9 @@ function save(name) {
   const text = csvOf(name);
   if (!text) return;
   const address = URL.createObjectURL(new Blob(["\uFEFF", text], { type: "text/csv;charset=utf-8" }));
-  const moment = new Date(serverNow()).toISOString().slice(0, 19).replaceAll(":", "-");
+  const now = new Date(serverNow()).toISOString().slice(0, 19).replaceAll(":", "-");
   const place = chosen.city ? `-${chosen.city.replaceAll(/[^\p{L}\p{N}]+/gu, "_")}` : "";
-  make("a", { href: address, download: `openride-${name}-${chosen.range}${place}-${moment}Z.csv` }).click();
+  make("a", { href: address, download: `openride-${name}-${chosen.range}${place}-${now}Z.csv` }).click();
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
@@ -124,6 +122,22 @@ export function addFeet() {
   $("table-close").onclick = () => $("table").close();
 }
 
+// What can be scrolled is reached with the keyboard; what cannot takes no stop on the way.
+const scrolls = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const box = target.closest(".scroll");
+    if (box.scrollWidth > box.clientWidth) Object.assign(box, { tabIndex: 0, role: "group" });
+    else for (const name of ["tabindex", "role"]) box.removeAttribute(name);
+  }
+});
+
+export function watchScrolls() {
+  for (const box of document.querySelectorAll(".card .scroll")) {
+    box.setAttribute("aria-labelledby", box.closest(".card").querySelector("h2").id);
+    for (const one of [box, box.firstElementChild]) scrolls.observe(one);
+  }
+}
+
 function hasRows(name) {
   try {
     return Boolean(ROWS[name]());
@@ -132,16 +146,19 @@ function hasRows(name) {
   }
 }
 
-// When each card's answers were given, and which of them may not be had.
+// Up to when each card's answers have what they are about, and which of them may not be had.
 export function presentFeet() {
   for (const card of document.querySelectorAll("[data-panel]")) {
     const own = sources.filter((source) => card.dataset.sources.split(" ").includes(source.name));
     const refused = own.find((source) => source.trouble?.status === 403);
     card.dataset.refused = String(refused !== undefined);
-    const oldest = Math.min(...own.map((source) => source.answeredAt));
-    card.querySelector(".of").textContent = refused
-      ? "Only for the role analyst: your token has another"
-      : oldest > 0 ? `as of ${clockFace.format(oldest)}` : "";
+    card.querySelector(".of").textContent = refused ? "Only for the role analyst: your token has another" : ageOf(own);
     for (const button of card.querySelectorAll(".foot button")) button.disabled = !hasRows(button.dataset.rows);
   }
+}
+
+function ageOf(own) {
+  if (!own.every((source) => source.answered)) return "";
+  const isKnown = own.every((source) => source.asOf !== null);
+  return isKnown ? `as of ${moment(Math.min(...own.map((source) => source.asOf)), serverNow())}` : "tables are being read";
 }

@@ -5,14 +5,18 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from openride_stream.api.live import Ingest, LiveQueueTimes
+from openride_stream.clickhouse.queries.dead_letters import dead_lettered
 from openride_stream.clock import rfc3339
+from openride_stream.errors import StoreRefused, StoreUnavailable
 from tables.came_in import came_in
 from tables.realtime import rounded, waits_by_tier
+from tables.series import HOUR_MS
 from web.context import Context
 from web.endpoint import Endpoint, NoParameters
 from web.lately import Lately, moment
 
 _FRESH_S: Final = 1.0
+_STORE_TIMEOUT_S: Final = 1.0
 _SHARES: Final = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99}
 
 
@@ -21,7 +25,24 @@ async def _ingest(context: Context, query: NoParameters) -> dict[str, Any]:
     now_ms, freshness, health = await moment(context)
     found = map(asdict, came_in(context.live.state, now_ms, context.live.known_since_ms))
     listed = [{"timestamp": rfc3339(one.pop("start_ms")), **one} for one in found]
-    return {**freshness, "system_health": health.level, "reasons": health.reasons, "minutes": listed}
+    return {
+        **freshness,
+        "system_health": health.level,
+        "reasons": health.reasons,
+        "rejected_last_hour": await _rejected(context, now_ms),
+        "minutes": listed,
+    }
+
+
+async def _rejected(context: Context, now_ms: int) -> int | None:
+    """Dead letters of the last hour; None where the store does not tell: live answers do not wait."""
+    runtime = context.runtime
+    if not runtime.sink.available:
+        return None
+    try:
+        return await dead_lettered(runtime.store, now_ms - HOUR_MS, timeout_s=_STORE_TIMEOUT_S)
+    except (StoreUnavailable, StoreRefused):
+        return None
 
 
 async def _queue_times(context: Context, query: NoParameters) -> dict[str, Any]:
@@ -64,6 +85,7 @@ def endpoints() -> tuple[Endpoint, ...]:
             response=Ingest,
             example={
                 **_LATELY,
+                "rejected_last_hour": 2,
                 "minutes": [
                     {
                         "timestamp": "2026-11-22T09:00:00.000Z",
