@@ -35,5 +35,5 @@ def _one(chance: random.Random, now_ms: int, place: int) -> list[Event]:
 
     steps = STEPS[: chance.randrange(1, len(STEPS) + 1)]
     found = [event(name, at_ms + step * 10 * MINUTE_MS) for step, name in enumerate(steps)]
-    back = [day for day in range(1, days) if chance.random() < 0.15]
+    back = [day for day in range(1, days) if chance.random() < 0.4]
     return found + [event("user.activity", at_ms + day * DAY_MS) for day in back]

@@ -90,6 +90,7 @@ async def the_funnel_and_who_comes_back_are_drawn_after(page: Page, answers: Ans
     assert await csv_of(page, "funnel") == [*map(as_text, steps)]
     some = [cohort for cohort in cohorts if cohort["cohort_size"]]
     assert len(some) > 2
+    assert any(rate for one in some for rate in [*one["retention_by_period"].values()][1:]), "some came back"
     assert await rows_of(page, "cohort-rows") == [*map(cohort_row, some)]
     open_periods = sum(rate is None for one in some for rate in one["retention_by_period"].values())
     await expect(page.locator("#cohort-rows .open")).to_have_count(open_periods)
