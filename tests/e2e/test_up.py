@@ -34,8 +34,9 @@ class Stack:
         self.output = data_dir.with_suffix(".out")
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        argv = [*openride("up"), "--no-replay", "--workers", "2", "--port", str(free_port())]
+    def start(self, *options: str) -> None:
+        given = options or ("--no-replay", "--workers", "2")
+        argv = [*openride("up"), *given, "--port", str(free_port())]
         with self.output.open("wb") as output:
             self._process = subprocess.Popen(
                 [*argv, "--data-dir", str(self.data_dir)], env=ENV, stdout=output, stderr=subprocess.STDOUT
