@@ -18,6 +18,7 @@ from openride_stream.cli.checks.broker import check_broker
 from openride_stream.cli.checks.findings import Check, Finding, admit, examine
 from openride_stream.cli.checks.issuer import check_issuer
 from openride_stream.cli.checks.machine import check_codecs, check_disk, check_settings, check_workers
+from openride_stream.cli.checks.mail import check_mail
 from openride_stream.cli.checks.stack import check_stack
 from openride_stream.cli.checks.storage import check_storage
 from openride_stream.cli.checks.stores import check_clickhouse, check_metadata, check_redis
@@ -34,6 +35,7 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("redis", check_redis),
     ("issuer", check_issuer),
     ("storage", check_storage),
+    ("mail", check_mail),
     ("disk", check_disk),
     ("worker", check_workers),
 )

@@ -36,6 +36,19 @@ class MailPartlyRefused(MailRefused):
     """The mail was taken, but not for all of its recipients."""
 
 
+def client_of(settings: Settings) -> SMTP:
+    """A client of the SMTP server; entered as a context it is connected, encrypted and logged in."""
+    return SMTP(
+        hostname=settings.smtp_host,
+        port=settings.smtp_port,
+        username=settings.smtp_user or None,
+        password=settings.smtp_password.get_secret_value() or None,
+        use_tls=settings.smtp_tls == "tls",
+        start_tls=settings.smtp_tls == "starttls",
+        timeout=settings.smtp_timeout_s,
+    )
+
+
 async def deliver(
     mail: EmailMessage, execution_id: str, settings: Settings, *, patient: bool = False
 ) -> None:
@@ -69,17 +82,8 @@ async def deliver(
 
 
 async def _send(mail: EmailMessage, settings: Settings, *, patient: bool) -> Refusals:
-    client = SMTP(
-        hostname=settings.smtp_host,
-        port=settings.smtp_port,
-        username=settings.smtp_user or None,
-        password=settings.smtp_password.get_secret_value() or None,
-        use_tls=settings.smtp_tls == "tls",
-        start_tls=settings.smtp_tls == "starttls",
-        timeout=settings.smtp_timeout_s,
-    )
     recipients = [address for _, address in getaddresses([str(mail["To"])])]
-    async with client:
+    async with client_of(settings) as client:
         if patient and (later := await _put_off(client, settings.smtp_from, recipients)):
             raise MailUndelivered(_told(later))
         refused, _ = await client.send_message(mail)

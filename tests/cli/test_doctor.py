@@ -43,6 +43,7 @@ def test_services_that_are_away_fail_and_an_absent_worker_is_a_warning(tmp_path:
         "metadata": "fail",
         "redis": "ok",
         "storage": "ok",
+        "mail": "ok",
         "disk": "ok",
         "worker": "warn",
     }

@@ -1,11 +1,18 @@
 """When reports are due and what they are about, also where clocks change."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from openride_stream.reports.slots import FrequencyRefused, check, next_slot, range_of, slots_until
+from openride_stream.reports.slots import (
+    FrequencyRefused,
+    check,
+    next_slot,
+    range_before,
+    range_of,
+    slots_until,
+)
 
 
 def at(text: str) -> datetime:
@@ -97,3 +104,22 @@ def test_a_frequency_names_moments(frequency: str) -> None:
 def test_any_other_is_refused(frequency: str, said: str) -> None:
     with pytest.raises(FrequencyRefused, match=said):
         check(frequency, "UTC", at("2026-03-07T12:00:00Z"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "zone", "start", "before"),
+    [
+        ("previous_month", "Africa/Lagos", "2026-02-28T23:00:00Z", ("2026-01-31T23:00:00Z", 28)),
+        ("previous_day", "UTC", "2026-03-01T00:00:00Z", ("2026-02-28T00:00:00Z", 1)),
+        ("last_7_days", "UTC", "2026-03-08T00:00:00Z", ("2026-03-01T00:00:00Z", 7)),
+        # New York's week that ends on the day before its clocks move is no shorter than the next one.
+        ("previous_week", "America/New_York", "2026-03-09T04:00:00Z", ("2026-03-02T05:00:00Z", 7)),
+    ],
+)
+def test_the_period_before_is_of_the_same_kind(
+    kind: Any, zone: str, start: str, before: tuple[str, int]
+) -> None:
+    first, last = range_before(kind, zone, at(start))
+    assert first == at(before[0])
+    assert last == at(start)
+    assert round((last - first) / timedelta(days=1)) == before[1]
