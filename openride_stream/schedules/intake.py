@@ -1,6 +1,7 @@
 """Executions and updates from HTTP to the topic of their tier; what is refused there is refused here."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn, Protocol
@@ -23,6 +24,8 @@ SOURCES: Final[Mapping[str, SourceTopic]] = {topic.tier: topic for topic in TOPI
 KNOWN_WITHIN_S: Final = 2.0
 """How long an update waits for its execution to be stored, as one that was sent just before it will be."""
 _LOOK_EVERY_S: Final = 0.1
+_REMEMBERED: Final = 10_000
+"""Executions that were written here are known without the store, the last ones."""
 _TIERS: Final = f"must be one of {', '.join(SOURCES)}"
 
 
@@ -69,6 +72,7 @@ class ScheduleIntake:
     new_id: Callable[[], UUID] = uuid4
     _last_update_ms: int = field(default=0, init=False)
     _updates_ahead: int = field(default=0, init=False)
+    _posted: OrderedDict[str, Known] = field(default_factory=OrderedDict, init=False)
 
     async def execution(self, body: bytes, tier: Tier | None) -> Taken:
         """Write an execution of `tier`, or of the tier that its schedule_type names.
@@ -87,10 +91,13 @@ class ScheduleIntake:
         if document.get("analytics_id") is None:
             document["analytics_id"] = str(self.new_id())
             body = documents.dumps(document).encode()
-        return await self._write(source, body, self.clock.now_ms())
+        stamped_ms = self.clock.now_ms()
+        taken = await self._write(source, body, stamped_ms)
+        self._remember(taken.analytics_id, Known(source.tier or "", document["schedule_id"], stamped_ms))
+        return taken
 
     async def update(self, analytics_id: str, body: bytes) -> Taken:
-        """Write an update of the execution `analytics_id`, which is given two seconds to be stored.
+        """Write an update of the execution `analytics_id`, written here before, or stored within two seconds.
 
         Raises:
             Rejection: it is none, or of another execution, or nothing that is written now would be newer than
@@ -117,6 +124,11 @@ class ScheduleIntake:
         known = await self._known(analytics_id)
         source = SOURCES[known.schedule_type]
         return await self._write(source, body, self._stamp_ms(known), known.schedule_id)
+
+    def _remember(self, analytics_id: str, posted: Known) -> None:
+        self._posted[analytics_id] = posted
+        if len(self._posted) > _REMEMBERED:
+            self._posted.popitem(last=False)
 
     def _stamp_ms(self, known: Known) -> int:
         """The newest timestamp wins: the one of an update comes last, whatever the clocks of others say."""
@@ -150,6 +162,9 @@ class ScheduleIntake:
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + KNOWN_WITHIN_S
         while (known := await known_execution(self.store, analytics_id)) is None:
+            # What the brokers have will be stored, however far behind reading is.
+            if (posted := self._posted.get(analytics_id.lower())) is not None:
+                return posted
             if loop.time() >= deadline_s:
                 message = f"no execution has the analytics_id {analytics_id}"
                 raise UnknownExecution(message)

@@ -174,6 +174,15 @@ async def test_an_execution_that_is_stamped_with_the_future_takes_no_other_one_w
         assert decode(batch, POLICY, site.runtime.clock.ms).rejects == []
 
 
+async def test_what_was_posted_here_can_be_changed_however_far_behind_reading_is(site: Site) -> None:
+    await send(site, "POST", "redis/processing", without("schedule_type"), 202)
+    await send(site, "PATCH", ID.upper(), {"retry_count": 1}, 202)
+    _, (topic, key, value, at_ms) = site.runtime.outbox.written
+    assert (topic, key) == ("openride.schedules.redis", BODY["schedule_id"].encode())
+    assert orjson.loads(value)["retry_count"] == 1
+    assert at_ms > site.runtime.outbox.written[0][-1]
+
+
 async def test_an_update_must_be_one_of_something_that_is_known(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
