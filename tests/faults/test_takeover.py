@@ -21,7 +21,7 @@ from tests.fixtures.clickhouse import free_port
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
-ROWS = 150_000
+ROWS = 900_000
 QUERY = (
     f"SELECT trip_id, n FROM trip_events ARRAY JOIN range({ROWS}) AS n WHERE event_type = 'trip.completed'"
 )
