@@ -219,6 +219,7 @@ async def test_everything_is_reached_with_the_keyboard(page: Page) -> None:
     await page.locator("#cities button").first.focus()
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/#range=week&city=Lagos")
+    await settled(page)
     table = page.get_by_role("button", name="Drivers and demand: show as a table, zones")
     await table.focus()
     await page.keyboard.press("Enter")
