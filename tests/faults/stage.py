@@ -178,6 +178,11 @@ class Stage(Cluster):
         ends = (worker.log.read_text()[-9000:] for worker in self.workers)
         return "\n\n".join(f"{worker.name}:\n{end}" for worker, end in zip(self.workers, ends, strict=True))
 
+    def leaderless(self) -> bool:
+        """Whether every worker joins the group again and again, and none was made its leader."""
+        ends = [worker.log.read_text()[-6000:] for worker in self.workers]
+        return all(end.count("Joined group") > 1 and "Elected group leader" not in end for end in ends)
+
     def deaths(self) -> dict[str, list[int]]:
         """Exit codes of workers that died unasked."""
         return {worker.name: worker.deaths for worker in self.workers if worker.deaths}
