@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import merged_pieces
@@ -51,29 +51,33 @@ class Hours:
         self._last = _Look(float("-inf"), (), frozenset())
         self._looking: asyncio.Task[_Look] | None = None
         self._followed: Mapping[Update, frozenset[int]] = {}
-        self._seldom: asyncio.Task[tuple[str, ...]] | None = None
-        self._seldom_renewing: asyncio.Task[tuple[str, ...]] | None = None
+        self._seldom: tuple[str, ...] = ()
         self._seldom_at_s = float("-inf")
+        self._seldom_asked: asyncio.Task[None] | None = None
 
     async def seldom(self, ask: Callable[[], Awaitable[tuple[str, ...]]]) -> tuple[str, ...]:
-        """What `ask` says of schedules that come seldom, which takes long: as of about a minute ago.
+        """What `ask` says of schedules that come seldom, which takes long: as of two minutes ago at most.
 
         Who looks at the hours anew each time asks anew.
         """
         if self._look_s == 0:
             return await ask()
-        now_s = self._clock.monotonic_s()
-        if self._seldom is None or (self._seldom.done() and self._seldom.exception()):
-            self._seldom, self._seldom_at_s = asyncio.create_task(_awaited(ask)), now_s
-        elif now_s - self._seldom_at_s >= _SELDOM_S and self._seldom.done():
-            renewing, self._seldom_at_s = asyncio.create_task(_awaited(ask)), now_s
-            renewing.add_done_callback(self._take_seldom)
-            self._seldom_renewing = renewing
-        return await asyncio.shield(self._seldom)
+        asked_s = self._clock.monotonic_s()
+        while self._seldom_at_s <= asked_s - 2 * _SELDOM_S:
+            await asyncio.shield(self._seldom_renewed(ask))
+        if self._seldom_at_s <= asked_s - _SELDOM_S:
+            self._seldom_renewed(ask)
+        return self._seldom
 
-    def _take_seldom(self, renewing: "asyncio.Task[tuple[str, ...]]") -> None:
-        if not renewing.cancelled() and renewing.exception() is None:
-            self._seldom = renewing
+    def _seldom_renewed(self, ask: Callable[[], Awaitable[tuple[str, ...]]]) -> "asyncio.Task[None]":
+        async def renew() -> None:
+            at_s = self._clock.monotonic_s()
+            self._seldom, self._seldom_at_s = await ask(), at_s
+
+        if self._seldom_asked is None or self._seldom_asked.done():
+            self._seldom_asked = asyncio.create_task(renew())
+            self._seldom_asked.add_done_callback(_heard)
+        return self._seldom_asked
 
     async def plan(self, start_ms: int, end_ms: int) -> HourPlan:
         """How to answer for [start_ms, end_ms), as of at most `look_s` ago."""
@@ -128,11 +132,7 @@ class Hours:
         return frozenset[int]().union(*self._followed.values())
 
 
-def _heard(looking: "asyncio.Task[_Look]") -> None:
+def _heard(looking: "asyncio.Task[Any]") -> None:
     """Take note of an error that nobody waits for: the next who asks looks anew."""
     if not looking.cancelled():
         looking.exception()
-
-
-async def _awaited(ask: Callable[[], Awaitable[tuple[str, ...]]]) -> tuple[str, ...]:
-    return await ask()

@@ -1,5 +1,6 @@
 """Hours of schedule executions are built once, and nothing that comes in later is missed."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -211,3 +212,20 @@ async def test_pages_go_on_where_they_ended_whatever_comes_in_between(
     assert [each for each in seen if each in first] == [*first]
     newer = {uid(7, number) for number in range(100, 200, 10)}
     assert newer.isdisjoint(seen)
+
+
+async def test_what_comes_seldom_is_renewed_behind_who_asks_and_is_never_old(store: ClickHouse) -> None:
+    clock, asked = ManualClock(NOW_MS), []
+    hours = Hours(store, clock, look_s=0.5)
+
+    async def ask() -> tuple[str, ...]:
+        asked.append(len(asked))
+        return (f"as of look {len(asked)}",)
+
+    assert await asyncio.gather(*(hours.seldom(ask) for _ in range(3))) == [("as of look 1",)] * 3
+    clock.advance(61)
+    assert await hours.seldom(ask) == ("as of look 1",)
+    await asyncio.sleep(0)
+    assert await hours.seldom(ask) == ("as of look 2",)
+    clock.advance(3600)
+    assert await hours.seldom(ask) == ("as of look 3",), "nobody had asked for an hour"
