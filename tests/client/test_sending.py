@@ -27,6 +27,7 @@ BODY: dict[str, Any] = {
 }
 NAMES = [name for name, found in vars(sending).items() if hasattr(found, "__wrapped__")]
 ID = UUID("6f1d0a52-3c1f-4e0a-9d1e-0c8c7a1b2d3e")
+UNKNOWN = UUID("6f1d0a52-3c1f-4e0a-9d1e-0c8c7a1b2d3f")
 
 
 def taking(method: str, path: str) -> Endpoint:
@@ -87,8 +88,9 @@ async def test_what_is_sent_arrives(served: Served, monkeypatch: pytest.MonkeyPa
         with pytest.raises(InvalidParameter) as refused:
             client.schedules_send(**BODY)
         assert refused.value.parameter == "schedule_type"
+        assert client.schedules_update(analytics_id=ID, retry_count=2).analytics_id == ID
         with pytest.raises(NotFound):
-            client.schedules_update(analytics_id=ID, retry_count=2)
+            client.schedules_update(analytics_id=UNKNOWN, retry_count=2)
         would = client.schedules_cleanup(days_to_keep=365, dry_run=True)
         assert (would.dry_run, would.executions) == (True, 0)
     async with AsyncOpenRide(served.url, served.tokens["admin"]) as client:

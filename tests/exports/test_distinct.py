@@ -33,6 +33,8 @@ ONCE = {
     "booking_facts": 2,
 }
 """Rows of each table: of each type an event that was sent twice, and one with contents of two months."""
+OTHER_MONTH_DAYS = 35
+"""Days ago: in another month than three days ago, and before positions expire."""
 
 
 def sent(name: str, event: int, days_ago: int) -> bytes:
@@ -60,7 +62,7 @@ async def test_every_table_has_every_event_once(store: ClickHouse, settings: Set
         again, contested = 2 * place, 2 * place + 1
         records[TOPIC_OF[name].name] = [
             *(sent(name, again, 3), sent(name, again, 3)),
-            *(sent(name, contested, 3), sent(name, contested, 40)),
+            *(sent(name, contested, 3), sent(name, contested, OTHER_MONTH_DAYS)),
         ]
     await ingest(store, settings, records)
     await reconciler(store, settings).run()
