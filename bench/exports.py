@@ -1,7 +1,6 @@
 """Exports: how long they take, and what an Excel file costs those who wait for their events meanwhile."""
 
 import asyncio
-import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ from bench import vitals
 from bench.feed import Feed
 from bench.latency import latency_ms
 from bench.measuring import Watch
+from bench.pairs import Ratios, is_second_first
 from bench.payloads import Payload, payloads, renewed
 from bench.peers import PEERS
 from bench.stage import Stage, open_stage
@@ -81,13 +81,12 @@ class Found:
     rate_per_s: int
 
     @property
-    def ratio(self) -> float:
-        """p95 beside Excel exports as a share of that without: the median of pairs that follow one another.
+    def ratios(self) -> Ratios:
+        """p95 beside Excel exports as a share of that without, of pairs that follow one another.
 
         Latency grows with what the store and the broker hold: what a pair has in common is its moment.
         """
-        pairs = zip(self.alone, self.beside, strict=True)
-        return statistics.median(beside.p95_ms / alone.p95_ms for alone, beside in pairs)
+        return Ratios([one.p95_ms for one in self.alone], [one.p95_ms for one in self.beside])
 
 
 async def run(rate_per_s: int, repeats: int, files: bool, tell: Callable[[str], None]) -> Found:
@@ -118,7 +117,7 @@ async def run(rate_per_s: int, repeats: int, files: bool, tell: Callable[[str], 
         beside: list[Stretch] = []
         for number in range(2 * repeats):
             paced = [renewed(payload, number + 2) for payload in events[: rate_per_s * _PACED_S]]
-            with_files = number % 4 in (1, 2)
+            with_files = is_second_first(number // 2) == (number % 2 == 0)
             stretch = await _stretch(stage, feed, paced, rate_per_s, with_files=with_files)
             (beside if with_files else alone).append(stretch)
             sent += len(paced)

@@ -13,6 +13,7 @@ from bench import vitals
 from bench.feed import Feed
 from bench.latency import latency_ms
 from bench.measuring import Watch
+from bench.pairs import Ratios, is_second_first
 from bench.payloads import Payload, payloads, renewed
 from bench.peers import PEERS
 from bench.stage import Stage, open_stage
@@ -55,12 +56,9 @@ class Cost:
     heard: list[dict[str, Any]] = field(default_factory=list)
 
     @property
-    def ratio(self) -> float:
-        """The median p95 with clients, as a share of that without."""
-        with_ms, without_ms = (
-            statistics.median(one.p95_ms for one in stretches) for stretches in (self.crowded, self.without)
-        )
-        return float(with_ms / without_ms)
+    def ratios(self) -> Ratios:
+        """p95 with clients as a share of that without, of pairs that follow one another."""
+        return Ratios([one.p95_ms for one in self.without], [one.p95_ms for one in self.crowded])
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--json` prints."""
@@ -68,7 +66,7 @@ class Cost:
         return {
             "without": {name: self._median(self.without, name) for name in names},
             "with": {name: self._median(self.crowded, name) for name in names},
-            "p95_ratio": round(self.ratio, 3),
+            "p95_ratio": self.ratios.as_json(),
             "stretches_p95_ms": {
                 "without": [one.p95_ms for one in self.without],
                 "with": [one.p95_ms for one in self.crowded],
@@ -81,7 +79,7 @@ class Cost:
 
 
 async def run(crowd: Crowd, tell: Callable[[str], None]) -> Cost:
-    """One worker on a stage of its own; stretches with and without clients in turns.
+    """One worker on a stage of its own; `repeats` pairs of a stretch with clients and one without.
 
     Raises:
         Fatal: it ended, stalled, a client was sent away, or not exactly the events that were sent are stored.
@@ -100,15 +98,16 @@ async def run(crowd: Crowd, tell: Callable[[str], None]) -> Cost:
         warm = [renewed(payload, 1) for payload in pool[: int(len(pool) * _WARM_SHARE)]]
         await latency_ms(stage, feed, warm, crowd.rate_per_s, _STALLED_AFTER_S)
         sent += len(warm)
-        for turn in range(crowd.repeats):
-            events = [renewed(payload, 2 + 2 * turn) for payload in pool]
-            cost.without.append(await _stretch(stage, feed, child.pid, events, crowd.rate_per_s))
-            tell(f"without: {cost.without[-1]}")
-            events = [renewed(payload, 3 + 2 * turn) for payload in pool]
-            async with _listeners(stage, crowd.clients, cost.heard):
-                cost.crowded.append(await _stretch(stage, feed, child.pid, events, crowd.rate_per_s))
-            tell(f"with {crowd.clients} clients: {cost.crowded[-1]}, {cost.heard[-1]}")
-            sent += 2 * len(pool)
+        for number in range(2 * crowd.repeats):
+            events = [renewed(payload, 2 + number) for payload in pool]
+            if is_second_first(number // 2) == (number % 2 == 0):
+                async with _listeners(stage, crowd.clients, cost.heard):
+                    cost.crowded.append(await _stretch(stage, feed, child.pid, events, crowd.rate_per_s))
+                tell(f"with {crowd.clients} clients: {cost.crowded[-1]}, {cost.heard[-1]}")
+            else:
+                cost.without.append(await _stretch(stage, feed, child.pid, events, crowd.rate_per_s))
+                tell(f"without: {cost.without[-1]}")
+            sent += len(pool)
         await watch.check_exact(sent)
     return cost
 
