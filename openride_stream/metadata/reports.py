@@ -232,7 +232,7 @@ class Reports:
 
 
 def _with_refused(error: str) -> ColumnElement[str]:
-    """Why, and then who does not get the mail: that is on record since an earlier moment, or an earlier try."""
+    """Why, and then who does not get the mail: that is on record since that mail, maybe of an earlier try."""
     why = literal(error[:_ERROR_LENGTH], Text)
     return case((Run.refused.is_(None), why), else_=why + "; " + Run.refused)
 

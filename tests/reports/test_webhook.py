@@ -102,7 +102,7 @@ async def test_who_takes_over_from_a_dead_worker_knows_whom_its_mail_did_not_rea
 async def test_at_the_last_try_the_execution_fails_and_its_mail_and_webhook_are_told_apart(
     desk: Desk, hook: Hook
 ) -> None:
-    """Four tries. By mail it came for one of two, so nobody is mailed that it did not; the webhook is told."""
+    """By mail it came for one of two, so nobody is mailed that it did not; the webhook is told."""
     hook.status = 503
     schedule_id = await desk.schedule(webhook_url=hook.url, recipients=REFUSED)
     await desk.made(schedule_id)
