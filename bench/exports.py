@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import aiohttp
 
-from bench import vitals
 from bench.feed import Feed
 from bench.latency import latency_ms
 from bench.measuring import Watch
+from bench.memory import memory_of
 from bench.pairs import Ratios, is_second_first
 from bench.payloads import Payload, payloads, renewed
 from bench.peers import PEERS
@@ -49,17 +49,30 @@ _FILES: Final = (
     ("csv", _ROWS),
     ("parquet", _ROWS),
     ("excel", 100_000),
+    ("excel", _ROWS),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One export, alone: seconds from start to end, and by how much the worker's memory grew (MiB)."""
+    """One export, alone: seconds from start to end, and memory in MiB.
+
+    That is by how much the worker and the store grew at most, and the most that the process held which wrote
+    the file: before, there was none.
+    """
 
     format: str
     rows: int
     seconds: float
     worker_grew_mb: float
+    writer_peak_mb: float
+    store_grew_mb: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.rows:,} rows as {self.format}: {self.seconds} s, worker + {self.worker_grew_mb} MiB, "
+            f"writing process {self.writer_peak_mb} MiB, store + {self.store_grew_mb} MiB"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +125,7 @@ async def run(rate_per_s: int, repeats: int, files: bool, tell: Callable[[str], 
         await feed.send_all([renewed(payload, 1) for payload in events[:_WARM_EVENTS]])
         sent += _WARM_EVENTS
         await watch.until(sent, _STALLED_AFTER_S)
-        written = [await _alone(stage, child.pid, *one, tell) for one in (_FILES if files else ())]
+        written = [await _alone(stage, *one, tell) for one in (_FILES if files else ())]
         alone: list[Stretch] = []
         beside: list[Stretch] = []
         for number in range(2 * repeats):
@@ -139,18 +152,22 @@ async def _fill(stage: Stage) -> None:
     )
 
 
-async def _alone(stage: Stage, pid: int, form: str, rows: int, tell: Callable[[str], None]) -> Written:
-    before_mb = most_mb = vitals.rss_mb(pid)
-    async with _export(stage, form, rows) as status:
+async def _alone(stage: Stage, form: str, rows: int, tell: Callable[[str], None]) -> Written:
+    pids = stage.pids
+    async with memory_of(pids["peer"], pids["clickhouse"]) as memory, _export(stage, form, rows) as status:
+        deadline_s = time.monotonic() + _ENDS_WITHIN_S
         while (told := await status())["status"] in ("pending", "processing"):
-            most_mb = max(most_mb, vitals.rss_mb(pid))
+            if time.monotonic() > deadline_s:
+                break
             await asyncio.sleep(_POLL_S)
-    if told["rows"] != rows:
+    if told["rows"] != rows or told["status"] != "completed":
         message = f"an export of {rows} rows as {form} is {told['status']}: {told['error']}"
         raise Fatal(message)
     began, ended = (datetime.fromisoformat(told[name]) for name in ("started_at", "completed_at"))
-    written = Written(form, rows, round((ended - began).total_seconds(), 2), round(most_mb - before_mb, 1))
-    tell(f"{rows:,} rows as {form}: {written.seconds} s, worker + {written.worker_grew_mb} MiB")
+    grown = (memory.worker_grew_mb, memory.child_peak_mb, memory.store_grew_mb)
+    seconds = round((ended - began).total_seconds(), 2)
+    written = Written(form, rows, seconds, *(round(mb, 1) for mb in grown))
+    tell(str(written))
     return written
 
 

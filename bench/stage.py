@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -28,17 +28,22 @@ _POLL_S: Final = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Addresses of one peer's run, as environment for its process and as settings for us."""
+    """Addresses of one peer's run, as environment for its process and as settings for us.
+
+    `pids` are the processes that run on it, by their names.
+    """
 
     folder: Path
     env: Mapping[str, str]
     settings: Settings
     store: ClickHouse
+    pids: dict[str, int] = field(default_factory=dict)
 
     @asynccontextmanager
     async def child(self, name: str, argv: Sequence[str]) -> AsyncIterator[Child]:
         """A process of this stage, stopped at the end; its output is in `<folder>/<name>.log`."""
         child = Child(leashed(argv), self.env, ChildLog(self.folder / f"{name}.log"))
+        self.pids[name] = child.pid
         try:
             yield child
         finally:

@@ -24,6 +24,21 @@ def rss_mb(pid: int) -> float:
     return _status_mb(pid, "VmRSS:")
 
 
+def children(pid: int) -> list[int]:
+    """The processes that `pid` has started, which run a program of their own by now, and have not ended.
+
+    Until then they share the memory of `pid`, and it is counted as theirs.
+    """
+    own = _program(pid)
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    found = [int(child) for one in lists for child in one.read_text().split()]
+    return [child for child in found if _program(child) not in (own, b"")]
+
+
+def _program(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 def _status_mb(pid: int, name: str) -> float:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     found = next(line for line in lines if line.startswith(name))

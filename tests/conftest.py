@@ -9,6 +9,7 @@ pytest_plugins: list[str] = [
     "tests.fixtures.clickhouse",
     "tests.fixtures.clock",
     "tests.fixtures.databases",
+    "tests.fixtures.disk",
     "tests.fixtures.metadata",
     "tests.fixtures.s3",
     "tests.fixtures.store",

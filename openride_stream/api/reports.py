@@ -120,6 +120,9 @@ class ReportChange(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     report_name: Line | None = Field(None, description="Subject of its mails.")
+    report_type: ReportType | None = Field(
+        None, description="What is in it from now on; `parameters` have to be such as this type takes."
+    )
     frequency: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
         None, description=_FREQUENCY
     )

@@ -21,6 +21,11 @@ HOURS = ("schedule_hours", "schedule_marks", "schedule_builds")
 ARCHIVED = (*EVENT_TABLES, "schedule_analytics", *DERIVED, *HOURS)
 """Tables whose months are archived rather than expire, where an archive is configured."""
 
+RAW_COLUMNS: Final = (
+    "event_id, event_type, event_timestamp, city, state, payload, precedence, topic, partition, offset, "
+    "ingested_at"
+)
+"""What `events_raw` shows of an event of any type."""
 
 _FILLED: Final = (*EVENT_TABLES, "schedule_analytics")
 _TTL: Final = " TTL "
@@ -37,7 +42,8 @@ def retention_days(settings: Settings) -> dict[str, int]:
 async def apply_retention(store: ClickHouse, settings: Settings, *, expire: bool = False) -> None:
     """Set the TTL of each table that is there to the setting, where it is not already so.
 
-    Months that wait for an archive which is off go on waiting, unless they shall `expire`.
+    Months that wait for an archive which is off go on waiting, unless they shall `expire`. The view
+    `events_raw` shows as many days as its setting says.
     """
     definitions = {name: table.definition for name, table in (await _tables(store, settings)).items()}
     left = () if expire else await waiting(store, settings)
@@ -60,6 +66,21 @@ async def apply_retention(store: ClickHouse, settings: Settings, *, expire: bool
             f"MODIFY TTL toDateTime({column}) + toIntervalDay({days}) "
             "SETTINGS materialize_ttl_after_modify = 0"
         )
+    await _show(store, settings, definitions.get("events_raw", ""), on_cluster)
+
+
+async def _show(store: ClickHouse, settings: Settings, definition: str, on_cluster: str) -> None:
+    database, days = settings.clickhouse_database, settings.retention_raw_days
+    if definition and f"toIntervalDay({days})" not in definition:
+        shown = f"SELECT {RAW_COLUMNS} FROM {database}"
+        parts = (f"{shown}.{table} WHERE {recent(days)}" for table in EVENT_TABLES)
+        view = f"CREATE OR REPLACE VIEW {database}.events_raw {on_cluster} AS {' UNION ALL '.join(parts)}"
+        await store.execute(view)
+
+
+def recent(days: int) -> str:
+    """The condition on an event to be shown by `events_raw`."""
+    return f"event_timestamp >= now() - toIntervalDay({days})"
 
 
 async def waiting(store: ClickHouse, settings: Settings) -> tuple[str, ...]:

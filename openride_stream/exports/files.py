@@ -125,11 +125,14 @@ class ExportFiles:
         """Put a file that is whole in its place, and take the folder away that it was written in.
 
         Raises:
-            StorageUnavailable, StorageRefused: it is not there; what was written is.
+            StorageUnavailable, StorageRefused, ConfigurationError: it is not there; what was written is.
         """
         to = self.path_of(export_id, suffix)
         if self._bucket is None:
-            await asyncio.to_thread(written.replace, to)
+            try:
+                await asyncio.to_thread(written.replace, to)
+            except OSError as error:
+                raise self.unwritten(error) from error
         else:
             await self._bucket.put(
                 written, to.name, content_type=named.content_type, disposition=attachment(named.filename)

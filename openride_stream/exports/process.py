@@ -1,11 +1,9 @@
 """A writing process, from the worker's side: started, listened to, and ended with whoever wanted the file."""
 
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Final
 
 from openride_stream.exports.writing.task import Told, WritingTask
@@ -36,15 +34,14 @@ class Writing:
 
 
 @asynccontextmanager
-async def writing(task: WritingTask, work: Path) -> AsyncIterator[Writing]:
-    """Run `task`, with temporary files in `work`. Leaving the block ends it, and its query."""
+async def writing(task: WritingTask) -> AsyncIterator[Writing]:
+    """Run `task`, with temporary files beside its file. Leaving the block ends it, and its query."""
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         _MODULE,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "TMPDIR": str(work)},
     )
     try:
         assert child.stdin is not None

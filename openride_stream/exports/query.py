@@ -23,6 +23,7 @@ from openride_stream.exports.functions import may_call
 from openride_stream.exports.prepared import MAX_CHARS, Prepared, QueryRefused
 from openride_stream.exports.shape import check_part, check_reads, check_written
 from openride_stream.exports.tables import TABLES, distinct_rows
+from openride_stream.settings.events import RAW_DAYS
 
 DIALECT: Final = "clickhouse"
 MAX_DEPTH: Final = 60
@@ -35,14 +36,18 @@ _UNREAD: Final = (SqlglotError, LookupError, ValueError, TypeError, AttributeErr
 _PREFIX: Final = "with_"
 
 
-def prepare(text: str, given: Mapping[str, str], database: str, row_limit: int) -> Prepared:
+def prepare(
+    text: str, given: Mapping[str, str], database: str, row_limit: int, raw_days: int = RAW_DAYS
+) -> Prepared:
     """The statement for the query `text` with the values `given` for its `{name:Type}` parameters.
+
+    `raw_days` is of how many days `events_raw` is.
 
     Raises:
         QueryRefused: it is no single SELECT over the tables of exports, or it wants more than that.
     """
     try:
-        return _prepared(_parsed(text), given, database, row_limit)
+        return _prepared(_parsed(text), given, database, row_limit, raw_days)
     except RecursionError:
         message = "is nested too deep"
         raise QueryRefused(message) from None
@@ -52,7 +57,9 @@ def prepare(text: str, given: Mapping[str, str], database: str, row_limit: int) 
         raise QueryRefused(message) from None
 
 
-def _prepared(tree: exp.Query, given: Mapping[str, str], database: str, row_limit: int) -> Prepared:
+def _prepared(
+    tree: exp.Query, given: Mapping[str, str], database: str, row_limit: int, raw_days: int
+) -> Prepared:
     for node in tree.walk():
         node.comments = None
         _check(node)
@@ -63,7 +70,7 @@ def _prepared(tree: exp.Query, given: Mapping[str, str], database: str, row_limi
         if column.text("db") == database:
             column.set("db", None)  # tables are known by their aliases from here on
     for table in list(tree.find_all(exp.Table)):
-        _replace(table, database)
+        _replace(table, database, raw_days)
     limited = _limited(tree, row_limit)
     sql = limited.sql(DIALECT, comments=False)
     check_calls(sql, DIALECT)
@@ -194,7 +201,7 @@ def _seen_cte(table: exp.Table) -> exp.CTE | None:
     return None
 
 
-def _replace(table: exp.Table, database: str) -> None:
+def _replace(table: exp.Table, database: str, raw_days: int) -> None:
     """Put its distinct rows in the place of a table."""
     if table.meta.get("cte"):
         return
@@ -206,7 +213,7 @@ def _replace(table: exp.Table, database: str) -> None:
         named = table.sql(DIALECT)[:100]
         message = f"{named} is none of the tables of exports: {', '.join(sorted(TABLES))}"
         raise QueryRefused(message)
-    rows = parse(f"SELECT * FROM {distinct_rows(database, table.name)}", dialect=DIALECT)[0]
+    rows = parse(f"SELECT * FROM {distinct_rows(database, table.name, raw_days)}", dialect=DIALECT)[0]
     assert isinstance(rows, exp.Select)
     subquery = rows.args["from_"].this
     subquery.set("alias", exp.TableAlias(this=exp.to_identifier(table.alias or table.name, quoted=True)))

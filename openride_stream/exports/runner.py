@@ -98,7 +98,7 @@ class ExportRunner:
             max_bytes=self._settings.exports_file_bytes,
         )
         last = Told()
-        async with writing(task, work) as process:
+        async with writing(task) as process:
             listening = asyncio.create_task(_last(process.told(), heard := [last]))
             try:
                 while not (await asyncio.wait({listening}, timeout=self._pause_s))[0]:

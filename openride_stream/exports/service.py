@@ -116,7 +116,8 @@ class Exports:
             # The parser is loaded with the first query: it takes half a second and tens of megabytes.
             from openride_stream.exports.query import prepare
 
-            return prepare(query, given, self._store.database, row_limit)
+            days = self._settings.retention_raw_days
+            return prepare(query, given, self._store.database, row_limit, days)
 
         return await asyncio.to_thread(prepared)
 

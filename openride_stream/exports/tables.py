@@ -5,23 +5,12 @@ from typing import Final
 
 from openride_stream.clickhouse.distinct import counted, distinct_events
 from openride_stream.clickhouse.queries.schedules.executions import KEPT, executions
+from openride_stream.clickhouse.retention import RAW_COLUMNS, recent
 from openride_stream.events.schedules import CARRIED
+from openride_stream.events.topics import EVENT_TABLES
 
-_DOMAIN: Final = (
-    "user_events",
-    "booking_events",
-    "payment_events",
-    "trip_events",
-    "route_events",
-    "location_events",
-)
 _FACTS: Final = ("user_facts", "route_facts", "booking_facts")
 _VIEWS: Final = ("popular_routes", "driver_earnings", "geographic")
-_RAW_COLUMNS: Final = (
-    "event_id, event_type, event_timestamp, city, state, payload, precedence, topic, partition, offset, "
-    "ingested_at"
-)
-_RAW_DAYS: Final = 90
 
 
 def _events(database: str, table: str) -> str:
@@ -44,23 +33,26 @@ def _view(database: str, table: str) -> str:
     return f"(SELECT * FROM {database}.{table})"
 
 
-def _raw(database: str, table: str) -> str:
-    del table
-    recent = f"event_timestamp >= now() - toIntervalDay({_RAW_DAYS})"
-    parts = (f"SELECT {_RAW_COLUMNS} FROM {distinct_events(database, domain, recent)}" for domain in _DOMAIN)
-    return f"({' UNION ALL '.join(parts)})"
+def _raw(database: str, days: int) -> str:
+    # Not of the view: it has no FINAL.
+    events = (distinct_events(database, domain, recent(days)) for domain in EVENT_TABLES)
+    return f"({' UNION ALL '.join(f'SELECT {RAW_COLUMNS} FROM {rows}' for rows in events)})"
 
 
-TABLES: Final[Mapping[str, Callable[[str, str], str]]] = {
-    **dict.fromkeys(_DOMAIN, _events),
+_RAW: Final = "events_raw"
+_ROWS: Final[Mapping[str, Callable[[str, str], str]]] = {
+    **dict.fromkeys(EVENT_TABLES, _events),
     "schedule_analytics": _executions,
     **dict.fromkeys(_FACTS, _facts),
     **dict.fromkeys(_VIEWS, _view),
-    "events_raw": _raw,
 }
-"""By name, the SQL of its distinct rows in a database, in brackets."""
+TABLES: Final = frozenset({*_ROWS, _RAW})
+"""What an export may read."""
 
 
-def distinct_rows(database: str, table: str) -> str:
-    """The subquery that stands for `table`, one of `TABLES`, in an export: no event in it comes twice."""
-    return TABLES[table](database, table)
+def distinct_rows(database: str, table: str, raw_days: int) -> str:
+    """The subquery that stands for `table`, one of `TABLES`, in an export: no event in it comes twice.
+
+    `raw_days` is of how many days `events_raw` is.
+    """
+    return _raw(database, raw_days) if table == _RAW else _ROWS[table](database, table)

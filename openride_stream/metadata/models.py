@@ -142,7 +142,7 @@ class ReportExecutionRow(Base):
     """One run of a report: (schedule_id, slot) is there once, whoever noticed that it was due.
 
     `delivered_at` is set as soon as its mail was taken, so that whoever takes it over mails no second one;
-    `posted_at` is the same of its webhook.
+    `posted_at` is the same of its webhook. `refused` names the recipients that the mail was not taken for.
     """
 
     __tablename__ = "report_executions"
@@ -171,3 +171,4 @@ class ReportExecutionRow(Base):
     delivered_at: Mapped[datetime | None]
     error: Mapped[str | None] = mapped_column(Text)
     posted_at: Mapped[datetime | None]
+    refused: Mapped[str | None] = mapped_column(Text)

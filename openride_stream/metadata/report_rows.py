@@ -49,3 +49,4 @@ class Execution:
     delivered_at: datetime | None = None
     error: str | None = None
     posted_at: datetime | None = None
+    refused: str | None = None

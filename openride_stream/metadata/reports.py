@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy import ColumnElement, Select, Text, case, delete, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -160,20 +160,17 @@ class Reports:
         """Hold the caller's run for longer; False when it is no longer the caller's."""
         return await self._own(run, {"lease_until": self.now() + timedelta(seconds=lease_s)})
 
-    async def delivered(self, run: Execution) -> bool:
-        """Its mail was taken: nobody mails it again."""
-        return await self._own(run, {"delivered_at": self.now()})
+    async def delivered(self, run: Execution, refused: str | None = None) -> bool:
+        """Its mail was taken: nobody mails it again. `refused` tells of recipients who do not get it."""
+        return await self._own(run, {"delivered_at": self.now(), "refused": refused})
 
     async def posted(self, run: Execution) -> bool:
         """Its webhook was taken: nobody posts it again."""
         return await self._own(run, {"posted_at": self.now()})
 
-    async def complete(
-        self, run: Execution, rows: int, filename: str, size_bytes: int, error: str | None = None
-    ) -> bool:
-        """The run has ended well; `error` tells of recipients who were refused."""
-        told = error[:_ERROR_LENGTH] if error else None
-        made = {"rows": rows, "filename": filename, "size_bytes": size_bytes, "error": told}
+    async def complete(self, run: Execution, rows: int, filename: str, size_bytes: int) -> bool:
+        """The run has ended well; its `error` tells of recipients who were refused, if any."""
+        made = {"rows": rows, "filename": filename, "size_bytes": size_bytes, "error": Run.refused}
         return await self._own(
             run, {"status": "completed", "finished_at": self.now(), "lease_until": None, **made}
         )
@@ -185,12 +182,12 @@ class Reports:
             "lease_until": None,
             "retry_at": self.now() + timedelta(seconds=pause_s),
         }
-        return await self._own(run, {**waiting, "error": error[:_ERROR_LENGTH]})
+        return await self._own(run, {**waiting, "error": _with_refused(error)})
 
     async def fail(self, run: Execution, error: str) -> bool:
         """The run has ended, for this reason."""
         ended = {"status": "failed", "finished_at": self.now(), "lease_until": None}
-        return await self._own(run, {**ended, "error": error[:_ERROR_LENGTH]})
+        return await self._own(run, {**ended, "error": _with_refused(error)})
 
     async def known(self, execution_ids: Collection[str]) -> frozenset[str]:
         """Which of these are there."""
@@ -232,6 +229,12 @@ class Reports:
             return [Execution(**row) for row in (await connection.execute(statement)).mappings()]
 
         return await self._metadata.read(rows)
+
+
+def _with_refused(error: str) -> ColumnElement[str]:
+    """Why, and then who does not get the mail: that is on record since that mail, maybe of an earlier try."""
+    why = literal(error[:_ERROR_LENGTH], Text)
+    return case((Run.refused.is_(None), why), else_=why + "; " + Run.refused)
 
 
 def _values(row: Schedule | Execution) -> dict[str, Any]:

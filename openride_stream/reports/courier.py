@@ -47,25 +47,24 @@ class Courier:
         self._settings = settings
         self._hooks = Webhooks(settings)
 
-    async def deliver(self, run: Execution, schedule: Schedule, made: Made) -> str:
-        """Mail the report and post it, unless that was done; tells of recipients who were refused.
+    async def deliver(self, run: Execution, schedule: Schedule, made: Made) -> None:
+        """Mail the report and post it, unless that was done; who is refused for good is on record.
 
         Raises:
             Transient, Rejected: of a channel that does not take it; what others took is on record.
         """
-        refused = ""
         if run.delivered_at is None and await self._kept.renew(run, LEASE_S):
-            refused = await self._to_its_end(self._mailed(run, schedule, made))
+            await self._to_its_end(self._mailed(run, schedule, made))
         if schedule.webhook_url and run.posted_at is None and await self._kept.renew(run, LEASE_S):
             await self._to_its_end(self._posted(run, schedule, made))
-        return refused
 
     async def tell_failed(self, run: Execution, schedule: Schedule, why: str) -> None:
         """Say to those who wait for it that it does not come, and to its webhook why; as far as that goes."""
         if schedule.webhook_url and run.posted_at is None:
+            told = f"{why}; {run.refused}" if run.refused else why
             with _at_will(run):
                 await self._hooks.post(
-                    schedule.webhook_url, body_of(run, schedule, error=why), f"{run.execution_id}-failed"
+                    schedule.webhook_url, body_of(run, schedule, error=told), f"{run.execution_id}-failed"
                 )
         if run.delivered_at is None:
             mail = notice(
@@ -77,17 +76,17 @@ class Courier:
             with _at_will(run):
                 await deliver(mail, f"{run.execution_id}-failed", self._settings)
 
-    async def _to_its_end(self, sent: Awaitable[str]) -> str:
+    async def _to_its_end(self, sent: Awaitable[None]) -> None:
         sending = asyncio.ensure_future(sent)
         try:
-            return await asyncio.shield(sending)
+            await asyncio.shield(sending)
         except asyncio.CancelledError:
             # What is under way may be taken: who stops now, and does not say so, has it sent again.
             await asyncio.wait({sending}, timeout=_LAST_WORD_S)
             sending.cancel()
             raise
 
-    async def _mailed(self, run: Execution, schedule: Schedule, made: Made) -> str:
+    async def _mailed(self, run: Execution, schedule: Schedule, made: Made) -> None:
         small = len(made.content) <= self._settings.reports_attachment_bytes
         mail = message(
             execution_id=run.execution_id,
@@ -101,23 +100,22 @@ class Courier:
             ),
             settings=self._settings,
         )
-        refused = ""
+        refused = None
         try:
             patient = run.attempts < TRIES
             await deliver(mail, run.execution_id, self._settings, patient=patient)
         except MailPartlyRefused as error:
             refused = str(error)
-        await _on_record(lambda: self._kept.delivered(run))
-        return refused
+            logger.warning("Report not for all", extra={"execution_id": run.execution_id, "error": refused})
+        await _on_record(lambda: self._kept.delivered(run, refused))
 
-    async def _posted(self, run: Execution, schedule: Schedule, made: Made) -> str:
+    async def _posted(self, run: Execution, schedule: Schedule, made: Made) -> None:
         assert schedule.webhook_url, "asked by the caller"
         body = body_of(
             run, schedule, made.sections, made.filename, size_bytes=len(made.content), link=self._link(run)
         )
         await self._hooks.post(schedule.webhook_url, body, run.execution_id)
         await _on_record(lambda: self._kept.posted(run))
-        return ""
 
     def _link(self, run: Execution) -> str:
         own = f"http://{self._settings.web_host}:{self._settings.web_port}"

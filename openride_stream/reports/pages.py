@@ -13,7 +13,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+from reportlab.platypus import Flowable, PageBreak, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
 from openride_stream.reports.typesetting import BOLD, PLAIN, SUBSTITUTE, Typesetter
 from openride_stream.sheets.sections import Block, Section, shown
@@ -64,17 +64,46 @@ def pages(title: str, sections: Sequence[Section], fonts: Sequence[Path] = ()) -
     return written.getvalue()
 
 
-def _paragraph(setter: Typesetter, text: str, style: ParagraphStyle, width: float) -> Paragraph:
+def _paragraph(setter: Typesetter, text: str, style: ParagraphStyle, width: float) -> Flowable:
+    if not setter.is_row(text, style.fontName):
+        return _Lines(setter, text, style)
     return Paragraph(setter.markup(text, style.fontName, style.fontSize, width), style)
 
 
+class _Lines(Flowable):  # type: ignore[misc]  # reportlab has no types
+    """A paragraph of text that is more than a row of signs."""
+
+    def __init__(self, setter: Typesetter, text: str, style: ParagraphStyle) -> None:
+        super().__init__()
+        self.style = style
+        self._setter = setter
+        self._text = text
+        self._lines: list[str] = []
+
+    def wrap(self, width: float, height: float) -> tuple[float, float]:
+        """The room that it takes of what there is."""
+        del height
+        self._lines = self._setter.lines(self._text, self.style.fontName, self.style.fontSize, width)
+        self.width, self.height = width, len(self._lines) * self.style.leading
+        return self.width, self.height
+
+    def draw(self) -> None:
+        """Draw it, from the left, whichever way it is read."""
+        self.canv.setFillColor(self.style.textColor)
+        for number, line in enumerate(self._lines):
+            y = self.height - self.style.fontSize - number * self.style.leading
+            self._setter.draw(self.canv, (0, y), line, self.style.fontName, self.style.fontSize)
+
+
 def _frame(setter: Typesetter, title: str) -> Any:
+    (line,) = setter.lines(title, BOLD, 12, math.inf)
+
     def draw(canvas: Canvas, document: SimpleDocTemplate) -> None:
         canvas.saveState()
         canvas.setFillColor(_INK)
         canvas.rect(0, A4[1] - 18 * mm, A4[0], 18 * mm, stroke=0, fill=1)
         canvas.setFillColor(white)
-        setter.draw(canvas, (18 * mm, A4[1] - 11.5 * mm), title, BOLD, 12)
+        setter.draw(canvas, (18 * mm, A4[1] - 11.5 * mm), line, BOLD, 12)
         canvas.setFillColor(_GREY)
         canvas.setFont(PLAIN, 7.5)
         left = f"OpenRide Stream   {SUBSTITUTE} {_LEFT_OUT}" if setter.substituted else "OpenRide Stream"
@@ -95,7 +124,7 @@ def _table(setter: Typesetter, block: Block) -> Table:
     styles = [right if number else small for number in numbers]
     heads = [right_titles if number else titles for number in numbers]
 
-    def line(cells: Sequence[str], of: Sequence[ParagraphStyle]) -> list[Paragraph]:
+    def line(cells: Sequence[str], of: Sequence[ParagraphStyle]) -> list[Flowable]:
         return [
             _paragraph(setter, cell, style, width - _CELL_ROOM)
             for cell, style, width in zip(cells, of, widths, strict=True)

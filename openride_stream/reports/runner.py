@@ -154,11 +154,9 @@ class ReportRunner:
         filename = safe_name(f"{schedule.report_name} {first_day(run, schedule)}", SUFFIXES[form])
         await self._keep(run, content, SUFFIXES[form], Named(filename, CONTENT_TYPES[form]))
         made = Made(sections, filename, content)
-        refused = await self._courier.deliver(run, schedule, made)
-        if refused:
-            logger.warning("Report not for all", extra={"execution_id": run.execution_id, "error": refused})
+        await self._courier.deliver(run, schedule, made)
         # Where it is not, somebody else has it now, or its schedule is gone.
-        await self._desk.kept.complete(run, rows_in(sections), filename, len(content), refused or None)
+        await self._desk.kept.complete(run, rows_in(sections), filename, len(content))
 
     def _asked(self, run: Execution, schedule: Schedule) -> Asked:
         parameters = parameters_of(schedule)
@@ -169,10 +167,11 @@ class ReportRunner:
     async def _keep(self, run: Execution, content: bytes, suffix: str, named: Named) -> None:
         work = self._desk.files.begin(run.execution_id, run.attempts)
         try:
-            await asyncio.to_thread((work / "file").write_bytes, content)
+            try:
+                await asyncio.to_thread((work / "file").write_bytes, content)
+            except OSError as error:
+                raise self._desk.files.unwritten(error) from error
             await self._desk.files.keep(work / "file", run.execution_id, suffix, named)
-        except OSError as error:
-            raise self._desk.files.unwritten(error) from error
         finally:
             self._desk.files.discard(work)
 

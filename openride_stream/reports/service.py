@@ -60,7 +60,8 @@ class ReportDesk:
             raise ReportQuotaReached(message)
         now = self.kept.now()
         parameters = asked.parameters or ReportParameters.model_validate({})
-        _check(asked.frequency, asked.timezone, now, asked.report_type, parameters)
+        _check_frequency(asked.frequency, asked.timezone, now)
+        _check_parameters(asked.report_type, parameters, "parameters")
         self._check_webhook(asked.webhook_url)
         schedule = Schedule(
             schedule_id=str(uuid4()),
@@ -100,7 +101,9 @@ class ReportDesk:
             values.get("timezone", schedule.timezone),
         )
         parameters = change.parameters or parameters_of(schedule)
-        _check(frequency, zone, now, type_of(schedule), parameters)
+        kind = change.report_type or type_of(schedule)
+        _check_frequency(frequency, zone, now)
+        _check_parameters(kind, parameters, "parameters" if change.parameters else "report_type")
         self._check_webhook(change.webhook_url)
         if change.webhook_url == "":
             values["webhook_url"] = None
@@ -198,11 +201,17 @@ def _json(parameters: ReportParameters) -> str:
     return orjson.dumps(parameters.model_dump(exclude_none=True)).decode()
 
 
-def _check(frequency: str, zone: str, now: datetime, kind: ReportType, parameters: ReportParameters) -> None:
+def _check_frequency(frequency: str, zone: str, now: datetime) -> None:
     try:
         check(frequency, zone, now)
     except FrequencyRefused as refused:
         raise ReportRefused(str(refused), "frequency") from refused
+
+
+def _check_parameters(kind: ReportType, parameters: ReportParameters, field: str) -> None:
+    """`field` is what the caller may change of it."""
     if parameters.limit is not None and not lists_drivers(kind):
         message = f"limit: a report of {kind} lists no drivers"
-        raise ReportRefused(message, "parameters")
+        if field == "report_type":
+            message += ", and the schedule has one: give `parameters` without it as well"
+        raise ReportRefused(message, field)

@@ -1,6 +1,7 @@
 """How a mail leaves: by an SMTP server, or into a folder where there is none."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from email.message import EmailMessage
 from email.utils import getaddresses
@@ -16,9 +17,11 @@ from aiosmtplib import (
 )
 
 from openride_stream.errors import Rejected, Transient
+from openride_stream.exports.writing.room import may_pass
 from openride_stream.settings import Settings
 
 _FOR_GOOD: Final = 500
+_ANSWER: Final = 200
 
 Refusals = Mapping[str, tuple[int, str]]
 """By recipient the code of the server's answer, and its text."""
@@ -61,7 +64,7 @@ async def deliver(
     """
     if not settings.smtp_host:
         folder = settings.data_dir / "mail"
-        await asyncio.to_thread(_write, folder, f"{execution_id}.eml", mail.as_bytes())
+        await asyncio.to_thread(_write, folder / f"{execution_id}.eml", mail.as_bytes())
         return
     try:
         refused = await _send(mail, settings, patient=patient)
@@ -108,12 +111,19 @@ async def _put_off(client: SMTP, sender: str, recipients: Sequence[str]) -> Refu
 
 
 def _told(refused: Refusals) -> str:
-    answers = "; ".join(f"{name}: {code} {text}" for name, (code, text) in refused.items())
+    # Of each server's answer what fits, so that every name does.
+    answers = "; ".join(f"{name}: {code} {text[:_ANSWER]}" for name, (code, text) in refused.items())
     return f"the SMTP server refuses {len(refused)} of the recipients: {answers}"
 
 
-def _write(folder: Path, name: str, content: bytes) -> None:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = folder / f"{name}.part"
-    part.write_bytes(content)
-    part.replace(folder / name)
+def _write(path: Path, content: bytes) -> None:
+    part = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        text = f"OPENRIDE_DATA_DIR: cannot write in {path.parent}: {error.strerror}"
+        raise (MailUndelivered if may_pass(error) else MailRefused)(text) from error

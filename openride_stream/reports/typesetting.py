@@ -14,6 +14,7 @@ from reportlab.pdfbase.ttfonts import TTFError, TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from openride_stream.errors import ConfigurationError
+from openride_stream.reports.shaping import clusters, shaped, width_of
 
 PLAIN: Final = "DejaVuSans"
 BOLD: Final = "DejaVuSans-Bold"
@@ -21,9 +22,11 @@ SUBSTITUTE: Final = "\ufffd"
 """Stands for a sign that no font has; DejaVu Sans has it."""
 _FOLDER: Final = Path(__file__).with_name("fonts")
 # Han, Hiragana, Katakana, Hangul; then emoji. They are large, and are read by who has such a sign.
-_FALLBACKS: Final = (_FOLDER / "DroidSansFallback.ttf", _FOLDER / "NotoEmoji-Regular.ttf")
+_ROWS: Final = (_FOLDER / "DroidSansFallback.ttf", _FOLDER / "NotoEmoji-Regular.ttf")
+# Of scripts that are more than a row of signs.
+_SHAPED: Final = (_FOLDER / "NotoSansDevanagari-Regular.ttf", _FOLDER / "NotoSansThai-Regular.ttf")
 # They join or vary the signs beside them, for programs that know how to.
-_JOINERS: Final = dict.fromkeys((0x200C, 0x200D, *range(0xFE00, 0xFE10)))
+_JOINERS: Final = frozenset(map(chr, (0x200C, 0x200D, *range(0xFE00, 0xFE10))))
 _RIGHT_TO_LEFT: Final = frozenset({"R", "AL"})
 
 
@@ -46,47 +49,77 @@ class Typesetter:
 
     def __init__(self, more: Sequence[Path] = ()) -> None:
         self.substituted = False
-        self._more = (*_FALLBACKS, *more)
+        self._more = (*_ROWS, *_SHAPED, *more)
+        self._shaped = frozenset(path.stem for path in (*_SHAPED, *more))
         for name in (PLAIN, BOLD):
             _font(_FOLDER / f"{name}.ttf")
 
-    def markup(self, text: str, font: str, size: float, width: float) -> str:
-        """The text as the XML of a paragraph that is `width` points wide.
+    def is_row(self, text: str, font: str) -> bool:
+        """Whether the text is a row of signs, as a paragraph takes it; else it is for `lines` and `draw`.
 
         Raises:
             ConfigurationError: a font of the settings is none.
         """
-        lines = self._lines(text, font, size, width)
+        return text.isascii() or not any(name in self._shaped for name, _ in self._runs(text, font))
+
+    def markup(self, text: str, font: str, size: float, width: float) -> str:
+        """The text, which is a row of signs, as the XML of a paragraph that is `width` points wide."""
+        lines = self.lines(text, font, size, width) if _has_right_to_left(text) else [text]
         return "<br/>".join("".join(_tagged(*run, font) for run in self._runs(line, font)) for line in lines)
 
-    def draw(self, canvas: Canvas, at: tuple[float, float], text: str, font: str, size: float) -> None:
-        """Draw a line of text on a page, from the left."""
+    def draw(self, canvas: Canvas, at: tuple[float, float], line: str, font: str, size: float) -> None:
+        """Draw a line as it is seen on a page, from the left."""
         x, y = at
-        for name, run in self._runs(_as_seen(text), font):
+        for name, run in self._runs(line, font):
             canvas.setFont(name, size)
-            canvas.drawString(x, y, run)
-            x += pdfmetrics.stringWidth(run, name, size)
+            written = canvas.beginText(x, y)
+            written.textLine(shaped(run, name, size) if name in self._shaped else run)
+            canvas.drawText(written)
+            x += self._run_width(run, name, size)
 
-    def _lines(self, text: str, font: str, size: float, width: float) -> list[str]:
-        """The text as it is seen. From right to left a line begins with its last word: it is cut here."""
-        if not _has_right_to_left(text):
-            return [text]
-        lines: list[str] = []
+    def lines(self, text: str, font: str, size: float, width: float) -> list[str]:
+        """The text as it is seen, cut to lines that are at most `width` points wide.
+
+        Between words; one that is wider, or that has none between, between its signs.
+        """
+        lines = [""]
+
+        def fits(line: str) -> bool:
+            return self.width(_as_seen(line), font, size) <= width
+
         for word in text.split(" "):
-            longer = f"{lines[-1]} {word}" if lines else word
-            if not lines or self._width(_as_seen(longer), font, size) > width:
-                lines.append(word)
-            else:
+            if fits(longer := f"{lines[-1]} {word}" if lines[-1] else word):
                 lines[-1] = longer
+                continue
+            lines += [""] if lines[-1] else []
+            for cluster in clusters(word):
+                if lines[-1] and not fits(lines[-1] + cluster):
+                    lines.append("")
+                lines[-1] += cluster
         return [_as_seen(line) for line in lines]
 
-    def _width(self, text: str, font: str, size: float) -> float:
-        return float(sum(pdfmetrics.stringWidth(run, name, size) for name, run in self._runs(text, font)))
+    def width(self, line: str, font: str, size: float) -> float:
+        """How wide a line is, in points."""
+        return sum(self._run_width(run, name, size) for name, run in self._runs(line, font))
+
+    def _run_width(self, run: str, name: str, size: float) -> float:
+        if name in self._shaped:
+            return width_of(shaped(run, name, size), name, size)
+        return float(pdfmetrics.stringWidth(run, name, size))
 
     def _runs(self, text: str, font: str) -> Iterator[tuple[str, str]]:
-        signs = [self._sign(sign, font) for sign in text.translate(_JOINERS)]
+        signs = list(self._signs(text, font))
         for name, run in groupby(signs, key=lambda sign: sign[0]):
             yield name, "".join(sign for _, sign in run)
+
+    def _signs(self, text: str, font: str) -> Iterator[tuple[str, str]]:
+        name = font
+        for sign in text:
+            if sign not in _JOINERS:
+                name, shown = self._sign(sign, font)
+                yield name, shown
+            elif name in self._shaped and ord(sign) in pdfmetrics.getFont(name).face.charToGlyph:
+                yield name, sign
 
     def _sign(self, sign: str, font: str) -> tuple[str, str]:
         code = ord(sign)

@@ -1,6 +1,11 @@
 """Settings of events: what is accepted, how long it is kept, and what becomes of the rest."""
 
+from typing import Final
+
 from pydantic import BaseModel, Field, SecretStr
+
+RAW_DAYS: Final = 90
+"""Days of `events_raw` where nobody has said otherwise, as its migration made it."""
 
 
 class EventSettings(BaseModel):
@@ -28,6 +33,16 @@ class EventSettings(BaseModel):
     )
     retention_schedule_days: int = Field(
         90, ge=1, le=20_000, description="Days that schedule executions are kept."
+    )
+    # Figures, live tables and the archive never read the view, so that no number of days is too few for them;
+    # exports of it have the same days, and what is older stands in the six tables.
+    retention_raw_days: int = Field(
+        RAW_DAYS,
+        ge=1,
+        le=20_000,
+        description="Days that the view `events_raw` shows of what the six event tables keep. No figure "
+        "reads it: a smaller number hides events from exports and queries of it, and deletes none. Run "
+        "`openride migrate` after a change.",
     )
     retention_dead_letters_days: int = Field(
         90,

@@ -42,7 +42,8 @@ class ReportSettings(BaseModel):
     reports_fonts: str = Field(
         "",
         description="TrueType fonts (files, comma-separated) with signs that those of PDF reports lack. "
-        "Those have Latin, Greek, Cyrillic, Hebrew, Arabic, Chinese, Japanese, Korean and emoji.",
+        "Those have Latin, Greek, Cyrillic, Hebrew, Arabic, Devanagari, Thai, Chinese, Japanese, Korean and "
+        "emoji.",
     )
     reports_retention_days: int = Field(
         90, ge=1, description="Days that executions of reports and their files are kept."

@@ -22,6 +22,7 @@ _PARTS_AT_ONCE: Final = 3
 _KEYS: Final = "OPENRIDE_S3_ACCESS_KEY_ID and OPENRIDE_S3_SECRET_ACCESS_KEY"
 _CODE: Final = re.compile(r"<Code>(\w+)</Code>")
 _NO_ACCESS: Final = "403 Forbidden"
+_TIMED_OUT: Final = "kind: Timeout"
 
 
 class Bucket:
@@ -37,6 +38,7 @@ class Bucket:
         self._prefix = "/".join(part for part in (url.path.strip("/"), under.strip("/")) if part)
         self._endpoint = settings.s3_endpoint.rstrip("/")
         self._region = settings.s3_region
+        self._timeout_s = settings.s3_timeout_s
         self._store = S3Store(self._bucket, prefix=self._prefix or None, **_options(settings))
 
     @property
@@ -135,6 +137,10 @@ class Bucket:
         if refused:
             why = code[1] if code else "403"
             return StorageRefused(f"{_KEYS}: {self._at} refuses them for bucket {self._bucket} ({why})")
+        if _TIMED_OUT in text:
+            return StorageUnavailable(
+                f"{self.told}: no answer within {self._timeout_s:g} s (OPENRIDE_S3_TIMEOUT_S)"
+            )
         first = text.splitlines()[0] if text else type(error).__name__
         return StorageUnavailable(f"{self.told}: {first[:300]}")
 

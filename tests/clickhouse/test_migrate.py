@@ -12,10 +12,11 @@ from openride_stream.clickhouse.migrate import current_version, migrate
 from openride_stream.clickhouse.migrations import all_migrations, head
 from openride_stream.clickhouse.preaggregations import ALL
 from openride_stream.clickhouse.queries.schedules.pages import Search, page
-from openride_stream.clickhouse.retention import SEAL_DAYS, retention_days
+from openride_stream.clickhouse.retention import RAW_COLUMNS, SEAL_DAYS, retention_days
 from openride_stream.clock import SystemClock
 from openride_stream.errors import Fatal
 from openride_stream.events.topics import TOPICS
+from openride_stream.exports.query import prepare
 from openride_stream.settings import Settings
 from tests.fixtures.store import settings_for
 
@@ -96,6 +97,23 @@ async def test_retention_follows_the_settings(store: ClickHouse, settings: Setti
     ddl = {row["name"]: row["ddl"] for row in rows}
     for table, days in retention_days(shorter).items():
         assert f"toIntervalDay({days + SEAL_DAYS})" in ddl[table]
+
+
+async def test_events_raw_shows_the_days_of_its_setting_and_so_do_exports_of_it(
+    store: ClickHouse, settings: Settings
+) -> None:
+    await store.execute(
+        f"INSERT INTO {store.database}.user_events (event_id, event_type, event_timestamp, payload) "
+        "SELECT generateUUIDv4(), 'user.activity', now() - 60 - 864000 * number, '{}' FROM numbers(20)"
+    )
+    for days, shown in ((90, 9), (35, 4), (400, 20), (90, 9)):
+        await migrate(store, settings.model_copy(update={"retention_raw_days": days}))
+        exported = prepare("SELECT event_id FROM events_raw", {}, store.database, 1_000, days).sql
+        for rows in (f"{store.database}.events_raw", f"({exported})"):
+            (row,) = await store.select(f"SELECT count() AS n FROM {rows}")
+            assert row["n"] == shown, (rows, days)
+    columns = await store.select(f"DESCRIBE TABLE {store.database}.events_raw")
+    assert ", ".join(column["name"] for column in columns) == RAW_COLUMNS
 
 
 def test_a_cluster_gets_replicated_engines() -> None:

@@ -5,32 +5,29 @@ import ssl
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from ipaddress import ip_address
-from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.migrate import migrate
 from openride_stream.events.example import example
 from openride_stream.reports.runner import ReportRunner
+from openride_stream.reports.service import ReportDesk
 from openride_stream.settings import Settings
 from tests.fixtures.clickhouse import free_port
 from tests.fixtures.clock import ManualClock
 from tests.fixtures.store import settings_for
 from tests.fixtures.web import Site, fill, open_site
+from tests.reports.certificates import certificate
 from web.tokens import entry_of, new_token
 
 TOKENS = {name: new_token() for name in ("ada", "ben", "root")}
@@ -43,6 +40,7 @@ WEEKLY: dict[str, Any] = {
     "format": "csv",
     "recipients": ["ada@example.org", "ben@example.org"],
 }
+KEY = "a key that signs"
 # Monday 2 February 2026, noon in Lagos.
 NOON_MS = 1_770_030_000_000
 
@@ -146,25 +144,6 @@ def smtp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Inbox, int]
     server.stop()
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 and its key, as files."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    (folder / "cert.pem").write_bytes(signed.public_bytes(pem))
-    (folder / "key.pem").write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
-    return folder / "cert.pem", folder / "key.pem"
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def opened(clickhouse_url: str, smtp: tuple[Inbox, int]) -> AsyncIterator[Desk]:
     inbox, port = smtp
@@ -200,6 +179,43 @@ async def desk(opened: Desk) -> AsyncIterator[Desk]:
     yield opened
     for schedule in (await opened.call("GET", "schedule", who="root"))["schedules"]:
         await opened.call("DELETE", f"schedule/{schedule['schedule_id']}", 204, "root")
+
+
+@dataclass
+class Hook:
+    """A server that keeps what it is posted, and answers what a test says."""
+
+    url: str = ""
+    status: int = 200
+    came: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    elsewhere: int = 0
+
+    async def take(self, request: web.Request) -> web.Response:
+        self.came.append((dict(request.headers), await request.read()))
+        headers = {"Location": "/elsewhere"} if self.status == 307 else {}
+        return web.Response(status=self.status, headers=headers)
+
+    async def other(self, request: web.Request) -> web.Response:
+        del request
+        self.elsewhere += 1
+        return web.Response()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def hook(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hook]:
+    """The desk may post to this machine by http."""
+    hook, app = Hook(), web.Application()
+    app.router.add_post("/hook", hook.take)
+    app.router.add_post("/elsewhere", hook.other)
+    more = {"reports_webhook_key": SecretStr(KEY), "reports_webhook_hosts": "localhost, 127.0.0.1"}
+    settings = desk.settings.model_copy(update=more)
+    monkeypatch.setattr(desk, "settings", settings)
+    runtime = desk.site.runtime
+    own = ReportDesk(runtime.exports.jobs._metadata, runtime.clock, settings)
+    monkeypatch.setattr(runtime, "reports", own)
+    async with TestServer(app) as server:
+        hook.url = str(server.make_url("/hook?secret=in-the-url"))
+        yield hook
 
 
 def ride(number: int) -> list[dict[str, Any]]:

@@ -3,7 +3,10 @@
 import asyncio
 
 import pytest
+from pydantic import SecretStr
 
+from openride_stream.exports.files import ExportFiles
+from tests.fixtures.hanging import hanging
 from tests.reports.conftest import WEEKLY, Desk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -57,6 +60,26 @@ async def test_who_is_refused_for_good_is_named_and_the_others_have_the_mail(des
     assert "nobody@example.org: 550 no such user" in run["error"]
     run = await desk.made(await desk.schedule(recipients=["nobody@example.org"]))
     assert (run["status"], run["attempts"], len(desk.inbox.mails)) == ("failed", 1, 1)
+
+
+async def test_a_bucket_that_hangs_has_the_report_made_again_and_mailed_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule_id = await desk.schedule()
+    reports = desk.site.runtime.reports
+    with monkeypatch.context() as patch:
+        async with hanging("silent") as endpoint:
+            given = {"files_url": "s3://files", "s3_endpoint": endpoint, "s3_timeout_s": 0.5}
+            keys = {"s3_access_key_id": "key", "s3_secret_access_key": SecretStr("secret")}
+            settings = desk.settings.model_copy(update={**given, **keys})
+            patch.setattr(reports, "files", ExportFiles(settings, "reports"))
+            run = await asyncio.wait_for(desk.made(schedule_id), 10)
+    assert (run["status"], run["delivered_at"], desk.inbox.mails) == ("pending", None, [])
+    assert "no answer within 0.5 s (OPENRIDE_S3_TIMEOUT_S)" in run["error"]
+    desk.site.runtime.clock.advance(61)
+    await desk.runner().make_waiting()
+    (run,) = await desk.executions(schedule_id)
+    assert (run["status"], run["attempts"], len(desk.inbox.mails)) == ("completed", 2, 1)
 
 
 async def test_ten_reports_at_once_come_once_each_though_a_worker_is_killed(desk: Desk) -> None:

@@ -67,6 +67,27 @@ async def test_what_is_wrong_with_a_schedule_is_named(
     assert [fault["parameter"] for fault in answer["errors"]] == [field]
 
 
+async def test_the_type_of_a_report_may_change_to_one_that_takes_its_parameters(desk: Desk) -> None:
+    schedule_id = await desk.schedule(report_type="driver_earnings", parameters={"limit": 3})
+    path = f"schedule/{schedule_id}"
+    answer = await desk.call("PATCH", path, 422, json={"report_type": "user_metrics"})
+    assert [fault["parameter"] for fault in answer["errors"]] == ["report_type"]
+    assert "give `parameters` without it" in answer["errors"][0]["detail"]
+    limited = {"report_type": "user_metrics", "parameters": {"limit": 5}}
+    answer = await desk.call("PATCH", path, 422, json=limited)
+    assert [fault["parameter"] for fault in answer["errors"]] == ["parameters"]
+    assert (await desk.call("GET", path))["report_type"] == "driver_earnings"
+    assert (await desk.call("PATCH", path, json={"report_type": "comprehensive"}))["parameters"] == {
+        "limit": 3
+    }
+    changed = await desk.call("PATCH", path, json={"report_type": "user_metrics", "parameters": {}})
+    assert (changed["report_type"], changed["parameters"]) == ("user_metrics", {})
+    run = await desk.made(schedule_id)
+    body = await desk.call("GET", f"executions/{run['execution_id']}/download")
+    rows = csv.DictReader(io.StringIO(body.decode(), newline=""))
+    assert {row["section"] for row in rows} == {"Users"}
+
+
 async def test_reports_are_their_owners_and_an_admins(desk: Desk) -> None:
     schedule_id = await desk.schedule()
     run = await desk.made(schedule_id)
@@ -183,12 +204,12 @@ async def test_a_mail_is_on_record_also_when_the_metadata_store_was_away_then(
 ) -> None:
     kept, tries = desk.site.runtime.reports.kept, []
 
-    async def delivered(run: Execution) -> bool:
+    async def delivered(run: Execution, refused: str | None) -> bool:
         tries.append(run)
         if len(tries) < 3:
             message = "away"
             raise MetadataUnavailable(message)
-        return await Reports.delivered(kept, run)
+        return await Reports.delivered(kept, run, refused)
 
     monkeypatch.setattr(kept, "delivered", delivered)
     made = await desk.made(await desk.schedule())

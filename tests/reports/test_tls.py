@@ -14,7 +14,8 @@ from openride_stream.reports.smtp import MailUndelivered, deliver
 from openride_stream.settings import Settings
 from openride_stream.sheets.sections import Block, Section
 from tests.fixtures.clickhouse import free_port
-from tests.reports.conftest import Inbox, certificate
+from tests.reports.certificates import certificate
+from tests.reports.conftest import Inbox
 
 # One loop: a connection over TLS is closed a moment after the mail was taken.
 pytestmark = pytest.mark.asyncio(loop_scope="module")

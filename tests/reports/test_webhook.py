@@ -1,64 +1,20 @@
 """Reports by webhook: signed, once, tried again, and nowhere that they should not go."""
 
+import asyncio
 import hashlib
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
-from openride_stream.reports.service import ReportDesk
 from openride_stream.reports.webhook import WebhookRefused, Webhooks
 from openride_stream.settings import Settings
-from tests.reports.conftest import WEEKLY, Desk
+from tests.reports.conftest import KEY, WEEKLY, Desk, Hook
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-KEY = "a key that signs"
-
-
-@dataclass
-class Hook:
-    """A server that keeps what it is posted, and answers what a test says."""
-
-    url: str = ""
-    status: int = 200
-    came: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-    elsewhere: int = 0
-
-    async def take(self, request: web.Request) -> web.Response:
-        self.came.append((dict(request.headers), await request.read()))
-        headers = {"Location": "/elsewhere"} if self.status == 307 else {}
-        return web.Response(status=self.status, headers=headers)
-
-    async def other(self, request: web.Request) -> web.Response:
-        del request
-        self.elsewhere += 1
-        return web.Response()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def hook(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hook]:
-    """The desk may post to this machine by http."""
-    hook, app = Hook(), web.Application()
-    app.router.add_post("/hook", hook.take)
-    app.router.add_post("/elsewhere", hook.other)
-    more = {"reports_webhook_key": SecretStr(KEY), "reports_webhook_hosts": "localhost, 127.0.0.1"}
-    settings = desk.settings.model_copy(update=more)
-    monkeypatch.setattr(desk, "settings", settings)
-    runtime = desk.site.runtime
-    own = ReportDesk(runtime.exports.jobs._metadata, runtime.clock, settings)
-    monkeypatch.setattr(runtime, "reports", own)
-    async with TestServer(app) as server:
-        hook.url = str(server.make_url("/hook?secret=in-the-url"))
-        yield hook
 
 
 async def test_a_report_is_mailed_and_posted_once_signed_and_with_its_figures(desk: Desk, hook: Hook) -> None:
@@ -101,6 +57,67 @@ async def test_a_busy_host_is_tried_again_and_nobody_gets_a_second_mail(desk: De
     assert (run["status"], run["attempts"], len(desk.inbox.mails)) == ("completed", 2, 1)
     assert len({headers["Idempotency-Key"] for headers, _ in hook.came}) == 1
     assert len(hook.came) == 2
+
+
+REFUSED = ["ada@example.org", "nobody@example.org"]
+
+
+@pytest.mark.parametrize("heir", ["worker-1", "worker-2"])
+async def test_who_was_refused_by_mail_is_named_also_when_the_webhook_came_later(
+    desk: Desk, hook: Hook, heir: str
+) -> None:
+    hook.status = 503
+    schedule_id = await desk.schedule(webhook_url=hook.url, recipients=REFUSED)
+    run = await desk.made(schedule_id)
+    assert (run["status"], run["delivered_at"] is not None) == ("pending", True)
+    assert "answered 503; the SMTP server refuses 1 of the recipients: nobody@example.org" in run["error"]
+    hook.status = 200
+    desk.site.runtime.clock.advance(61)
+    await desk.runner(heir).make_waiting()
+    (run,) = await desk.executions(schedule_id)
+    assert (run["status"], run["attempts"], desk.inbox.recipients) == ("completed", 2, [["ada@example.org"]])
+    assert run["posted_at"] is not None
+    told = "the SMTP server refuses 1 of the recipients: nobody@example.org: 550 no such user"
+    assert run["error"] == told
+
+
+async def test_who_takes_over_from_a_dead_worker_knows_whom_its_mail_did_not_reach(
+    desk: Desk, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def died(*_: Any) -> None:
+        raise asyncio.CancelledError
+
+    schedule_id = await desk.schedule(webhook_url=hook.url, recipients=REFUSED)
+    with monkeypatch.context() as patch:
+        patch.setattr(Webhooks, "post", died)
+        with pytest.raises(asyncio.CancelledError):
+            await desk.made(schedule_id)
+    desk.site.runtime.clock.advance(61)
+    await desk.runner("worker-2").make_waiting()
+    (run,) = await desk.executions(schedule_id)
+    assert (run["status"], run["attempts"], len(desk.inbox.mails)) == ("completed", 2, 1)
+    assert "nobody@example.org: 550" in run["error"]
+
+
+async def test_at_the_last_try_the_execution_fails_and_its_mail_and_webhook_are_told_apart(
+    desk: Desk, hook: Hook
+) -> None:
+    """By mail it came for one of two, so nobody is mailed that it did not; the webhook is told."""
+    hook.status = 503
+    schedule_id = await desk.schedule(webhook_url=hook.url, recipients=REFUSED)
+    await desk.made(schedule_id)
+    for pause_s in (61, 301, 1_801):
+        (run,) = await desk.executions(schedule_id)
+        assert run["status"] == "pending"
+        desk.site.runtime.clock.advance(pause_s)
+        await desk.runner().make_waiting()
+    (run,) = await desk.executions(schedule_id)
+    assert (run["status"], run["attempts"], run["posted_at"]) == ("failed", 4, None)
+    assert "answered 503; the SMTP server refuses 1 of the recipients: nobody@" in run["error"]
+    assert [str(mail["Subject"]) for mail in desk.inbox.mails] == ["Trips of the week: 2026-01-26"]
+    told = [json.loads(body) for _, body in hook.came]
+    assert [one["status"] for one in told] == ["completed"] * 4 + ["failed"]
+    assert told[-1]["error"] == run["error"]
 
 
 @pytest.mark.parametrize("status", [307, 400, 404])

@@ -43,6 +43,7 @@ def change_report(
     *,
     schedule_id: UUID | str,
     report_name: str | None = None,
+    report_type: ReportType | None = None,
     frequency: str | None = None,
     timezone: str | None = None,
     format: ReportFormat | None = None,

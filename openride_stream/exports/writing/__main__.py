@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -84,6 +85,8 @@ def _tell(told: Told) -> None:
 
 def _write(task: WritingTask) -> Told:
     path = Path(task.path)
+    # Beside the file. Not by TMPDIR: of a folder without room Python would take another one.
+    tempfile.tempdir = str(path.parent)
     pace = Pace()
     file = _opened(task, path, pace)
     told_s, read_bytes = time.monotonic(), 0

@@ -114,7 +114,7 @@ class _Sheet:
         self._columns = columns
         self._xml = SheetRows(self._sheet, columns)
         self._waiting: list[list[Any]] | None = []
-        # In the folder of the work (TMPDIR), gone with the process.
+        # Where the process has its temporary files; gone with it.
         self.rows_xml = tempfile.TemporaryFile()  # noqa: SIM115  # closed when it is packed
         self.rows = 0
 
