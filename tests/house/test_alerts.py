@@ -97,7 +97,9 @@ def test_promtool_accepts_them(file: Path) -> None:
 
 def test_every_alert_about_the_scheduler_is_played() -> None:
     groups = yaml.safe_load((PLAYED.parent / yaml.safe_load(PLAYED.read_text())["rule_files"][0]).read_text())
-    played = [test for each in yaml.safe_load(PLAYED.read_text())["tests"] for test in each["alert_rule_test"]]
+    played = [
+        test for each in yaml.safe_load(PLAYED.read_text())["tests"] for test in each["alert_rule_test"]
+    ]
     named = {rule["alert"] for group in groups["groups"] for rule in group["rules"]}
     assert {test["alertname"] for test in played if test["exp_alerts"]} == named
 
