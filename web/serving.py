@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Final
 
 import orjson
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from openride_stream.errors import OpenRideError, StoreLimit, Transient
@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 # Labels of a metric come from these lists, never from what a client invents.
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NO_ROUTE: Final = "(none)"
+_UNREADABLE_BODY: Final = (
+    "the body cannot be read: it is not encoded as Content-Encoding or Transfer-Encoding says"
+)
 
 HEADERS: Final = {
     "Server": "openride-stream",
@@ -48,9 +51,9 @@ async def serve(endpoint: Endpoint, context: Context, gate: Gate, request: web.R
         return await endpoint.push(replace(context, caller=asked.caller), query, request)
     given: list[object] = []
     if isinstance(endpoint.body, Body):
-        given.append(await request.read())
+        given.append(await _body_of(request))
     elif endpoint.body is not None:
-        given.append(parse_body(endpoint.body, await request.read()))
+        given.append(parse_body(endpoint.body, await _body_of(request)))
     if endpoint.asks_who:
         given.append(asked.caller)
     answer = await endpoint.answer(replace(context, caller=asked.caller), query, *given)
@@ -60,6 +63,14 @@ async def serve(endpoint: Endpoint, context: Context, gate: Gate, request: web.R
     if isinstance(reply.body, AsyncIterator):
         return await _sent_as_it_comes(reply, reply.body, request)
     return _response(reply, request)
+
+
+async def _body_of(request: web.Request) -> bytes:
+    try:
+        return await request.read()
+    except web.RequestPayloadError:
+        # What follows cannot be told from what is left of the body: the connection ends.
+        raise Problem(400, _UNREADABLE_BODY, headers={hdrs.CONNECTION: "close"}) from None
 
 
 def _response(reply: Reply, request: web.Request) -> web.StreamResponse:
