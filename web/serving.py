@@ -4,7 +4,6 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from http import HTTPStatus
-from pathlib import Path
 from time import perf_counter
 from typing import Final
 
@@ -12,7 +11,7 @@ import orjson
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from openride_stream.errors import OpenRideError, StoreLimit, Transient
+from openride_stream.errors import StoreLimit, Transient
 from openride_stream.exports.files import Kept
 from openride_stream.metrics import Metrics
 from web.asked import ASKED, Asked
@@ -22,6 +21,7 @@ from web.downloads import send_kept
 from web.endpoint import Body, Endpoint, Reply
 from web.parameters import parse, parse_body
 from web.problems import Problem, beyond, unavailable
+from web.streams import send
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,8 @@ async def serve(endpoint: Endpoint, context: Context, gate: Gate, request: web.R
     if isinstance(reply.body, Kept):
         return await send_kept(reply.body, reply, request)
     if isinstance(reply.body, AsyncIterator):
-        return await _sent_as_it_comes(reply, reply.body, request)
+        headers = {"Cache-Control": "no-store", "Content-Type": reply.content_type, **reply.headers}
+        return await send(reply.body, reply.status, headers, request)
     return _response(reply, request)
 
 
@@ -77,9 +78,6 @@ def _response(reply: Reply, request: web.Request) -> web.StreamResponse:
     headers = {"Cache-Control": "no-store", **reply.headers}
     if reply.body is None:
         return web.Response(status=reply.status, headers=headers)
-    if isinstance(reply.body, Path):
-        # It knows ranges and times of change: a download that broke off can go on.
-        return web.FileResponse(reply.body, headers={**headers, "Content-Type": reply.content_type})
     if reply.etag is not None:
         headers["ETag"] = f'"{reply.etag}"'
         if any(tag.value in (reply.etag, "*") for tag in request.if_none_match or ()):
@@ -87,26 +85,6 @@ def _response(reply: Reply, request: web.Request) -> web.StreamResponse:
     body = reply.body if isinstance(reply.body, bytes) else orjson.dumps(reply.body)
     headers["Content-Type"] = reply.content_type
     return web.Response(status=reply.status, body=body, headers=headers)
-
-
-async def _sent_as_it_comes(
-    reply: Reply, chunks: AsyncIterator[bytes], request: web.Request
-) -> web.StreamResponse:
-    headers = {"Cache-Control": "no-store", "Content-Type": reply.content_type, **reply.headers}
-    # What fails before the first bytes has its own status.
-    first = await anext(chunks, b"")
-    response = web.StreamResponse(status=reply.status, headers=headers)
-    await response.prepare(request)
-    try:
-        await response.write(first)
-        async for chunk in chunks:
-            await response.write(chunk)
-        await response.write_eof()
-    except OpenRideError as error:
-        logger.warning("Answer broken off", extra={"path": request.path, "error": str(error)})
-        if request.transport is not None:
-            request.transport.close()  # without its last chunk nobody takes it for whole
-    return response
 
 
 @web.middleware
