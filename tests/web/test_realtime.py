@@ -81,7 +81,7 @@ async def test_whatever_may_make_figures_incomplete_degrades_and_says_so(well: S
         return " | ".join(answer["reasons"])
 
     assert "no worker reads openride.events.user[0]" in await reasons()
-    assert "one:1 has not reported for 60 s" in await reasons(replace(fine, seen_s_ago=60))
+    assert "one:1 has not reported for 3 s" in await reasons(replace(fine, seen_s_ago=3.01))
     waiting = replace(fine, seat=replace(fine.seat, trouble="partitions are being assigned"))
     assert "one:1: partitions are being assigned" in await reasons(waiting)
     assert "records wait" in await reasons(worker(well, lag=100))
