@@ -17,7 +17,13 @@ from web.views.page import CONTENT_SECURITY_POLICY
 
 ORIGIN = "http://openride.test"
 STATIC = files("web").joinpath("static")
-TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml", "html": "text/html"}
+TYPES = {
+    "js": "text/javascript",
+    "css": "text/css",
+    "svg": "image/svg+xml",
+    "html": "text/html",
+    "bin": "application/octet-stream",
+}
 
 Body = dict[str, Any]
 Given = Body | bytes | int | tuple[int, Body] | None

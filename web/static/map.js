@@ -1,4 +1,4 @@
-// Where drivers are, and what each zone and city asks for: drawn from the positions themselves, so that no map
+// Where drivers are, and what each zone and city asks for, over outlines of land that ship with the page: no map
 // of anybody else's is loaded.
 
 import { $, draw, fine, finite, FORMATS, isolated, make, NOWHERE, rem, shortened, whole } from "./kit.js";
@@ -6,6 +6,7 @@ import { chosen } from "./chosen.js";
 import { answers } from "./asking.js";
 import { serverNow } from "./contact.js";
 import { eastOf, framed, isPlace, KM_A_DEGREE, median } from "./frame.js";
+import { drawLand, loadLand } from "./land.js";
 import { busiest, countOf, demandPlaces, drawZones, showZoneKey } from "./zones.js";
 
 const OLD_MS = 120_000;
@@ -95,7 +96,7 @@ export function drawMap() {
   const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": $("map-text").textContent });
   // Who was seen last lies on top.
   const dots = drivers.map((driver) => dot(driver, at)).reverse();
-  svg.append(...grid(width, height, scale), ...drawZones(at), ...dots);
+  svg.append(...drawLand(middle, scale, width, height), ...grid(width, height, scale), ...drawZones(at), ...dots);
   svg.append(...names(drivers, at, width), ...ruler(width, height, scale));
   figure.prepend(svg);
 }
@@ -180,5 +181,6 @@ function farOff(outside) {
 }
 
 export function watchMap() {
+  loadLand(drawMap);
   new ResizeObserver(drawMap).observe($("map"));
 }

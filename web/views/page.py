@@ -17,6 +17,7 @@ CONTENT_SECURITY_POLICY: Final = (
 )
 
 _CURRENCY: Final = b"__CURRENCY__"
+_LAND: Final = "vendor/natural-earth/land.bin"
 
 
 @cache
@@ -31,7 +32,8 @@ def _serve(name: str, content_type: str, policy: str) -> Answer:
         del query
         body, etag = _asset(name, context.settings.currency)
         headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
-        return Reply(body, content_type=f"{content_type}; charset=utf-8", headers=headers, etag=etag)
+        text = "" if content_type == "application/octet-stream" else "; charset=utf-8"
+        return Reply(body, content_type=content_type + text, headers=headers, etag=etag)
 
     return serve
 
@@ -54,6 +56,7 @@ SCRIPTS: Final = {
     "lines": "Of the page: lines of figures over time.",
     "live": "Of the page: what is so now.",
     "map": "Of the page: drivers and cities.",
+    "land": "Of the page: land and water under the map.",
     "zones": "Of the page: demand and drivers by zone.",
     "frame": "Of the page: what part of the earth the map shows.",
     "depth": "Of the page: funnel, cohorts, routes and drivers.",
@@ -73,4 +76,5 @@ ENDPOINTS: Final = (
         for name, summary in SCRIPTS.items()
     ),
     served("/static/icon.svg", "icon.svg", "image/svg+xml", "The page's icon."),
+    served(f"/static/{_LAND}", _LAND, "application/octet-stream", "Outlines of the earth's land."),
 )
