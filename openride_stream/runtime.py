@@ -43,6 +43,7 @@ from openride_stream.reports.service import ReportDesk
 from openride_stream.schedule_times import ScheduleTimes
 from openride_stream.schedules.intake import ScheduleIntake
 from openride_stream.schedules.keeping import ScheduledCleanup
+from openride_stream.schedules.seldom import keep_seldom_known
 from openride_stream.settings import Settings
 from openride_stream.transport import placing
 
@@ -147,7 +148,11 @@ class Runtime:
         """Start the flush loop, the jobs and `more`; one that fails crashes the worker, to be restarted."""
         releasing = self.ingest.parking.run(self.ingest.take)
         keeping = ScheduledCleanup(self.store, self.metadata, self.clock, self.worker, self.settings).run()
-        own = (self.sink.run(), releasing, self._preaggregate(), keeping, self.contact.run(), *self._files())
+        seldom = keep_seldom_known(self.store, self.hours, self.clock, self.settings.schedule_stuck_days)
+        own = (
+            *(self.sink.run(), releasing, self._preaggregate(), self.contact.run()),
+            *(keeping, seldom, *self._files()),
+        )
         self.tasks.append(asyncio.create_task(_load_columns()))
         for work in (*own, *more):
             task = asyncio.create_task(work)
@@ -172,6 +177,7 @@ class Runtime:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.hours.close()
         await self.dead_letters.close()
         await self.producer.close()
         await self.cache.close()

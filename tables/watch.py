@@ -12,7 +12,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from openride_stream.clock import rfc3339
 from openride_stream.errors import Rejected, Transient
-from openride_stream.metadata.jobs import JobRuns
+from openride_stream.metadata.jobs import JobRuns, Span
 from openride_stream.metrics import Metrics
 from openride_stream.runtime import Runtime
 from openride_stream.settings import Settings
@@ -108,8 +108,7 @@ class AnomalyWatch:
             else Judgement(why=trouble)
         )
         for anomaly in self.judgement.anomalies:
-            if not anomaly.ongoing:
-                await self._tell(anomaly, runtime)
+            await self._tell(anomaly, runtime)
 
     def _judge(self, judgement: Judgement) -> None:
         self.judgement = judgement
@@ -126,13 +125,21 @@ class AnomalyWatch:
         return judged(state, now_ms, self._baseline, self._settings, waits_ms)
 
     async def _tell(self, anomaly: Anomaly, runtime: Runtime) -> None:
-        """Post it, unless somebody has: the row of (job, slot) decides."""
+        """Post it, unless somebody has told of it, with whatever ends: the store decides."""
         url = self._settings.anomaly_webhook_url.get_secret_value()
         if not url:
             return
         runs = JobRuns(runtime.metadata, runtime.clock)
-        job, slot = f"{JOB}:{anomaly.series}:{anomaly.direction}", rfc3339(anomaly.start_ms)
-        if not await runs.claim(job, slot, runtime.worker, _LEASE_S):
+        job = f"{JOB}:{anomaly.series}:{anomaly.direction}"
+        # A late event, or days asked for at another moment, moves its ends by minutes, or cuts it in two.
+        window_ms = self._settings.anomaly_window_minutes * MINUTE_MS
+        span = Span(anomaly.start_ms, anomaly.end_ms, window_ms)
+        if anomaly.ongoing:
+            # Somebody was told when it began; when its first window is cut off, that must be known.
+            await runs.cover(job, span)
+            return
+        slot = await runs.claim_span(job, span, runtime.worker, _LEASE_S)
+        if slot is None:
             return
         error = await _posted(url, told(anomaly))
         if error is not None:

@@ -8,7 +8,7 @@ import pytest
 
 from openride_stream.app import OpenRideApp, create_app
 from openride_stream.circuit import Circuit, CircuitPolicy, Trip
-from openride_stream.clickhouse.writing import Held
+from openride_stream.clickhouse.troubles import Held
 from openride_stream.events.records import RecordBatch
 from openride_stream.metrics import Metrics
 from openride_stream.parking import Parking

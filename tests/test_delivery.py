@@ -466,3 +466,67 @@ async def test_a_batch_is_acked_when_the_changelog_of_the_live_tables_has_it_as_
     only_bad = batch_of(b"{", first=2)
     await ingest.accept(only_bad, acks.of(only_bad))
     await acks.until(2)
+
+
+def told(ingest: Ingest, name: str, **labels: str) -> float:
+    """What a metric says now; 0 when it has not been heard of."""
+    return ingest.metrics.registry.get_sample_value(f"openride_{name}", labels) or 0
+
+
+async def test_the_metrics_of_a_batch_move_by_what_they_say(
+    ingest: Ingest, gated: GatedStore, acks: Acks
+) -> None:
+    gated.open_gate.clear()
+    good = batch_of(location(), location(), location())
+    await ingest.accept(good, acks.of(good))
+    assert told(ingest, "decode_seconds_count") == 1
+    assert (told(ingest, "batch_records_count"), told(ingest, "batch_records_sum")) == (1, 3)
+    assert told(ingest, "unacked_rows") == 3
+    assert told(ingest, "batch_durable_seconds_count") == 0, "it waits for the store"
+    await asyncio.sleep(0.05)
+    gated.open_gate.set()
+    assert await ingest.sink.drain(DEADLINE_S)
+    table = {"table": "location_events"}
+    assert told(ingest, "batch_durable_seconds_count") == 1
+    assert told(ingest, "batch_durable_seconds_sum") >= 0.05
+    assert told(ingest, "rows_inserted_total", **table) == 3
+    assert (told(ingest, "flush_rows_count", **table), told(ingest, "flush_rows_sum", **table)) == (1, 3)
+    assert told(ingest, "flush_duration_seconds_count", **table) == 1
+    assert told(ingest, "unacked_rows") == 0
+    assert told(ingest, "rejects_total", topic=TOPIC, error="MalformedJson") == 0
+
+    bad = batch_of(location(), b"{", location(lat=91), b"[]", first=3)
+    await ingest.accept(bad, acks.of(bad))
+    assert await ingest.sink.drain(DEADLINE_S)
+    assert told(ingest, "records_read_total", topic=TOPIC) == 7
+    assert told(ingest, "events_accepted_total", topic=TOPIC) == 4
+    assert told(ingest, "rejects_total", topic=TOPIC, error="InvalidField") == 1
+    assert told(ingest, "rejects_total", topic=TOPIC, error="MalformedJson") == 1
+    assert told(ingest, "rejects_total", topic=TOPIC, error="NotAnObject") == 1
+    assert (told(ingest, "batch_records_count"), told(ingest, "batch_records_sum")) == (2, 7)
+    assert told(ingest, "batch_durable_seconds_count") == told(ingest, "decode_seconds_count") == 2
+    assert told(ingest, "rows_inserted_total", **table) == told(ingest, "flush_rows_sum", **table) == 4
+    assert told(ingest, "rows_inserted_total", table="dead_letters") == 3
+
+
+async def test_the_metrics_of_trouble_say_so_while_it_lasts(
+    ingest: Ingest, gated: GatedStore, acks: Acks, word: Word
+) -> None:
+    gated.away = True
+    batch = batch_of(location())
+    await ingest.accept(batch, acks.of(batch))
+    async with asyncio.timeout(DEADLINE_S):
+        while not told(ingest, "store_retries_total", reason="insert"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert told(ingest, "store_available") == 0
+    gated.away = False
+    await acks.until(1)
+    assert told(ingest, "store_available") == 1
+    bad = batch_of(*[b"{"] * 12, first=1)
+    await ingest.accept(bad, acks.of(bad))
+    assert told(ingest, "paused_partitions") == 1
+    assert told(ingest, "records_read_total", topic=TOPIC) == 1, "what waits has not been taken"
+    word.until[TOPIC, 3] = 13
+    await acks.until(2)
+    assert told(ingest, "paused_partitions") == 0
+    assert told(ingest, "records_read_total", topic=TOPIC) == 13

@@ -1,4 +1,4 @@
-"""A worker reports itself at once when something changes, and otherwise at its heartbeat."""
+"""A worker reports itself at once when something changes, and otherwise every heartbeat or 1.2 seconds."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ from openride_stream.errors import MetadataUnavailable
 from openride_stream.holdings import Place
 from openride_stream.metadata.engine import Metadata
 from openride_stream.metadata.workers import Seat, Workers
-from openride_stream.presence import Presence, web_address
+from openride_stream.presence import Presence, silent_after_s, web_address
 from openride_stream.settings import Settings
 from openride_stream.stall import Partition
 from tests.fixtures.clock import ManualClock
@@ -68,7 +68,7 @@ def presence(worker: Worker, notebook: Notebook, clock: ManualClock) -> Presence
     return Presence(worker, "host:1", notebook, clock, SETTINGS)
 
 
-async def test_it_reports_changes_at_once_and_the_rest_at_the_heartbeat(
+async def test_it_reports_changes_at_once_and_the_rest_in_time(
     presence: Presence, worker: Worker, notebook: Notebook, clock: ManualClock
 ) -> None:
     await presence.report()
@@ -78,9 +78,11 @@ async def test_it_reports_changes_at_once_and_the_rest_at_the_heartbeat(
     worker.reason = "ClickHouse is away"
     await presence.report()
     assert notebook.told[-1].trouble == "ClickHouse is away"
-    clock.advance(3)
+    clock.advance(1.2)
     await presence.report()
     assert len(notebook.told) == 3
+    quick = SETTINGS.model_copy(update={"broker_heartbeat_interval_s": 0.4})
+    assert (silent_after_s(SETTINGS), silent_after_s(quick)) == (3, 1)
 
 
 async def test_during_a_rebalance_it_still_holds_what_it_held(

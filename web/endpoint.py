@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -21,12 +20,12 @@ REVALIDATED: Final[Mapping[int, str]] = {304: "The client has it (`If-None-Match
 class Reply:
     """An answer that is more than a JSON body with status 200.
 
-    `body` is bytes as they are, an iterator of bytes that are sent as they come, the path of a file, one of a
-    bucket (`Kept`), or anything that orjson writes; None is no body. With an `etag`, a client that has the
-    same one gets 304 and no body.
+    `body` is bytes as they are, an iterator of bytes that are sent as they come, a file that is kept
+    (`Kept`), or anything that orjson writes; None is no body. With an `etag`, a client that has the same one
+    gets 304 and no body.
     """
 
-    body: bytes | AsyncIterator[bytes] | Path | Any
+    body: bytes | AsyncIterator[bytes] | Any
     status: int = 200
     content_type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -4,12 +4,10 @@ import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from itertools import groupby
-from typing import Any
 
 from aiohttp import web
 from faust.web.base import BlueprintManager
 from faust.web.drivers.aiohttp import Web as FaustWeb
-from faust.web.exceptions import WebError
 from faust.web.views import View
 
 from web.asked import audit
@@ -18,7 +16,6 @@ from web.caching import closed_ttl_s
 from web.context import Context
 from web.cors import Origins
 from web.endpoint import Endpoint
-from web.problems import Problem
 from web.push import STOPPING, stop_pushing
 from web.runner import Runner
 from web.serving import add_headers, measured, problems, serve
@@ -27,9 +24,10 @@ from web.serving import add_headers, measured, problems, serve
 class EndpointView(View):
     """A Faust view whose methods are endpoints of one path."""
 
-    async def on_request_error(self, request: Any, exc: WebError) -> Any:
-        """Faust's own errors (a HEAD where there is no GET) are problem documents as well."""
-        return Problem(exc.code, str(exc.detail)).response(request.path)
+    def get_methods(self) -> set[str]:
+        """What is declared: by itself Faust offers HEAD also where there is no GET to answer it."""
+        methods: set[str] = super().get_methods()
+        return methods if "GET" in methods else methods - {"HEAD"}
 
 
 def mount(faust_web: FaustWeb, endpoints: Iterable[Endpoint], context: Context) -> None:

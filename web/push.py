@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, hdrs, web
 from pydantic import BaseModel
 
 from web.audience import Audience, Listener
@@ -62,7 +62,7 @@ def over_websocket(answer: Answer) -> Push:
             max_msg_size=_MESSAGE_BYTES,
             timeout=_GOOD_BYE_WITHIN_S,
         )
-        if not connection.can_prepare(request):
+        if request.method == hdrs.METH_HEAD or not connection.can_prepare(request):
             raise Problem(426, "this is a WebSocket: ask for an upgrade", headers={"Upgrade": "websocket"})
         if not await _has_begun(connection, request):
             return connection
@@ -90,6 +90,8 @@ def as_server_sent_events(answer: Answer) -> Push:
     whole, in_chunks = Audience(answer, _as_event, _COMMENT), Audience(answer, _as_chunk, _chunk(_COMMENT))
 
     async def push(context: Context, query: BaseModel, request: web.Request) -> web.StreamResponse:
+        if request.method == hdrs.METH_HEAD:
+            return web.Response(headers=_STREAM_HEADERS)
         response = web.StreamResponse(headers=_STREAM_HEADERS)
         if not await _has_begun(response, request):
             return response

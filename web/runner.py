@@ -5,7 +5,7 @@ import logging
 from http import HTTPStatus
 from typing import Any, Final
 
-from aiohttp import hdrs, web
+from aiohttp import StreamReader, hdrs, web
 
 from web.problems import Problem
 from web.serving import HEADERS, framework_problem
@@ -19,17 +19,29 @@ _FIRST_REQUEST_WITHIN_S: Final = 30.0
 class _Protocol(web.RequestHandler):
     """One connection."""
 
-    __slots__ = ("_first_request_due",)
+    __slots__ = ("_first_request_due", "_newest_body")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, and let go of whoever does not say what they want."""
         super().connection_made(transport)
+        self._newest_body: StreamReader | None = None
         self._first_request_due = self._loop.call_later(_FIRST_REQUEST_WITHIN_S, self._close_mute)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End."""
         self._first_request_due.cancel()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read what has come; who waits for a body that breaks off in the middle is told so."""
+        body = self._newest_body
+        super().data_received(data)
+        if not self._messages or (newest := self._messages[-1][1]) is body:
+            return
+        self._newest_body = newest
+        # No request comes before the body of the last one has ended: this is what cannot be read of it.
+        if body is not None and not body.is_eof() and body.exception() is None:
+            body.set_exception(web.RequestPayloadError("broken off"))
 
     def _close_mute(self) -> None:
         if self._request_count == 0:
@@ -53,6 +65,13 @@ class _Protocol(web.RequestHandler):
         response.headers.update(HEADERS)
         response.force_close()
         return response
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Log what went wrong with a connection, unless it is a body that nobody can read."""
+        if isinstance(kw.get("exc_info"), web.RequestPayloadError):
+            logger.debug("Unreadable body", extra={"reason": str(kw["exc_info"])})
+            return
+        super().log_exception(*args, **kw)
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None

@@ -4,15 +4,14 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from http import HTTPStatus
-from pathlib import Path
 from time import perf_counter
 from typing import Final
 
 import orjson
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from openride_stream.errors import OpenRideError, StoreLimit, Transient
+from openride_stream.errors import StoreLimit, Transient
 from openride_stream.exports.files import Kept
 from openride_stream.metrics import Metrics
 from web.asked import ASKED, Asked
@@ -22,12 +21,16 @@ from web.downloads import send_kept
 from web.endpoint import Body, Endpoint, Reply
 from web.parameters import parse, parse_body
 from web.problems import Problem, beyond, unavailable
+from web.streams import send
 
 logger = logging.getLogger(__name__)
 
 # Labels of a metric come from these lists, never from what a client invents.
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NO_ROUTE: Final = "(none)"
+_UNREADABLE_BODY: Final = (
+    "the body cannot be read: it is not encoded as Content-Encoding or Transfer-Encoding says"
+)
 
 HEADERS: Final = {
     "Server": "openride-stream",
@@ -48,9 +51,9 @@ async def serve(endpoint: Endpoint, context: Context, gate: Gate, request: web.R
         return await endpoint.push(replace(context, caller=asked.caller), query, request)
     given: list[object] = []
     if isinstance(endpoint.body, Body):
-        given.append(await request.read())
+        given.append(await _body_of(request))
     elif endpoint.body is not None:
-        given.append(parse_body(endpoint.body, await request.read()))
+        given.append(parse_body(endpoint.body, await _body_of(request)))
     if endpoint.asks_who:
         given.append(asked.caller)
     answer = await endpoint.answer(replace(context, caller=asked.caller), query, *given)
@@ -58,17 +61,23 @@ async def serve(endpoint: Endpoint, context: Context, gate: Gate, request: web.R
     if isinstance(reply.body, Kept):
         return await send_kept(reply.body, reply, request)
     if isinstance(reply.body, AsyncIterator):
-        return await _sent_as_it_comes(reply, reply.body, request)
+        headers = {"Cache-Control": "no-store", "Content-Type": reply.content_type, **reply.headers}
+        return await send(reply.body, reply.status, headers, request)
     return _response(reply, request)
+
+
+async def _body_of(request: web.Request) -> bytes:
+    try:
+        return await request.read()
+    except web.RequestPayloadError:
+        # What follows cannot be told from what is left of the body: the connection ends.
+        raise Problem(400, _UNREADABLE_BODY, headers={hdrs.CONNECTION: "close"}) from None
 
 
 def _response(reply: Reply, request: web.Request) -> web.StreamResponse:
     headers = {"Cache-Control": "no-store", **reply.headers}
     if reply.body is None:
         return web.Response(status=reply.status, headers=headers)
-    if isinstance(reply.body, Path):
-        # It knows ranges and times of change: a download that broke off can go on.
-        return web.FileResponse(reply.body, headers={**headers, "Content-Type": reply.content_type})
     if reply.etag is not None:
         headers["ETag"] = f'"{reply.etag}"'
         if any(tag.value in (reply.etag, "*") for tag in request.if_none_match or ()):
@@ -76,26 +85,6 @@ def _response(reply: Reply, request: web.Request) -> web.StreamResponse:
     body = reply.body if isinstance(reply.body, bytes) else orjson.dumps(reply.body)
     headers["Content-Type"] = reply.content_type
     return web.Response(status=reply.status, body=body, headers=headers)
-
-
-async def _sent_as_it_comes(
-    reply: Reply, chunks: AsyncIterator[bytes], request: web.Request
-) -> web.StreamResponse:
-    headers = {"Cache-Control": "no-store", "Content-Type": reply.content_type, **reply.headers}
-    # What fails before the first bytes has its own status.
-    first = await anext(chunks, b"")
-    response = web.StreamResponse(status=reply.status, headers=headers)
-    await response.prepare(request)
-    try:
-        await response.write(first)
-        async for chunk in chunks:
-            await response.write(chunk)
-        await response.write_eof()
-    except OpenRideError as error:
-        logger.warning("Answer broken off", extra={"path": request.path, "error": str(error)})
-        if request.transport is not None:
-            request.transport.close()  # without its last chunk nobody takes it for whole
-    return response
 
 
 @web.middleware

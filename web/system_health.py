@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from openride_stream.errors import MetadataUnavailable
 from openride_stream.fleet import Fleet, is_behind, lag_of, rate_of
+from openride_stream.presence import silent_after_s
 
 if TYPE_CHECKING:
     from web.context import Context, WebRuntime
 
 Level = Literal["healthy", "degraded", "critical"]
 
-# A worker reports itself every heartbeat; one that missed two is in trouble or gone.
-_MISSED_HEARTBEATS: Final = 2.5
 _METADATA_TIMEOUT_S: Final = 1.0
 _FROZEN_AFTER_S: Final = 10.0
 _NAMED_PARTITIONS: Final = 3
@@ -48,7 +47,7 @@ async def system_health(context: "Context", runtime: "WebRuntime") -> SystemHeal
     else:
         lag = sum(lag_of(worker.seat.holdings) for worker in fleet.workers)
         rate = sum(rate_of(worker.seat.holdings) for worker in fleet.workers)
-        slight += _fleet_troubles(fleet, context.settings.broker_heartbeat_interval_s)
+        slight += _fleet_troubles(fleet, silent_after_s(context.settings))
     behind = is_behind(lag, rate, context.settings.lag_degraded_s)
     if behind:
         slight.append(f"{lag} records wait to be read and stored")
@@ -64,10 +63,10 @@ def _store_trouble(runtime: "WebRuntime") -> str | None:
     return f"ClickHouse has taken no rows for {writing_s:.0f} s" if writing_s > _FROZEN_AFTER_S else None
 
 
-def _fleet_troubles(fleet: Fleet, heartbeat_s: float) -> list[str]:
+def _fleet_troubles(fleet: Fleet, silent_s: float) -> list[str]:
     found = []
     for worker in fleet.workers:
-        if worker.seen_s_ago > heartbeat_s * _MISSED_HEARTBEATS:
+        if worker.seen_s_ago > silent_s:
             found.append(f"worker {worker.seat.worker} has not reported for {worker.seen_s_ago:.0f} s")
         elif worker.seat.trouble:
             found.append(f"worker {worker.seat.worker}: {worker.seat.trouble}")

@@ -25,7 +25,8 @@ _FOLLOWED: Final = 5_000
 """So many updates that builds may miss are followed one by one to what they change."""
 # A look is renewed behind the back of who asks at this share of its age: few wait for one.
 _RENEWED_AT: Final = 0.5
-_SELDOM_S: Final = 60.0
+SELDOM_S: Final = 60.0
+"""What comes seldom is found out again after so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +56,30 @@ class Hours:
         self._seldom_at_s = float("-inf")
         self._seldom_asked: asyncio.Task[None] | None = None
 
+    async def close(self) -> None:
+        """End the looks that are under way; nobody asks any more."""
+        under_way = [task for task in (self._looking, self._seldom_asked) if task is not None]
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+    @property
+    def seldom_known(self) -> tuple[str, ...]:
+        """The schedules that came seldom when that was last looked for; none before."""
+        return self._seldom
+
     async def seldom(self, ask: Callable[[], Awaitable[tuple[str, ...]]]) -> tuple[str, ...]:
         """What `ask` says of schedules that come seldom, which takes long: as of two minutes ago at most.
 
-        Who looks at the hours anew each time asks anew.
+        A worker asks once a minute (`schedules.seldom`), so that no question has to wait for it. Who looks at
+        the hours anew each time asks anew.
         """
         if self._look_s == 0:
             return await ask()
         asked_s = self._clock.monotonic_s()
-        while self._seldom_at_s <= asked_s - 2 * _SELDOM_S:
+        while self._seldom_at_s <= asked_s - 2 * SELDOM_S:
             await asyncio.shield(self._seldom_renewed(ask))
-        if self._seldom_at_s <= asked_s - _SELDOM_S:
+        if self._seldom_at_s <= asked_s - SELDOM_S:
             self._seldom_renewed(ask)
         return self._seldom
 

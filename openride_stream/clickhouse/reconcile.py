@@ -60,14 +60,15 @@ class Reconciler:
         await self.notice()
         rebuilt = 0
         look = await self._reader.look()
+        self._count_dirty(look)
         for preaggregation in ALL:
             with self._timed(preaggregation):
                 dirty = self._dirty(look, preaggregation)
                 for first in range(0, len(dirty), _DAYS_AT_ONCE):
                     await self.build(preaggregation, dirty[first : first + _DAYS_AT_ONCE])
             rebuilt += len(dirty)
-        self._metrics.dirty_days.set(0)
         look = await self._reader.look()
+        self._count_dirty(look)
         for kept in MERGED:
             with self._timed(kept):
                 await self.merge(look, kept)
@@ -160,9 +161,11 @@ class Reconciler:
     def _dirty(self, look: Look, preaggregation: PreAggregation) -> list[DayState]:
         # By a look from before the round: what came in since makes its day dirty for the next one.
         states = look.states(preaggregation, self._oldest_day(preaggregation.source), _LAST_DAY)
-        dirty = [state for state in states if not state.clean]
-        self._metrics.dirty_days.set(len(dirty))
-        return dirty
+        return [state for state in states if not state.clean]
+
+    def _count_dirty(self, look: Look) -> None:
+        days = {state.day for preaggregation in ALL for state in self._dirty(look, preaggregation)}
+        self._metrics.dirty_days.set(len(days))
 
     def _oldest_day(self, source: str) -> int:
         """A day whose rows may have expired is sealed: its last build stands."""

@@ -15,7 +15,8 @@ from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.deliveries import Delivery
 from openride_stream.clickhouse.native import Layout
 from openride_stream.clickhouse.refusals import Place
-from openride_stream.clickhouse.writing import Held, Writer
+from openride_stream.clickhouse.troubles import Held
+from openride_stream.clickhouse.writing import Writer
 from openride_stream.clock import Clock
 from openride_stream.metrics import Metrics
 from openride_stream.settings import Settings

@@ -6,11 +6,8 @@ dead letter; when none of a delivery can, the table was changed, and a dead lett
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
-from typing import Final
 
 import orjson
 
@@ -22,29 +19,11 @@ from openride_stream.clickhouse.hours import MARKS as HOUR_MARKS
 from openride_stream.clickhouse.hours import mark_rows
 from openride_stream.clickhouse.native import Layout, layout_of
 from openride_stream.clickhouse.refusals import Place, Refusals
+from openride_stream.clickhouse.troubles import DAY_MARKS, Held, Troubles
 from openride_stream.clock import Clock
 from openride_stream.errors import StoreRefused, Transient
 from openride_stream.metrics import Metrics
 from openride_stream.settings import Settings
-
-logger = logging.getLogger(__name__)
-
-_MARKS: Final = "day_marks"
-_HELD_AFTER_S: Final = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Why rows of a table wait while the store takes others; `refused`: it calls the rows wrong."""
-
-    reason: str
-    refused: bool
-
-
-@dataclass(slots=True)
-class _Trouble:
-    since_s: float
-    error: str
 
 
 class Writer:
@@ -61,47 +40,41 @@ class Writer:
         self._store = store
         self._metrics = metrics
         self._clock = clock
-        self._on_held = on_held
+        self._troubles = Troubles(metrics, clock, on_held)
         self._backoff = Backoff(settings.retry_backoff_min_ms, settings.retry_backoff_max_ms)
         self._layouts: dict[str, Layout] = {}
-        self._troubles: dict[str, _Trouble] = {}
-        self._held: dict[str, Held] = {}
         self._refusals = Refusals()
-        self._taken_s = float("-inf")
 
     @property
     def last_error(self) -> str:
         """What was last said of the table that is longest in trouble; first of those that are not held."""
-        for table in sorted(self._troubles, key=lambda table: table in self._held):
-            only = f" ({table} only, the others go on)" if table in self._held else ""
-            return f"{self._troubles[table].error}{only}"
-        return ""
+        return self._troubles.last_error
 
     @property
     def away(self) -> bool:
         """Whether the store takes no rows of a table that is not held."""
-        return not self._troubles.keys() <= self._held.keys()
+        return self._troubles.away
 
     def held(self, table: str) -> Held | None:
         """Why rows of `table` are to wait; None when they need not."""
-        return self._held.get(table)
+        return self._troubles.held(table)
 
     def let_refused(self, table: str, place: Place, until: int) -> None:
         """What is refused of `table`, read from `place` before `until`, may become dead letters."""
         if self._refusals.let(table, place, until):
-            self._release(table)
+            self._troubles.release(table)
 
     async def layout(self, table: str) -> Layout | None:
         """How rows of `table` are written, asked for as long as it takes; None when the table is held."""
         for pause_s in self._backoff.pauses_s():
-            if table in self._layouts or table in self._held:
+            if table in self._layouts or self._troubles.held(table):
                 break
             try:
                 self._layouts[table] = await layout_of(self._store, table)
             except Transient as error:
                 await self._away(table, error, "layout", pause_s)
             else:
-                self._well(table)
+                self._troubles.over(table)
         return self._layouts.get(table)
 
     async def write(self, table: str, deliveries: Sequence[Delivery]) -> None:
@@ -119,7 +92,7 @@ class Writer:
     async def mark(self, touched: Iterable[tuple[str, int]]) -> None:
         """Note which days (since the epoch) of which tables have new rows."""
         marks = [{"source": table, "day": iso_day(day), "marks": 1} for table, day in sorted(touched)]
-        await self._marked(_MARKS, orjson.dumps(marks)[1:-1])
+        await self._marked(DAY_MARKS, orjson.dumps(marks)[1:-1])
 
     async def mark_hours(self, touched: Iterable[int]) -> None:
         """Note which hours (since the epoch) have new executions of schedules, or new updates."""
@@ -164,9 +137,9 @@ class Writer:
             # ClickHouse quotes values in its message: the column and the code have to do.
             where = f"column {error.column}, " if error.column else ""
             why = f"ClickHouse refuses every row of {table} ({where}code {error.code})"
-            self._hold(table, Held(why, refused=True))
+            self._troubles.hold(table, Held(why, refused=True))
             await self._away(table, why, "insert", pause_s)
-        self._release(table)
+        self._troubles.release(table)
 
     async def _mistake(self, table: str, left: Sequence[Delivery]) -> StoreRefused | None:
         """The error that rows of refused deliveries meet with, when none is taken; None when one is."""
@@ -201,52 +174,15 @@ class Writer:
             except Transient as error:
                 await self._away(table, error, "insert", pause_s)
             else:
-                self._taken_s = self._clock.monotonic_s()
+                self._troubles.taken()
                 self._refusals.taken(table)
-                self._well(table)
+                self._troubles.over(table)
                 return
 
-    def _release(self, table: str) -> None:
-        """Hold it no more, although none of its rows was taken.
-
-        Nobody would send any: all that is read of it waits while it is held.
-        """
-        self._troubles.pop(table, None)
-        self._held.pop(table, None)
-
-    def _well(self, table: str) -> None:
-        if self._troubles.pop(table, None) is not None:
-            held = self._held.pop(table, None)
-            logger.warning("ClickHouse takes rows again", extra={"table": table, "was_held": bool(held)})
-        if not self._troubles:
-            self._metrics.store_available.set(1)
-
     async def _away(self, table: str, error: Transient | str, operation: str, pause_s: float) -> None:
-        now_s = self._clock.monotonic_s()
-        trouble = self._troubles.get(table)
-        if trouble is None:
-            trouble = self._troubles[table] = _Trouble(now_s, "")
-            logger.warning(
-                "ClickHouse takes no rows: trying again until it does",
-                extra={"table": table, "error": str(error)},
-            )
-        trouble.error = str(error)
-        # While it takes no table's rows there is nothing to tell apart: everybody waits, as for the marks.
-        marks = table in (_MARKS, HOUR_MARKS)
-        apart = isinstance(error, Transient) and not marks and trouble.since_s < self._taken_s
-        if apart and now_s - trouble.since_s >= _HELD_AFTER_S:
-            self._hold(table, Held(f"ClickHouse takes no rows of {table}: {error}", refused=False))
-        self._metrics.store_available.set(0)
+        self._troubles.add(table, error)
         self._metrics.store_retries_total.labels(operation).inc()
         await asyncio.sleep(pause_s)
-
-    def _hold(self, table: str, held: Held) -> None:
-        before = self._held.get(table)
-        if before is None or before.refused != held.refused:
-            logger.error("Table held: the others go on", extra={"table": table, "reason": held.reason})
-        self._held[table] = held
-        if before is None:
-            self._on_held()
 
 
 def _form(delivery: Delivery) -> str:

@@ -18,6 +18,7 @@ from openride_stream.api.choices import ExportFormat
 from openride_stream.errors import ConfigurationError
 from openride_stream.exports.writing.room import may_pass
 from openride_stream.settings import Settings
+from openride_stream.storage.folder import Folder
 from openride_stream.storage.place import Place, open_place
 from openride_stream.storage.stored import StorageUnavailable, Stored
 
@@ -74,7 +75,7 @@ class Named(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A file in a bucket."""
+    """A file in a folder or a bucket."""
 
     place: Place
     stored: Stored
@@ -93,13 +94,11 @@ class ExportFiles:
         """Where the file is in the folder, or will be."""
         return self._folder / f"{UUID(export_id)}.{suffix}"
 
-    async def find(self, export_id: str, suffix: str) -> Path | Kept | None:
+    async def find(self, export_id: str, suffix: str) -> Kept | None:
         """The file, if it is there."""
-        path = self.path_of(export_id, suffix)
-        if self._bucket is None:
-            return path if await asyncio.to_thread(path.is_file) else None
-        stored = await self._bucket.find(path.name)
-        return None if stored is None else Kept(self._bucket, stored)
+        place = self._bucket or Folder(self._folder)
+        stored = await place.find(self.path_of(export_id, suffix).name)
+        return None if stored is None else Kept(place, stored)
 
     def begin(self, export_id: str, attempt: int) -> Path:
         """A new folder to write in; only its owner may read what is in it.

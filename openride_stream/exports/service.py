@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
@@ -78,7 +77,7 @@ class Exports:
         found = await self.jobs.find(export_id)
         return found if found is not None and owner in (None, found.owner) else None
 
-    async def file_of(self, export: Export) -> Path | Kept | None:
+    async def file_of(self, export: Export) -> Kept | None:
         """The file of a completed export; None when it is not there."""
         return await self.files.find(export.export_id, SUFFIXES[format_of(export)])
 

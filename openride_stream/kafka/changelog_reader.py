@@ -1,6 +1,7 @@
 """Reading the changelog of the live tables: all of it, from a moment or from where one was."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from typing import Any, Final, Self
 
@@ -15,6 +16,7 @@ from openride_stream.settings import Settings
 _READ_AT_ONCE: Final = 100
 _ENDS_WITHIN_S: Final = 2.0
 _LOOKS_AT_A_GAP: Final = 3
+_LOOKED_FOR_S: Final = 0.5
 Ends = dict[TopicPartition, int]
 
 
@@ -28,7 +30,7 @@ class ChangelogReader:
         self._places: dict[int, LogPlace] = {}
         self._expected: dict[int, LogPlace] = {}
         self._next: dict[TopicPartition, int] = {}
-        self._looks: dict[TopicPartition, tuple[int, int]] = {}
+        self._looks: dict[TopicPartition, tuple[int, int, float]] = {}
         self.is_another = False
         """Whether the log is not the one that `resume` was to go on with; nothing is read until `rewind`."""
         self.first_written_ms: int | None = None
@@ -101,7 +103,7 @@ class ChangelogReader:
         """Those that go on where reading was, up to a gap; that is read again: no changelog is compacted.
 
         A broker that shows a record before the one that precedes it has been seen to do so for a moment, to
-        one of its readers: what is still not there after some looks was deleted.
+        one of its readers: what is still not there after some looks, and half a second, was deleted.
         """
         expected = self._next.get(at, records[0].offset)
         for count, record in enumerate(records):
@@ -114,11 +116,13 @@ class ChangelogReader:
         return records
 
     def _is_gone(self, at: TopicPartition, offset: int) -> bool:
-        """Whether a record was looked for often enough, whatever was there in its place each time."""
-        looked_for, looks = self._looks.get(at, (offset, 0))
-        looks = looks if looked_for == offset else 0
-        self._looks[at] = offset, looks + 1
-        return looks >= _LOOKS_AT_A_GAP
+        """Whether a record was looked for often and long enough, whatever was there in its place."""
+        now_s = time.monotonic()
+        looked_for, looks, since_s = self._looks.get(at, (offset, 0, now_s))
+        if looked_for != offset:
+            looks, since_s = 0, now_s
+        self._looks[at] = offset, looks + 1, since_s
+        return looks >= _LOOKS_AT_A_GAP and now_s - since_s >= _LOOKED_FOR_S
 
     def _seek(self, at: TopicPartition, offset: int) -> None:
         self._consumer.seek(at, offset)

@@ -44,7 +44,8 @@ class JobRun(Base):
     """One slot of a periodic job: whoever inserted (job, slot), or took it over, runs it.
 
     `lease_until` is when a run that has not finished may be taken over. `outcome` and `finished_at` are
-    null while it runs; `error` is null unless it failed.
+    null while it runs; `error` is null unless it failed. `covers_from` and `covers_until` are the time that
+    the run deals with, where that is no slot cut beforehand (`JobRuns.claim_span`).
     """
 
     __tablename__ = "job_runs"
@@ -58,6 +59,8 @@ class JobRun(Base):
     finished_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(20))
     error: Mapped[str | None] = mapped_column(Text)
+    covers_from: Mapped[datetime | None]
+    covers_until: Mapped[datetime | None]
 
 
 class WorkerSeat(Base):

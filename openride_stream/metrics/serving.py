@@ -127,7 +127,13 @@ SERVING: Final[tuple[MetricSpec, ...]] = (
         ("name",),
         SLOW_S,
     ),
-    MetricSpec("dirty_days", "gauge", "days", "Days that events touched since they were last recomputed."),
+    MetricSpec(
+        "dirty_days",
+        "gauge",
+        "days",
+        "Days that events touched since they were last recomputed, as this worker last saw: a round counts "
+        "them when it begins, and those that came up meanwhile when it ends.",
+    ),
     MetricSpec(
         "cache_requests_total",
         "counter",

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
@@ -146,7 +145,7 @@ class ReportDesk:
         await self.kept.queue(run)
         return run
 
-    async def file_of(self, run: Execution, schedule: Schedule) -> Path | Kept | None:
+    async def file_of(self, run: Execution, schedule: Schedule) -> Kept | None:
         """The file of a completed execution, in the format that it was made in; None when it is not there."""
         return await self.files.find(run.execution_id, suffix_of(run, schedule))
 

@@ -5,6 +5,7 @@ becomes one Message: its value is a `RecordBatch`, its offset the last one. Agen
 other topic (changelogs, ordinary agents) is read record by record, as Faust does.
 """
 
+import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import Any
@@ -13,7 +14,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 from faust.types.transports import TPorTopicSet
 
-from openride_stream.events.records import Record, RecordBatch
+from openride_stream.events.records import Record
 from openride_stream.transport import membership
 from openride_stream.transport.fetching import ConsumerThread, batch_app, position
 from openride_stream.transport.ledger import Ledger
@@ -29,6 +30,7 @@ class Consumer(driver.Consumer):
         self._batch_topics = batch_app(self.app).batch_topics
         self._committed_at_s: float | None = None
         self._undelivered: set[TP] = set()
+        self._gaps: set[TP] = set()
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -55,8 +57,13 @@ class Consumer(driver.Consumer):
                 if isinstance(message, BatchMessage):
                     batch = message.batch
                     message.handout = self.ledger.hand_out(tp, batch.first_offset, batch.last_offset)
-                    self._undelivered.discard(tp)
+                    self._delivered(tp)
                 yield tp, message
+            self._delivered(tp)
+
+    def _delivered(self, tp: TP) -> None:
+        """Note that what was read of a partition was handed out, if that is all of it."""
+        if tp not in self._gaps:
             self._undelivered.discard(tp)
 
     async def _read_again(self) -> None:
@@ -64,7 +71,8 @@ class Consumer(driver.Consumer):
         waiting, self._undelivered = self._undelivered & self.assignment(), set()
         for tp in waiting:
             expected = self._expected(tp)
-            self.log.info("Records of %r from %s on were not delivered: reading again", tp, expected)
+            level = logging.DEBUG if tp in self._gaps else logging.INFO
+            self.log.log(level, "Records of %r from %s on were not delivered: reading again", tp, expected)
             await self.seek(tp, expected)
 
     def _expected(self, tp: TP) -> int:
@@ -76,25 +84,30 @@ class Consumer(driver.Consumer):
         self, tp: TP, run: Sequence[Record], active: set[TP] | None
     ) -> AsyncIterator[Message]:
         if tp.topic in self._batch_topics:
-            if run and await self._follows(tp, run):
-                yield self._to_batch(tp, run)
+            if run and (following := self._following(tp, run)):
+                continued = run[:following] if following < len(run) else run
+                yield BatchMessage.of(tp, continued, self.app.consumer_generation_id)
         elif active is None or tp in active or tp in self._buffered_partitions:
             for record in run:
                 yield self._to_message(tp, record)
 
-    async def _follows(self, tp: TP, run: Sequence[Record]) -> bool:
-        """Whether `run` continues what was delivered; rewinds the partition when records are missing."""
-        read = self._read_offset[tp]
+    def _following(self, tp: TP, run: Sequence[Record]) -> int:
+        """How many records of `run` continue what was delivered; what is missing is read again."""
+        read, looked = self._read_offset[tp], tp in self._gaps
+        self._gaps.discard(tp)
         if read is not None and run[-1].offset < read:
             if not self._begins_again(tp, read):
-                return False
+                return 0
             self._forget_reading(tp, read, run[0].offset)
         expected = self._expected(tp)
-        if not self.ledger.gap_is_new(tp, expected, run[0].offset):
-            return True
-        self.log.info("Offsets %s..%s of %r were not delivered: reading again", expected, run[0].offset, tp)
-        await self.seek(tp, expected)
-        return False
+        wary = batch_app(self.app).true_end_offsets is not None
+        following = self.ledger.following(tp, expected, run, wary=wary)
+        if following < len(run):
+            self._gaps.add(tp)
+            missing = run[following - 1].offset + 1 if following else expected
+            if not looked:
+                self.log.info("%r: %s was read, and %s was not", tp, run[following].offset, missing)
+        return following
 
     def _begins_again(self, tp: TP, read: int) -> bool:
         """Whether the log was cut before `read`: the broker had no such offset, and is read from the start.
@@ -115,24 +128,6 @@ class Consumer(driver.Consumer):
         self.ledger.reset(tp, first)
         self._read_offset[tp] = first or None
         self._committed_offset[tp] = None
-
-    def _to_batch(self, tp: TP, run: Sequence[Record]) -> BatchMessage:
-        last = run[-1]
-        return BatchMessage(
-            tp.topic,
-            tp.partition,
-            last.offset,
-            last.timestamp / 1000.0,
-            0,
-            [],
-            None,
-            RecordBatch(tp.topic, tp.partition, run),  # type: ignore[arg-type]  # Faust knows only bytes
-            None,
-            0,
-            0,
-            tp,
-            generation_id=self.app.consumer_generation_id,
-        )
 
     async def perform_seek(self) -> None:
         """Go back to the committed offsets; what was handed out before will be read again."""
@@ -223,6 +218,7 @@ class Consumer(driver.Consumer):
         for tp in revoked:
             self.ledger.forget(tp)
         self._undelivered -= revoked
+        self._gaps -= revoked
         # Else a buffer that empties later would make Faust fetch from a partition of somebody else.
         self._buffered_partitions.difference_update(revoked)
         await super().on_partitions_revoked(revoked)

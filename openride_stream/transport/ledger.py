@@ -6,9 +6,18 @@ offset is the end of the contiguous acked prefix of what was handed out, in orde
 """
 
 from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
+from typing import Final
 
 from faust.types import TP
+
+from openride_stream.events.records import Record
+
+LOOKS_AT_A_GAP: Final = 3
+"""How often, and for how long, a record is looked for that a wary reader did not find where one should be."""
+LOOKED_FOR_S: Final = 0.5
 
 
 @dataclass(slots=True, eq=False)
@@ -22,18 +31,29 @@ class Handout:
 
 
 @dataclass(slots=True)
+class _Gap:
+    """Nothing from `missing` on, before `first`: how often that was seen, and since when."""
+
+    missing: int
+    first: int
+    since_s: float
+    looks: int = 1
+
+
+@dataclass(slots=True)
 class _Partition:
     next_offset: int | None = None
     committable: int | None = None
     outstanding: deque[Handout] = field(default_factory=deque)
-    known_gap: tuple[int, int] | None = None
+    gap: _Gap | None = None
 
 
 class Ledger:
     """Hand-outs and acks of every assigned batch partition; single-threaded, used on the event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_s: Callable[[], float] = monotonic) -> None:
         self._partitions: dict[TP, _Partition] = {}
+        self._now_s = now_s
 
     def reset(self, tp: TP, next_offset: int | None = None) -> None:
         """Forget what was handed out; acks of it no longer count. Reading goes on at `next_offset`."""
@@ -48,19 +68,32 @@ class Ledger:
         partition = self._partitions.get(tp)
         return partition.next_offset if partition else None
 
-    def gap_is_new(self, tp: TP, expected: int, first: int) -> bool:
-        """Whether records are missing between `expected` and `first` and no re-read has confirmed it.
+    def following(self, tp: TP, expected: int, run: Sequence[Record], *, wary: bool) -> int:
+        """How many records of `run` may be handed out: those before a gap that is to be read again.
 
-        The first sight of a gap asks for a re-read; when the same gap shows again, the log really has a
-        hole there (compaction, transaction markers, retention).
+        A gap between what was handed out and `run` is read again once; when it shows again, the log really
+        has a hole there (compaction, transaction markers, retention). A `wary` reader, of a broker that can
+        show a record before the one that precedes it, looks between the records of `run` as well, and
+        believes that nothing is there when it has looked some times and for some time.
         """
-        if first <= expected:
-            return False
+        if run[0].offset > expected and self._looks_again(tp, expected, run[0].offset, wary):
+            return 0
+        if wary and run[-1].offset - run[0].offset >= len(run):
+            offsets = [record.offset for record in run]
+            for count, offset in enumerate(offsets[1:], 1):
+                missing = offsets[count - 1] + 1
+                if offset > missing and self._looks_again(tp, missing, offset, wary):
+                    return count
+        return len(run)
+
+    def _looks_again(self, tp: TP, missing: int, first: int, wary: bool) -> bool:
         partition = self._partitions.setdefault(tp, _Partition())
-        if partition.known_gap == (expected, first):
-            return False
-        partition.known_gap = (expected, first)
-        return True
+        gap = partition.gap
+        if gap is None or (gap.missing, gap.first) != (missing, first):
+            partition.gap = _Gap(missing, first, self._now_s())
+            return True
+        gap.looks += 1
+        return wary and (gap.looks <= LOOKS_AT_A_GAP or self._now_s() - gap.since_s < LOOKED_FOR_S)
 
     def hand_out(self, tp: TP, first: int, last: int) -> Handout:
         """Note that `first`..`last` is being delivered."""

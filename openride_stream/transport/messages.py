@@ -1,11 +1,12 @@
 """A batch on its way through Faust, from the transport to an agent's stream."""
 
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import faust
-from faust.types import ConsumerMessage, Message
+from faust.types import TP, ConsumerMessage, Message
 
-from openride_stream.events.records import RecordBatch
+from openride_stream.events.records import Record, RecordBatch
 from openride_stream.transport.ledger import Handout
 
 if TYPE_CHECKING:
@@ -18,6 +19,26 @@ class BatchMessage(ConsumerMessage):
     """One batch of a partition on its way through Faust; its value is a `RecordBatch`."""
 
     handout: Handout
+
+    @classmethod
+    def of(cls, tp: TP, run: Sequence[Record], generation_id: int) -> Self:
+        """`run`, never empty, as one message at the offset of its last record."""
+        last = run[-1]
+        return cls(
+            tp.topic,
+            tp.partition,
+            last.offset,
+            last.timestamp / 1000.0,
+            0,
+            [],
+            None,
+            RecordBatch(tp.topic, tp.partition, run),  # type: ignore[arg-type]  # Faust knows only bytes
+            None,
+            0,
+            0,
+            tp,
+            generation_id=generation_id,
+        )
 
     @property
     def batch(self) -> RecordBatch:

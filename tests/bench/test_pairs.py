@@ -10,7 +10,7 @@ from bench.pairs import Ratios, is_second_first
     [
         (1, (1, 1)),
         (5, (1, 5)),
-        # Tables of the sign test: the first and last of six, the third and tenth of twelve, the seventh of 24.
+        # As in tables of the sign test: of twelve the third and the tenth, of 24 the seventh and the 18th.
         (6, (1, 6)),
         (12, (3, 10)),
         (24, (7, 18)),

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Iterator
 
 import orjson
@@ -139,6 +140,47 @@ async def test_a_purge_that_the_broker_cannot_do_is_not_promised(
         assert "2 dead letters before offset 2, 2 of them never redriven" in outcome.stdout
         assert "this broker cannot delete records" in str(outcome.exception)
         assert "Delete them?" not in outcome.output
+
+
+def test_what_is_listed_is_chosen_by_error_type_and_time(bootstrap: str) -> None:
+    def offsets(*arguments: str) -> list[int]:
+        listed = dlq(bootstrap, "list", "--json", *arguments)
+        assert listed.exit_code == 0, listed.output
+        return [letter["offset"] for letter in json.loads(listed.stdout)["dead_letters"]]
+
+    assert offsets() == [1, 0], "of the dead-letter topic, newest first"
+    assert offsets("--type", "trip.started", "--type", "user.activity") == [0]
+    assert offsets("--error", "NotJson") == []
+    assert offsets("--error", "NotJson", "--error", "InvalidField") == [1, 0]
+    assert offsets("--since", "1h", "--until", "9999-01-01") == [1, 0]
+    assert offsets("--until", "1h") == offsets("--since", "9999-01-01") == []
+    for option in ("--since", "--until"):
+        assert f"Invalid value for '{option}'" in dlq(bootstrap, "list", option, "soon").output
+
+
+async def test_what_is_redriven_is_chosen_the_same_way_at_the_rate_and_progress_is_shown(
+    bootstrap: str, store: ClickHouse, settings: Settings
+) -> None:
+    known = {
+        "OPENRIDE_CLICKHOUSE_URL": settings.clickhouse_url,
+        "OPENRIDE_CLICKHOUSE_DATABASE": store.database,
+    }
+
+    async def sent(*arguments: str) -> int:
+        outcome = await asyncio.to_thread(dlq, bootstrap, "redrive", "--json", *arguments, **known)
+        assert outcome.exit_code == 0, outcome.output
+        return int(json.loads(outcome.stdout)["sent"])
+
+    assert await sent("--until", "1h") == await sent("--error", "NotJson") == 0
+    assert await sent("--since", "1h", "--dry-run") == 2
+    assert await sent("--type", "trip.started") == 1
+    began_s = time.monotonic()
+    told = await asyncio.to_thread(dlq, bootstrap, "redrive", "--rate", "5", FORCE_COLOR="1", **known)
+    assert time.monotonic() - began_s >= 0.2, "one at five a second"
+    assert told.stdout.startswith("1 sent; left alone: 1 redriven before")
+    assert "1 sent" in told.stderr
+    refused = await asyncio.to_thread(dlq, bootstrap, "redrive", "--rate", "0", **known)
+    assert "Invalid value for '--rate'" in refused.output
 
 
 def test_nothing_is_redriven_while_the_ledger_is_away(bootstrap: str) -> None:

@@ -14,7 +14,7 @@ from openride_stream.clickhouse.days import DAY_MS, iso_day
 from openride_stream.clickhouse.deliveries import Delivery, Format
 from openride_stream.clickhouse.native import layout_of
 from openride_stream.clickhouse.sink import Sink
-from openride_stream.clickhouse.writing import Held
+from openride_stream.clickhouse.troubles import Held
 from openride_stream.clock import SystemClock
 from openride_stream.errors import StoreRefused, StoreUnavailable
 from openride_stream.metrics import Metrics

@@ -18,6 +18,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from openride_stream.clock import SystemClock
+from openride_stream.presence import silent_after_s
 from tests.e2e.cluster import Cluster, Worker
 from tests.e2e.test_exactness import production_stores
 from tests.fixtures.broker import EmbeddedBroker, session_s
@@ -36,8 +37,6 @@ STEADY_S = 2.0
 AFTER_SESSION_S = 5.0
 # Elsewhere they are so many times as long.
 SHARED = 10.0
-# Until two heartbeats are missed nobody can know that a worker is gone.
-MISSED_HEARTBEATS = 2.5
 
 
 @pytest.fixture(params=["embedded", pytest.param("apache", marks=pytest.mark.kafka)])
@@ -206,7 +205,7 @@ def hold(took: dict[str, Course], cluster: Cluster, share: float) -> None:
         print(f"{what}: {course.took_s:.1f} s, unsaid {course.unsaid_s:.1f} s, {sorted(course.reasons)}")
     steady = took.pop("steady state")
     assert steady.took_s <= STEADY_S * share
-    unsaid_s = STEADY_S + MISSED_HEARTBEATS * cluster.settings.broker_heartbeat_interval_s
+    unsaid_s = STEADY_S + silent_after_s(cluster.settings)
     for what, course in took.items():
         assert course.took_s <= cluster.settings.broker_session_timeout_s + AFTER_SESSION_S * share, what
         assert course.unsaid_s <= unsaid_s * share, what

@@ -104,6 +104,46 @@ def trip(number: int) -> dict[str, Any]:
     }
 
 
+async def is_downloaded_by_the_rules(desk: Desk, path: str, whole: bytes) -> None:
+    """What HTTP has for files: parts, conditions, a HEAD; what is refused is a problem document."""
+    _, answer = await desk.call("HEAD", path)
+    tag, changed = answer.headers["ETag"], answer.headers["Last-Modified"]
+    assert (int(answer.headers["Content-Length"]), answer.headers["Accept-Ranges"]) == (len(whole), "bytes")
+    long_ago, other = "Mon, 01 Jan 2001 00:00:00 GMT", '"other"'
+    for headers in (
+        {"If-Match": tag},
+        {"If-Match": "*"},
+        {"If-Unmodified-Since": changed},
+        {"If-None-Match": other},
+        {"If-Modified-Since": long_ago},
+        {"Range": "lines=1-2"},
+        {"Range": "bytes=0-1,3-4"},
+        {"Range": "bytes=1-", "If-Range": other},
+        {"Range": "bytes=1-", "If-Range": long_ago},
+    ):
+        assert (await desk.call("GET", path, headers=headers))[0] == whole, headers
+    for kept in ({}, {"If-Range": tag}, {"If-Range": changed}):
+        for asked, part, told in (
+            ("bytes=1-3", whole[1:4], f"bytes 1-3/{len(whole)}"),
+            ("bytes=-2", whole[-2:], f"bytes {len(whole) - 2}-{len(whole) - 1}/{len(whole)}"),
+        ):
+            body, answer = await desk.call("GET", path, status=206, headers={"Range": asked, **kept})
+            assert (body, answer.headers["Content-Range"]) == (part, told)
+    for headers in ({"If-None-Match": tag}, {"If-Modified-Since": changed}):
+        assert (await desk.call("GET", path, status=304, headers=headers))[0] == b""
+    for headers, status in (
+        ({"If-Match": other}, 412),
+        ({"If-Match": f"W/{tag}"}, 412),
+        ({"If-Unmodified-Since": long_ago}, 412),
+        ({"Range": f"bytes={len(whole)}-"}, 416),
+    ):
+        body, answer = await desk.call("GET", path, status=status, headers=headers)
+        assert answer.content_type == "application/problem+json"
+        assert (await answer.json(content_type=None))["status"] == status
+        assert status != 416 or answer.headers["Content-Range"] == f"bytes */{len(whole)}"
+        assert (await desk.call("HEAD", path, status=status, headers=headers))[0] == b""
+
+
 async def until(found: Any, within_s: float = 20.0) -> None:
     """Return when `found()` is true."""
     deadline_s = time.monotonic() + within_s

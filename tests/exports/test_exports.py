@@ -12,7 +12,7 @@ from openpyxl import load_workbook
 
 from openride_stream.exports.figures import KINDS
 from openride_stream.sheets.sections import title_of
-from tests.exports.conftest import FORMULA, TOKENS, TRIPS, Desk
+from tests.exports.conftest import FORMULA, TOKENS, TRIPS, Desk, is_downloaded_by_the_rules
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -177,6 +177,7 @@ async def test_a_download_goes_on_where_it_broke_off(desk: Desk) -> None:
     whole, _ = await desk.call("GET", f"{export_id}/download")
     rest, _ = await desk.call("GET", f"{export_id}/download", status=206, headers={"Range": "bytes=100-"})
     assert rest == whole[100:]
+    await is_downloaded_by_the_rules(desk, f"{export_id}/download", whole)
 
 
 async def test_quick_csv_answers_at_once_below_ten_thousand_rows(desk: Desk) -> None:

@@ -15,6 +15,7 @@ from openride_stream.metrics import SPECS
 from tests.fixtures.web import Site
 
 FILES = sorted((Path(__file__).parents[2] / "deploy" / "prometheus").glob("*.rules.yml"))
+PLAYED = Path(__file__).with_name("schedules.alerts.yml")
 SCRAPED = frozenset({"job", "instance"})
 """Labels that Prometheus gives to each series of a target."""
 LABELS = {f"openride_{spec.name}": frozenset(spec.labels) for spec in SPECS} | {
@@ -91,4 +92,19 @@ def test_no_two_alerts_have_one_name() -> None:
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool")
 def test_promtool_accepts_them(file: Path) -> None:
     done = subprocess.run(["promtool", "check", "rules", str(file)], capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_about_the_scheduler_is_played() -> None:
+    groups = yaml.safe_load((PLAYED.parent / yaml.safe_load(PLAYED.read_text())["rule_files"][0]).read_text())
+    played = [
+        test for each in yaml.safe_load(PLAYED.read_text())["tests"] for test in each["alert_rule_test"]
+    ]
+    named = {rule["alert"] for group in groups["groups"] for rule in group["rules"]}
+    assert {test["alertname"] for test in played if test["exp_alerts"]} == named
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool")
+def test_alerts_about_the_scheduler_fire_when_they_should_and_only_then() -> None:
+    done = subprocess.run(["promtool", "test", "rules", str(PLAYED)], capture_output=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -64,7 +64,7 @@ async def test_rows_are_read_from_all_partitions_and_told_to_be_written(settings
         assert sorted(map(int, await read_all(reader))) == list(range(1200))
 
 
-@pytest.mark.parametrize(("place", "times"), [(0, 1), (0, 3), (0, 100), (1, 100)])
+@pytest.mark.parametrize(("place", "times"), [(0, 1), (0, 3), (0, 10**9), (1, 100)])
 async def test_a_row_that_shows_after_the_one_behind_it_is_read(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, place: int, times: int
 ) -> None:
@@ -86,7 +86,7 @@ async def test_a_row_that_shows_after_the_one_behind_it_is_read(
             await writer.write(b"%d" % number, lambda: None)
         assert await writer.drain(DEADLINE_S)
         found = sorted(map(int, await read_all(reader)))
-    if times < 100 or place:
+    if times < 10**9:
         assert found == list(range(60))
     else:
         # What is not there however often one looks was deleted: reading goes on behind it.

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from openride_stream.clock import utc_from_ms
 from openride_stream.metadata.engine import Metadata
-from openride_stream.metadata.jobs import JobRuns, slot_of
+from openride_stream.metadata.jobs import JobRuns, Span, slot_of
 from openride_stream.metadata.models import JobRun
 from tests.fixtures.clock import ManualClock
 
@@ -109,6 +109,41 @@ async def test_alone_admits_one_of_many_slots_at_once(metadata_url: str, clock: 
     assert sum(claims) == 1
     for store in stores:
         await store.close()
+
+
+async def test_one_of_many_workers_gets_a_span_whatever_ends_they_give_it(
+    metadata_url: str, clock: ManualClock
+) -> None:
+    stores = [Metadata.open(metadata_url) for _ in range(4)]
+    claims = await asyncio.gather(
+        *(
+            JobRuns(stores[i % 4], clock).claim_span("told", Span(i * 1_000, 60_000 + i * 1_000), f"w{i}", 60)
+            for i in range(12)
+        )
+    )
+    assert len([slot for slot in claims if slot is not None]) == 1
+    for store in stores:
+        await store.close()
+
+
+async def test_a_span_grows_and_what_lies_apart_is_another(runs: JobRuns, clock: ManualClock) -> None:
+    slot = await runs.claim_span("told", Span(10_000, 20_000, 5_000), "w1", 60)
+    assert slot == "1970-01-01T00:00:10.000Z"
+    assert await runs.claim_span("told", Span(25_000, 40_000, 5_000), "w2", 60) is None
+    assert await runs.claim_span("told", Span(45_001, 50_000, 5_000), "w2", 60) == "1970-01-01T00:00:45.001Z"
+    assert await runs.claim_span("other", Span(10_000, 20_000), "w2", 60) == slot
+    clock.advance(61)
+    assert await runs.claim_span("told", Span(4_000, 5_000, 5_000), "w3", 60) == slot, "w1 is dead"
+    assert await runs.finish("told", slot, "w3", "completed")
+    clock.advance(10_000)
+    assert await runs.claim_span("told", Span(0, 30_000, 5_000), "w4", 60) is None
+
+
+async def test_a_span_is_added_only_to_one_that_is_there(runs: JobRuns) -> None:
+    await runs.cover("told", Span(50_000, 60_000))
+    assert await runs.claim_span("told", Span(10_000, 20_000), "w1", 60) is not None
+    await runs.cover("told", Span(15_000, 60_000))
+    assert await runs.claim_span("told", Span(60_000, 70_000), "w1", 60) is None
 
 
 async def test_what_is_on_record(runs: JobRuns, metadata: Metadata, clock: ManualClock) -> None:

@@ -98,7 +98,7 @@ class Desk:
         return ReportRunner(runtime.reports, runtime.reader, worker, self.site.metrics, settings)
 
     async def call(self, method: str, path: str, status: int = 200, who: str = "ada", **given: Any) -> Any:
-        headers = {"Authorization": f"Bearer {TOKENS[who]}"}
+        headers = {"Authorization": f"Bearer {TOKENS[who]}", **given.pop("headers", {})}
         url = path if path.startswith("/") else f"/v1/reports/{path}"
         async with self.site.client.request(method, url, headers=headers, **given) as response:
             body = await response.read()

@@ -352,7 +352,11 @@ async def test_the_mail_has_figures_and_the_file(desk: Desk, form: str, kind: st
     content = content.encode() if isinstance(content, str) else content
     assert content.startswith(begins)
     assert attached.get_filename() == run["filename"]
-    assert len(await desk.call("GET", f"executions/{run['execution_id']}/download")) == run["size_bytes"]
+    path = f"executions/{run['execution_id']}/download"
+    assert len(await desk.call("GET", path)) == run["size_bytes"]
+    assert await desk.call("HEAD", path) == b""
+    for headers, status in (({"Range": f"bytes={run['size_bytes']}-"}, 416), ({"If-Match": '"other"'}, 412)):
+        assert (await desk.call("GET", path, status, headers=headers))["status"] == status
     if form == "pdf":
         assert len(re.findall(rb"/Type /Page\b", content)) >= 5  # one at least for each section
     if form == "excel":

@@ -15,7 +15,6 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pydantic import SecretStr, ValidationError
 
-from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clock import rfc3339
 from openride_stream.events.accept import accept
 from openride_stream.events.example import example
@@ -34,6 +33,7 @@ from tests.fixtures.clock import ManualClock
 from tests.fixtures.web import Roster, Site, fill
 from tests.tables.faults import Way, rates
 from tests.tables.test_realtime import seen
+from tests.web.test_realtime import holder
 from tests.web.test_realtime import worker as alive
 
 
@@ -165,7 +165,7 @@ def _is_weekend(at_ms: int) -> bool:
 class Worker:
     """What the watch needs of a running worker."""
 
-    store: ClickHouse
+    store: Any
     metadata: Metadata
     worker: str
     clock: ManualClock
@@ -240,6 +240,83 @@ async def test_somebody_is_told_once_by_whichever_worker_is_first(
     assert watches[0].judgement.why == live.problem
     assert watches[0].judgement.anomalies == [], "what may be incomplete is not judged"
     assert math.isnan(gauge(workers[0]) or 0)
+
+
+async def test_ends_that_move_are_the_same_anomaly_and_a_later_one_is_another(
+    metadata: Metadata,
+    clock: ManualClock,
+    inbox: tuple[str, list[dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tables.watch._PAUSE_S", 0.01)
+    monkeypatch.setattr("tables.watch.usual", _usual_of_a_window)
+    url, taken = inbox
+    settings = Settings(_env_file=None, anomaly_webhook_url=SecretStr(url))
+    live, roster, begin_ms = Live(LiveState(6 * HOUR_MS)), Roster([holder(settings)]), clock.now_ms()
+    # The store of each stands for how many events it finds usual in five minutes.
+    workers = [Worker(store, metadata, str(store), clock, roster) for store in (1, 0)]
+    watches = [AnomalyWatch(settings, worker.metrics, partial(_itself, worker)) for worker in workers]
+
+    async def looked() -> set[int]:
+        """How many minutes before the first burst it begins, as each sees it."""
+        for watch in watches:
+            await watch.look(live)
+        starts = [watch.judgement.anomalies[0].start_ms for watch in watches]
+        return {(begin_ms // MINUTE_MS) - start_ms // MINUTE_MS for start_ms in starts}
+
+    def happens(minutes_ago: int, count: int) -> None:
+        at_ms = clock.now_ms() - minutes_ago * MINUTE_MS
+        burst = [event("payment.failed", at_ms - place) for place in range(count)]
+        live.state.add(seen_at(burst, clock.now_ms()), clock.now_ms())
+
+    happens(30, 5)
+    happens(29, 30)
+    assert await looked() == {33, 34}, "five are unusual where none is usual, not where one is"
+    assert len(taken) == 1
+    happens(34, 5)
+    assert await looked() == {34, 38}, "one counts what came late before the burst"
+    assert len(taken) == 1
+    for minute in range(90):
+        clock.advance(60)
+        if minute == 20:
+            happens(3, 30)
+        for watch in watches:
+            await watch.look(live)
+    assert [one["start"] for one in taken] == [
+        rfc3339((begin_ms // MINUTE_MS - 33) * MINUTE_MS),
+        rfc3339((begin_ms // MINUTE_MS + 21 - 3 - 4) * MINUTE_MS),
+    ]
+
+
+async def _usual_of_a_window(store: int, now_ms: int, _currency: str, _days: int) -> Baseline:
+    sums = np.full((8, 160), store / 5)
+    start_ms = (now_ms // MINUTE_MS - 100) * MINUTE_MS
+    return Baseline(start_ms, 8, dict.fromkeys(SERIES, Usual(sums, np.zeros_like(sums))))
+
+
+async def test_one_that_lasts_for_hours_is_told_when_it_begins(
+    metadata: Metadata,
+    clock: ManualClock,
+    inbox: tuple[str, list[dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tables.watch._PAUSE_S", 0.01)
+    monkeypatch.setattr("tables.watch.usual", _usual_of_a_window)
+    url, taken = inbox
+    settings = Settings(_env_file=None, anomaly_webhook_url=SecretStr(url))
+    live = Live(LiveState(6 * HOUR_MS))
+    worker = Worker(0, metadata, "one:1", clock, Roster([holder(settings)]))
+    watch = AnomalyWatch(settings, worker.metrics, partial(_itself, worker))
+    begun = []
+    for minute in range(130):
+        if minute != 60:
+            live.state.add(seen_at([event("payment.failed", clock.now_ms())], clock.now_ms()), clock.now_ms())
+        await watch.look(live)
+        begun.append([one.ongoing for one in watch.judgement.anomalies])
+        clock.advance(60)
+    assert begun[80] == [True, False], "the quiet minute cuts it"
+    assert [False] in begun[90:], "and is the first of the hour, once"
+    assert len(taken) == 1
 
 
 def gauge(worker: Worker) -> float | None:

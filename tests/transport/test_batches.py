@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.consumer.fetcher import FetchResult
 from faust.types import TP
 
 from openride_stream.events.records import RecordBatch
@@ -339,6 +340,41 @@ async def test_faust_keeps_no_books_of_batches(bootstrap: str, topic: str, setti
         assert reader.ledger.outstanding(TP(topic, 0)) == 0
         assert not any(tp.topic == topic for tp in (*reader._gap, *reader._acked, *reader._acked_index))
         assert not reader.unacked
+
+
+@pytest.mark.parametrize("bootstrap", ["embedded"], indirect=True)
+@pytest.mark.parametrize(("place", "times"), [(0, 3), (70, 3), (40, 10**9)])
+async def test_a_record_that_shows_after_the_one_behind_it_is_read(
+    bootstrap: str,
+    topic: str,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    place: int,
+    times: int,
+) -> None:
+    """As the embedded broker does, for a moment; what does not show for longer was deleted."""
+    left, hidden = times, {120 + place}
+    unread = FetchResult.getall
+
+    def shown(result: Any, *given: Any, **more: Any) -> Any:
+        nonlocal left
+        found = unread(result, *given, **more)
+        kept = [record for record in found if record.offset not in hidden]
+        if len(kept) == len(found) or not left or not kept or kept[-1].offset < max(hidden):
+            return found
+        left -= 1
+        return kept
+
+    monkeypatch.setattr(FetchResult, "getall", shown)
+    await send(bootstrap, topic, 0, numbered(120))
+    taken = Taken()
+    async with running(ReaderApp(settings, topic, taken)):
+        await until(lambda: taken.count() == 120, "120 records")
+        await send(bootstrap, topic, 0, numbered(120, 120))
+        await until_committed(settings, topic, {0: 240})
+    missing = hidden if times == 10**9 else set()
+    assert left < times
+    assert taken.offsets(0) == [offset for offset in range(240) if offset not in missing]
 
 
 @pytest.mark.kafka

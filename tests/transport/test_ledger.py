@@ -1,13 +1,15 @@
 """What may be committed: the contiguous acked prefix of what was handed out, and nothing else."""
 
 import random
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openride_stream.transport.ledger import Ledger
+from openride_stream.transport.ledger import LOOKED_FOR_S, Ledger
 
 A = TP("openride.events.trip", 0)
 B = TP("openride.events.trip", 1)
@@ -62,15 +64,39 @@ def test_a_second_ack_changes_nothing(ledger: Ledger) -> None:
     assert not ledger.ack(handout)
 
 
+def records(*offsets: int) -> list[Any]:
+    return [SimpleNamespace(offset=offset) for offset in offsets]
+
+
 def test_a_gap_is_read_again_once_and_believed_the_second_time(ledger: Ledger) -> None:
-    assert ledger.gap_is_new(A, 0, 500)
-    assert not ledger.gap_is_new(A, 0, 500)
-    assert ledger.gap_is_new(A, 510, 520)
+    assert ledger.following(A, 0, records(500, 501), wary=False) == 0
+    assert ledger.following(A, 0, records(500, 501), wary=False) == 2
+    assert ledger.following(A, 510, records(520), wary=False) == 0
 
 
-def test_records_that_follow_on_or_overlap_are_no_gap(ledger: Ledger) -> None:
-    assert not ledger.gap_is_new(A, 10, 10)
-    assert not ledger.gap_is_new(A, 10, 4)
+def test_gaps_within_what_was_read_are_the_brokers_business(ledger: Ledger) -> None:
+    assert ledger.following(A, 0, records(0, 1, 5), wary=False) == 3
+
+
+def test_a_wary_reader_looks_for_some_time_and_more_than_once() -> None:
+    now_s = 100.0
+    ledger = Ledger(lambda: now_s)
+    late = records(0, 1, 3, 4, 8)
+    assert ledger.following(A, 0, late, wary=True) == 2
+    assert [ledger.following(A, 2, records(3, 4, 8), wary=True) for _ in range(9)] == [0] * 9
+    now_s += LOOKED_FOR_S
+    # Now there is nothing at 2; of what is missing behind it nothing was said.
+    assert ledger.following(A, 2, records(3, 4, 8), wary=True) == 2
+    now_s += LOOKED_FOR_S
+    assert ledger.following(A, 5, records(8), wary=True) == 0, "it was looked for twice"
+    assert ledger.following(A, 5, records(7, 8), wary=True) == 0, "another has come"
+    assert ledger.following(A, 5, records(5, 6, 7, 8), wary=True) == 4
+
+
+@pytest.mark.parametrize("wary", [False, True])
+def test_records_that_follow_on_or_overlap_are_no_gap(ledger: Ledger, wary: bool) -> None:
+    assert ledger.following(A, 10, records(10, 11), wary=wary) == 2
+    assert ledger.following(A, 10, records(4, 5, 6), wary=wary) == 3
 
 
 @given(sizes=st.lists(st.integers(1, 50), min_size=1, max_size=30), seed=st.integers())

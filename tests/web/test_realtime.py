@@ -8,6 +8,7 @@ import pytest
 from openride_stream.errors import MetadataUnavailable
 from openride_stream.events.topics import TOPICS
 from openride_stream.metadata.workers import Holding, LiveWorker, Seat
+from openride_stream.settings import Settings
 from tests.fixtures.web import Site
 from tests.tables.rides import moved, some_hours
 from tests.tables.test_realtime import seen
@@ -17,10 +18,15 @@ PATH = "/v1/metrics/realtime"
 
 def worker(site: Site, name: str = "one:1", *, lag: int = 0, rate: float = 0.0) -> LiveWorker:
     """A worker that holds every partition, each `lag` records behind and storing `rate` a second."""
+    return holder(site.settings, name, lag=lag, rate=rate)
+
+
+def holder(settings: Settings, name: str = "one:1", *, lag: int = 0, rate: float = 0.0) -> LiveWorker:
+    """The same where there is no site."""
     holdings = [
         Holding(topic.name, number, 1, lag, rate)
         for topic in TOPICS
-        for number in range(site.settings.topic_partitions)
+        for number in range(settings.topic_partitions)
     ]
     seat = Seat(name, "http://127.0.0.1:1", "0.1.0", datetime.now(UTC), None, holdings)
     return LiveWorker(seat, 0.5)
@@ -75,7 +81,7 @@ async def test_whatever_may_make_figures_incomplete_degrades_and_says_so(well: S
         return " | ".join(answer["reasons"])
 
     assert "no worker reads openride.events.user[0]" in await reasons()
-    assert "one:1 has not reported for 60 s" in await reasons(replace(fine, seen_s_ago=60))
+    assert "one:1 has not reported for 3 s" in await reasons(replace(fine, seen_s_ago=3.01))
     waiting = replace(fine, seat=replace(fine.seat, trouble="partitions are being assigned"))
     assert "one:1: partitions are being assigned" in await reasons(waiting)
     assert "records wait" in await reasons(worker(well, lag=100))

@@ -1,7 +1,7 @@
 """`/v1/exports/…`: rows of an analyst's query, and the figures of a range, as files."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -18,7 +18,7 @@ from openride_stream.exports.service import QuotaReached, format_of
 from openride_stream.metadata.exports import Export
 from web.attachments import attachment
 from web.context import Context
-from web.downloads import OTHERS, download
+from web.downloads import OTHERS, REFUSALS, download
 from web.endpoint import Endpoint, NoParameters, Reply
 from web.problems import RETRY_AFTER_S, Fault, Problem, invalid_parameters
 from web.ranges import RangeQuery, question_of
@@ -134,9 +134,13 @@ def _moment(moment: datetime | None) -> str | None:
 
 
 async def _after(first: bytes, rows: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for chunk in rows:
-        yield chunk
+    try:
+        yield first
+        async for chunk in rows:
+            yield chunk
+    finally:
+        if isinstance(rows, AsyncGenerator):
+            await rows.aclose()
 
 
 _NOT_THERE: Final = "There is no such export, or it is somebody else's."
@@ -189,7 +193,7 @@ ENDPOINTS: Final = (
         request=ExportQuery,
         content_type="application/octet-stream",
         others=OTHERS,
-        refusals={404: _NOT_THERE, 409: "It is not completed; `detail` says what it is."},
+        refusals={404: _NOT_THERE, 409: "It is not completed; `detail` says what it is.", **REFUSALS},
     ),
     Endpoint(
         "DELETE",

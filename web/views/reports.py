@@ -18,7 +18,7 @@ from openride_stream.metadata.reports import Execution, Schedule
 from openride_stream.reports.files import type_of_suffix
 from openride_stream.reports.service import ReportQuotaReached, ReportRefused, suffix_of
 from web.context import Context
-from web.downloads import OTHERS, download
+from web.downloads import OTHERS, REFUSALS, download
 from web.endpoint import Endpoint, NoParameters, Reply
 from web.problems import Fault, Problem, invalid_parameters
 from web.views.report_answers import EXECUTION, SCHEDULE, execution_answer, schedule_answer, too_many
@@ -240,6 +240,6 @@ ENDPOINTS: Final = (
         request=ExecutionQuery,
         content_type="application/octet-stream",
         others=OTHERS,
-        refusals={404: _NO_RUN, 409: "It is not completed; `detail` says what it is."},
+        refusals={404: _NO_RUN, 409: "It is not completed; `detail` says what it is.", **REFUSALS},
     ),
 )

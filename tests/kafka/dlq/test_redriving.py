@@ -23,6 +23,7 @@ from openride_stream.kafka.topics import create_topics
 from openride_stream.metrics import Metrics
 from openride_stream.settings import Settings
 from tests.events.batches import POLICY, FakeRecord
+from tests.fixtures.clock import ManualClock
 
 TOPIC = "openride.events.trip"
 PARTITION = 1
@@ -158,6 +159,68 @@ async def test_filters_and_the_limit_choose(settings: Settings, letters: DeadLet
         b'{"event_type":"trip.started"}',
         b"late",
     ]
+
+
+class Stopwatch:
+    """A ledger and a sender that note what goes out when; it takes a tenth of a second each time."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.began_s = self.clock.monotonic_s()
+        self.sent: list[tuple[float, list[bytes | None]]] = []
+
+    async def redriven(self, letters: Sequence[Letter]) -> list[bool]:
+        return [letter.value == b"known" for letter in letters]
+
+    async def record(self, letters: Sequence[Letter]) -> None:
+        del letters
+
+    async def send(self, letters: Sequence[Letter]) -> Sequence[Letter]:
+        self.clock.advance(0.1)
+        self.sent.append((self.passed_s(), [letter.value for letter in letters]))
+        return letters
+
+    def passed_s(self) -> float:
+        return round(self.clock.monotonic_s() - self.began_s, 3)
+
+    async def sleep(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+
+async def paced(
+    monkeypatch: pytest.MonkeyPatch, rate: float | None, *values: bytes
+) -> tuple[Stopwatch, list[int]]:
+    """Redrive two runs of `values`; how many had been sent at each word of progress."""
+    watch, progress = Stopwatch(), list[int]()
+
+    async def runs() -> AsyncIterator[Sequence[Letter]]:
+        for partition in range(2):
+            yield [Letter.of(TOPIC, partition, reject, "worker-1", 1) for reject in rejects(*values)]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("openride_stream.kafka.dlq.redriving.asyncio.sleep", watch.sleep)
+        plan = Plan(EVERYTHING, 5, None, rate)
+        await Redrive(plan, watch, watch, watch.clock, lambda tally: progress.append(tally.sent)).run(runs())
+    return watch, progress
+
+
+async def test_a_rate_holds_over_slices_and_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch, progress = await paced(monkeypatch, 2, b"1", b"known", b"2", b"3", b"4", b"5")
+    assert [values for _, values in watch.sent] == [[b"1"], [b"2", b"3"], [b"4", b"5"]] * 2
+    for time_s, before in zip([at for at, _ in watch.sent], [0, 1, 3, 5, 6, 8], strict=True):
+        assert time_s >= before / 2, "what went out before had its time"
+    assert watch.passed_s() == 5, "and no more: ten at two a second"
+    assert progress == [1, 3, 5, 6, 8, 10]
+
+
+async def test_less_than_one_a_second_goes_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch, _ = await paced(monkeypatch, 0.5, b"1", b"2")
+    assert watch.sent == [(0.1, [b"1"]), (2.1, [b"2"]), (4.1, [b"1"]), (6.1, [b"2"])]
+
+
+async def test_without_a_rate_nothing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch, _ = await paced(monkeypatch, None, b"1", b"2")
+    assert watch.sent == [(0.1, [b"1", b"2"]), (0.2, [b"1", b"2"])]
 
 
 async def test_records_of_every_size_come_through_in_order(settings: Settings, letters: DeadLetters) -> None:

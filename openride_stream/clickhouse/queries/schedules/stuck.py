@@ -2,14 +2,15 @@
 
 How often a schedule comes is told from the last 24 hours, where it has come often enough in them, else from
 all the days by which schedules are remembered. Few do not come often enough: which these are is found out
-once a minute, behind the back of who asks, and with some to spare.
+once a minute, whether anybody asks or not, and with some to spare.
 """
 
 import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
-from openride_stream.clickhouse.client import Param, Row
+from openride_stream.clickhouse.client import ClickHouse, Param, Row
+from openride_stream.clickhouse.hour_looks import Hours
 from openride_stream.clickhouse.queries.rounding import two_places
 from openride_stream.clickhouse.queries.schedules.source import Source
 from openride_stream.clickhouse.queries.schedules.span import HOUR_MS, Span
@@ -67,8 +68,7 @@ async def stuck_schedules(source: Source, now_ms: int, intervals: float, days: i
 
     `now_ms` is since the epoch; the longest silent come first, a hundred at most.
     """
-    span = Span(looked_back_ms(now_ms, days), now_ms)
-    recent = Span(max(span.start_ms, now_ms - RECENT_MS), now_ms)
+    span, recent = _spans(now_ms, days)
     params = {**span.params(), "recent": recent.start_ms, "now": now_ms, "intervals": intervals}
     often, seldom = await asyncio.gather(
         source.select(_stuck(source.rows(recent, _COLUMNS, _RECENT)), params),
@@ -93,6 +93,23 @@ async def stuck_schedules(source: Source, now_ms: int, intervals: float, days: i
     ]
 
 
+async def look_for_seldom(store: ClickHouse, hours: Hours, now_ms: int, days: int) -> None:
+    """Find out which schedules come seldom, where that is a minute old, so that no question waits for it.
+
+    Raises:
+        StoreUnavailable: the store is away; a question tries it anew.
+    """
+    span, recent = _spans(now_ms, days)
+    source = await Source.of(store, hours, span.start_ms, span.end_ms)
+    await _seldom(source, span, recent, {**span.params(), "recent": recent.start_ms})
+
+
+def _spans(now_ms: int, days: int) -> tuple[Span, Span]:
+    """All the time by which schedules are remembered, and the last 24 hours of it."""
+    start_ms = looked_back_ms(now_ms, days)
+    return Span(start_ms, now_ms), Span(max(start_ms, now_ms - RECENT_MS), now_ms)
+
+
 def _stuck(rows: str, having: str = "") -> str:
     return _STUCK.format(
         rows=rows, having=having, least=LEAST_TIMES, silence=LEAST_SILENCE_MS, told=STUCK_TOLD
@@ -101,7 +118,16 @@ def _stuck(rows: str, having: str = "") -> str:
 
 async def _stuck_seldom(source: Source, span: Span, recent: Span, params: dict[str, Param]) -> list[Row]:
     """Those of them that do not come often enough in the last 24 hours to be told by these."""
+    schedules = await _seldom(source, span, recent, params)
+    if not schedules:
+        return []
+    # Since it was found out they may have come often enough: then they are among the others.
+    seldom = f"uniqExactIf(scheduled_at, {_RECENT}) < {LEAST_TIMES} AND "
+    sql = _stuck(source.rows(span, _COLUMNS, _CHOSEN), seldom)
+    return await source.select(sql, {**params, "schedules": [*schedules]})
 
+
+async def _seldom(source: Source, span: Span, recent: Span, params: dict[str, Param]) -> Sequence[str]:
     async def ask() -> tuple[str, ...]:
         sql = _SELDOM.format(
             known=source.every_row(span, ("schedule_id", "scheduled_at")),
@@ -112,13 +138,7 @@ async def _stuck_seldom(source: Source, span: Span, recent: Span, params: dict[s
         )
         return tuple(row["schedule_id"] for row in await source.select(sql, params))
 
-    schedules: Sequence[str] = await source.hours.seldom(ask) if span.start_ms < recent.start_ms else ()
-    if not schedules:
-        return []
-    # Since it was found out they may have come often enough: then they are among the others.
-    seldom = f"uniqExactIf(scheduled_at, {_RECENT}) < {LEAST_TIMES} AND "
-    sql = _stuck(source.rows(span, _COLUMNS, _CHOSEN), seldom)
-    return await source.select(sql, {**params, "schedules": [*schedules]})
+    return await source.hours.seldom(ask) if span.start_ms < recent.start_ms else ()
 
 
 async def _last(source: Source, span: Span, schedules: list[str]) -> dict[str, Row]:
