@@ -186,7 +186,7 @@ class ReportExecution(Answer):
     delivered_at: Moment | None = Field(description="When its mail was taken; null before.")
     posted_at: Moment | None = Field(description="When its webhook was taken; null before, and without one.")
     error: str | None = Field(
-        description="Why it failed the last time, or whom the SMTP server refused; null when neither."
+        description="Why the last try failed, then whom the SMTP server refused; null when neither."
     )
 
 

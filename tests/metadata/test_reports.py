@@ -87,3 +87,31 @@ async def test_a_slot_that_was_queued_before_is_not_queued_again(reports: Report
     assert not await reports.queue(replace(first, execution_id=str(uuid4())))
     assert await reports.remove(of.schedule_id) == [first.execution_id]
     assert await reports.schedule(of.schedule_id) is None
+
+
+async def test_whom_a_mail_did_not_reach_is_told_after_why_it_is_put_off_or_has_failed(
+    reports: Reports,
+) -> None:
+    of = schedule(reports)
+    await reports.add(of)
+    await reports.queue(run_of(reports, of))
+
+    async def again() -> Execution:
+        run = await reports.claim("worker", 60)
+        assert run is not None
+        return run
+
+    async def error() -> str | None:
+        (found,) = await reports.executions(of.schedule_id)
+        return found.error
+
+    await reports.put_off(await again(), "busy", 0)
+    assert await error() == "busy"
+    run = await again()
+    assert await reports.delivered(run, "ben: 550")
+    await reports.put_off(run, "busy", 0)
+    assert await error() == "busy; ben: 550"
+    run = await again()
+    assert run.refused == "ben: 550"
+    await reports.fail(run, "x" * 5_000)
+    assert await error() == "x" * 2_000 + "; ben: 550"

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import re
 from typing import Any
 
 import pytest
@@ -356,10 +357,27 @@ async def test_the_mail_has_figures_and_the_file(desk: Desk, form: str, kind: st
     assert await desk.call("HEAD", path) == b""
     for headers, status in (({"Range": f"bytes={run['size_bytes']}-"}, 416), ({"If-Match": '"other"'}, 412)):
         assert (await desk.call("GET", path, status, headers=headers))["status"] == status
+    if form == "pdf":
+        assert len(re.findall(rb"/Type /Page\b", content)) >= 5  # one at least for each section
     if form == "excel":
         sheets = load_workbook(io.BytesIO(content)).worksheets
         assert [sheet.title for sheet in sheets] == ["Users", "Bookings", "Payments", "Trips", "Drivers"]
         assert all(len(sheet._charts) == 1 for sheet in sheets)
+
+
+async def test_an_execution_tells_what_it_was_and_how_long_it_took(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slowly(*_: Any, **__: Any) -> None:
+        desk.site.runtime.clock.advance(1.5)
+
+    monkeypatch.setattr(courier, "deliver", slowly)
+    run = await desk.made(await desk.schedule())
+    assert (run["status"], run["trigger"], run["attempts"], run["error"]) == ("completed", "manual", 1, None)
+    assert (run["due_at"], run["started_at"]) == ("2026-02-02T11:00:00.000Z",) * 2
+    assert (run["completed_at"], run["duration_ms"]) == ("2026-02-02T11:00:01.500Z", 1_500)
+    assert (run["filename"], run["rows"] > 8) == ("Trips of the week 2026-01-26.csv", True)
+    assert run["size_bytes"] == len(await desk.call("GET", f"executions/{run['execution_id']}/download"))
 
 
 async def test_a_large_file_is_linked_and_without_smtp_mail_is_a_file(desk: Desk) -> None:
