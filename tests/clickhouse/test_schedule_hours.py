@@ -214,6 +214,26 @@ async def test_pages_go_on_where_they_ended_whatever_comes_in_between(
     assert newer.isdisjoint(seen)
 
 
+@pytest.mark.parametrize("limit", [1, 3, 4, 20])
+async def test_a_page_is_the_same_wherever_what_is_on_it_has_to_be_looked_for(
+    store: ClickHouse, settings: Settings, rounds: ScheduleHours, limit: int
+) -> None:
+    # At the edges of the hour and of the day that are looked at first, and a month beyond.
+    edges = (HOUR_MS, HOUR_MS + 1, 24 * HOUR_MS, 24 * HOUR_MS + 1, 30 * 24 * HOUR_MS)
+    ago_ms = (1, HOUR_MS - 1, *edges)
+    records = [execution(number, NOW_MS - each) for number, each in enumerate(ago_ms)]
+    # Another content of the first one lies further back, and no round has compared them.
+    again = execution(0, NOW_MS - 5 * HOUR_MS, processed_by_node="another")
+    await ingest(store, settings, {TOPIC: [*records, again]})
+    for _ in range(2):
+        search = Search(0, NOW_MS + 1, NOW_MS, limit)
+        found = await page(store, Hours(store), search)
+        ids = [each["analytics_id"] for each in found["executions"]]
+        assert ids == [uid(7, number) for number in range(len(ago_ms))][:limit]
+        assert (found["next_cursor"] is None) == (limit >= len(ago_ms))
+        await rounds.build()
+
+
 async def test_what_comes_seldom_is_renewed_behind_who_asks_and_is_never_old(store: ClickHouse) -> None:
     clock, asked = ManualClock(NOW_MS), []
     hours = Hours(store, clock, look_s=0.5)

@@ -112,7 +112,26 @@ async def page(store: ClickHouse, hours: Hours, search: Search) -> dict[str, Any
 
 
 async def _found(store: ClickHouse, hours: Hours, search: Search) -> list[Row]:
-    """The page's ids and one more where there is more: looked for near its newest end first."""
+    """The page's ids and one more where there is more: looked for near its newest end first.
+
+    Further back only what lies there is looked for: that has been built as a rule, and is quick to read.
+    """
+    found: dict[str, Row] = {}
+    end_ms = search.end_ms
+    for start_ms in _steps(search):
+        source = await Source.of(store, hours, start_ms, end_ms)
+        # Of several contents of one execution the newest is shown while no round has compared them: hence as
+        # many are asked for as if none had been found.
+        for row in await _ids(source, search, Span(start_ms, end_ms)):
+            found.setdefault(row["id"], row)
+        if len(found) > search.limit:
+            break
+        end_ms = start_ms
+    return [*found.values()]
+
+
+def _steps(search: Search) -> list[int]:
+    """From when on (ms since the epoch) it is looked for first, then, and at last."""
     newest_ms = min(search.end_ms, search.now_ms)
     if search.cursor is not None:
         newest_ms = min(newest_ms, search.cursor.started_ms)
@@ -121,17 +140,12 @@ async def _found(store: ClickHouse, hours: Hours, search: Search) -> list[Row]:
         # What one schedule did of one level is a granule a day: quicker than to look twice.
         near = _HOURS_OF_ONE if search.level is None else ()
     starts_ms = [newest_ms - back * HOUR_MS for back in near if search.long]
-    for start_ms in (*(ms for ms in starts_ms if ms > search.start_ms), search.start_ms):
-        source = await Source.of(store, hours, start_ms, search.end_ms)
-        rows = await _ids(source, search, start_ms)
-        if len(rows) > search.limit or start_ms == search.start_ms:
-            break
-    return rows
+    return [*(ms for ms in starts_ms if ms > search.start_ms), search.start_ms]
 
 
-async def _ids(source: Source, search: Search, start_ms: int) -> list[Row]:
+async def _ids(source: Source, search: Search, span: Span) -> list[Row]:
+    """At most one more than the page has of the span, the newest first."""
     condition, params = search.condition()
-    span = Span(start_ms, search.end_ms)
     if search.level is not None:
         params["level"] = search.level
     columns = ("analytics_id", "started_processing_at")
