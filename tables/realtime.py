@@ -32,6 +32,7 @@ ACTIVE_MS: Final = 300_000
 _RATE_MS: Final = 60_000
 _MINUTE_MS: Final = 60_000
 _CENT: Final = Decimal("0.01")
+_PASSES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,18 @@ def _active_trips(state: LiveState, now_ms: int) -> int:
 def _revenue(state: LiveState, now_ms: int, currency: str) -> str:
     confirmed = state.window(REVENUE, now_ms, HOUR_MS)
     return money(confirmed["cents"][confirmed["currency"] == code_of(currency)])
+
+
+def currencies_paid(state: LiveState, now_ms: int) -> frozenset[int]:
+    """The currencies that the last hour's revenue is in, by their codes."""
+    state.settle(now_ms)
+    rest = state.window(REVENUE, now_ms, HOUR_MS)["currency"]
+    found: set[int] = set()
+    # A few passes are quicker than to sort a million codes that are nearly all the same.
+    while len(rest) and len(found) < _PASSES:
+        found.add(int(rest[0]))
+        rest = rest[rest != rest[0]]
+    return frozenset(found.union(np.unique(rest).tolist()))
 
 
 def money(cents: Column) -> str:

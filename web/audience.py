@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from web.context import Context
 from web.problems import Problem
 
 Answer = Callable[[Context, Any], Awaitable[dict[str, Any]]]
+Look = Callable[[Context, Any], Hashable]
 
 logger = logging.getLogger(__name__)
 
@@ -65,50 +66,60 @@ class Listener:
 
 
 class Audience:
-    """All who listen to one endpoint, by what they ask.
+    """All who listen to one endpoint.
 
-    `written` makes bytes for the wire of an answer; `nothing` says that there is none, where that is said.
+    `look` says which questions have one answer now: it is made once for all who ask them. `written` makes
+    bytes for the wire of an answer; `nothing` says that there is none, where that is said.
     """
 
-    def __init__(self, answer: Answer, written: Callable[[bytes], bytes], nothing: bytes = b"") -> None:
+    def __init__(
+        self, answer: Answer, look: Look, written: Callable[[bytes], bytes], nothing: bytes = b""
+    ) -> None:
         self._answer = answer
+        self._look = look
         self._written = written
         self._nothing = nothing
-        self._listeners: dict[BaseModel, dict[Listener, None]] = {}
-        self._telling: dict[BaseModel, asyncio.Task[None]] = {}
+        self._listeners: dict[Listener, BaseModel] = {}
+        self._telling: asyncio.Task[None] | None = None
 
     @contextmanager
     def joined(self, query: BaseModel, listener: Listener) -> Iterator[None]:
         """Have `listener` be told the answer to `query` meanwhile: at once, and then each second."""
-        listeners = self._listeners.setdefault(query, {})
-        listeners[listener] = None
-        first = asyncio.create_task(self._tell(query, [listener]))
-        if query not in self._telling:
-            self._telling[query] = asyncio.create_task(self._tell_all(query))
+        self._listeners[listener] = query
+        first = asyncio.create_task(self._tell([listener]))
+        if self._telling is None:
+            self._telling = asyncio.create_task(self._tell_all())
         try:
             yield
         finally:
             first.cancel()
             listener.end()
-            del listeners[listener]
-            if not listeners:
-                self._telling.pop(query).cancel()
-                del self._listeners[query]
+            del self._listeners[listener]
+            if not self._listeners:
+                self._telling.cancel()
+                self._telling = None
 
-    async def _tell_all(self, query: BaseModel) -> None:
+    async def _tell_all(self) -> None:
         loop = asyncio.get_running_loop()
         due_s = loop.time()
         while True:
             # What the telling took is part of the second.
             due_s = max(due_s + _INTERVAL_S, loop.time())
             await asyncio.sleep(due_s - loop.time())
-            await self._tell(query, [*self._listeners[query]])
+            await self._tell([*self._listeners])
 
-    async def _tell(self, query: BaseModel, listeners: list[Listener]) -> None:
-        there = [listener for listener in listeners if not listener.is_gone()]
-        if not there:
-            return
+    async def _tell(self, listeners: list[Listener]) -> None:
         made_s = asyncio.get_running_loop().time()
+        looks: dict[Hashable, tuple[BaseModel, list[Listener]]] = {}
+        for listener in listeners:
+            if not listener.is_gone():
+                query = self._listeners[listener]
+                looks.setdefault(self._look(listener.context, query), (query, []))[1].append(listener)
+        for query, there in looks.values():
+            await self._tell_same(query, there, made_s)
+            await asyncio.sleep(0)
+
+    async def _tell_same(self, query: BaseModel, there: list[Listener], made_s: float) -> None:
         body = await self._body(query, there[0])
         if body is None:
             for listener in there:

@@ -10,7 +10,7 @@ from faust.web.base import BlueprintManager
 from faust.web.drivers.aiohttp import Web as FaustWeb
 from faust.web.views import View
 
-from web.asked import audit
+from web.asked import audit, note_beginning
 from web.auth import Gate, check_binding, warn_open
 from web.caching import closed_ttl_s
 from web.context import Context
@@ -41,6 +41,7 @@ def mount(faust_web: FaustWeb, endpoints: Iterable[Endpoint], context: Context) 
     gate, origins = Gate(context.settings, context.clock), Origins(context.settings)
     if context.settings.api_audit_log and not gate.open:
         server.middlewares.append(audit)
+        server.on_response_prepare.append(note_beginning)
     server.middlewares.append(problems)
     server.middlewares.append(origins.preflight)
     server.on_response_prepare.append(add_headers)

@@ -9,16 +9,15 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import WSCloseCode, WSMsgType, hdrs, web
 from pydantic import BaseModel
 
-from web.audience import Audience, Listener
+from web.audience import Answer, Audience, Listener, Look
 from web.context import Context
 from web.problems import Problem
 
-Answer = Callable[[Context, Any], Awaitable[dict[str, Any]]]
 Push = Callable[[Context, BaseModel, web.Request], Awaitable[web.StreamResponse]]
 
 _HEARTBEAT_S: Final = 20.0
@@ -47,9 +46,9 @@ async def stop_pushing(app: web.Application) -> None:
     app[STOPPING].append(True)
 
 
-def over_websocket(answer: Answer) -> Push:
-    """Push `answer` as text messages, one JSON object each."""
-    audience = Audience(answer, _as_message)
+def over_websocket(answer: Answer, look: Look) -> Push:
+    """Push `answer` as text messages, one JSON object each; once for all whose `look` is one."""
+    audience = Audience(answer, look, _as_message)
 
     async def push(context: Context, query: BaseModel, request: web.Request) -> web.StreamResponse:
         # A browser cannot send Authorization with a WebSocket: the token is the second of its protocols.
@@ -84,10 +83,11 @@ def over_websocket(answer: Answer) -> Push:
     return push
 
 
-def as_server_sent_events(answer: Answer) -> Push:
-    """Push `answer` as `message` events of an event stream."""
+def as_server_sent_events(answer: Answer, look: Look) -> Push:
+    """Push `answer` as `message` events of an event stream; once for all whose `look` is one."""
     # A proxy gives a stream up that says nothing: a comment a second is read by nobody.
-    whole, in_chunks = Audience(answer, _as_event, _COMMENT), Audience(answer, _as_chunk, _chunk(_COMMENT))
+    whole = Audience(answer, look, _as_event, _COMMENT)
+    in_chunks = Audience(answer, look, _as_chunk, _chunk(_COMMENT))
 
     async def push(context: Context, query: BaseModel, request: web.Request) -> web.StreamResponse:
         if request.method == hdrs.METH_HEAD:

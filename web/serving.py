@@ -50,10 +50,10 @@ async def serve(endpoint: Endpoint, context: Context, gate: Gate, request: web.R
     if endpoint.push is not None:
         return await endpoint.push(replace(context, caller=asked.caller), query, request)
     given: list[object] = []
-    if isinstance(endpoint.body, Body):
-        given.append(await _body_of(request))
-    elif endpoint.body is not None:
-        given.append(parse_body(endpoint.body, await _body_of(request)))
+    if endpoint.body is not None:
+        asked.body = await _body_of(request)
+        model = None if isinstance(endpoint.body, Body) else endpoint.body
+        given.append(asked.body if model is None else parse_body(model, asked.body))
     if endpoint.asks_who:
         given.append(asked.caller)
     answer = await endpoint.answer(replace(context, caller=asked.caller), query, *given)

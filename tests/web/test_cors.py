@@ -1,5 +1,7 @@
 """Pages of other origins: what a browser is told, and that a page cannot go where none was asked."""
 
+from typing import Any
+
 import pytest
 from aiohttp import WSServerHandshakeError
 from pydantic import SecretStr
@@ -8,7 +10,9 @@ from openride_stream.errors import ConfigurationError
 from openride_stream.settings import Settings
 from tests.fixtures.web import Site, StartSite
 from web.auth import check_binding
+from web.context import Context
 from web.cors import Origins
+from web.endpoint import Endpoint
 from web.tokens import entry_of, new_token
 
 APP, EVIL = "https://app.example.org", "https://evil.example"
@@ -74,6 +78,38 @@ async def test_without_tokens_a_named_page_is_answered(start_site: StartSite, ba
     for origin, status in ((APP, 200), (EVIL, 403)):
         async with bare_site.client.get("/metrics", headers={"Origin": origin}) as response:
             assert (response.status, origin) == (status, origin)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"web_cors_origins": APP, "api_tokens": WITH_TOKEN, "api_requests_per_minute": 2}],
+    indirect=True,
+)
+async def test_what_is_refused_fails_or_has_not_changed_may_be_read_as_well(
+    start_site: StartSite, bare_site: Site
+) -> None:
+    async def fail(context: Context, query: object) -> dict[str, Any]:
+        del context, query
+        raise ZeroDivisionError
+
+    broken = Endpoint("GET", "/broken", None, "Fails.", fail)
+    site = await start_site(bare_site.runtime.store, [broken], running=False)
+    async with site.client.get("/") as response:
+        tag = response.headers["ETag"]
+    own = {"Authorization": f"Bearer {TOKEN}"}
+    for path, given, status in (
+        ("/", {"If-None-Match": tag}, 304),
+        ("/broken", {}, 500),
+        ("/v1/metrics/trips", own, 503),
+        ("/v1/workers", own, 403),
+        ("/v1/metrics/trips", own, 429),
+        ("/nothing", {}, 404),
+    ):
+        async with site.client.get(path, headers={"Origin": APP, **given}) as response:
+            assert (response.status, path) == (status, path)
+            assert response.headers["Access-Control-Allow-Origin"] == APP
+            assert "Retry-After" in response.headers["Access-Control-Expose-Headers"]
+            assert response.headers["Vary"] == "Origin"
 
 
 def test_a_star_needs_tokens_and_an_origin_has_a_form() -> None:

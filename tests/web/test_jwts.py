@@ -19,6 +19,7 @@ from openride_stream.cli.checks.issuer import check_issuer
 from openride_stream.errors import ConfigurationError
 from openride_stream.settings import Settings
 from tests.fixtures.clock import ManualClock
+from tests.fixtures.web import Site
 from web.auth import check_binding
 from web.jwks import parse_jwks
 from web.jwt_policy import JwtPolicy, jwt_policy
@@ -348,3 +349,37 @@ async def test_the_api_takes_them_like_any_other_token(bare_site: Any) -> None:
     protocols = ("bearer", by_secret(exp=exp))
     async with bare_site.client.ws_connect("/v1/metrics/realtime/ws", protocols=protocols) as connection:
         assert "as_of" in await connection.receive_json()
+
+
+class TestAnIssuerWithKeys:
+    @pytest.fixture
+    def settings(self, settings: Settings, issuer: tuple[Issuer, str]) -> Settings:
+        update = {"api_jwt_secret": SecretStr(""), "api_jwt_jwks": issuer[1]}
+        return settings.model_copy(update=update)
+
+    async def test_the_api_takes_its_tokens_also_by_keys_that_are_new(
+        self, bare_site: Site, issuer: tuple[Issuer, str]
+    ) -> None:
+        server, _ = issuer
+        clock = bare_site.runtime.clock
+
+        async def asked(key: Any, algorithm: str, **given: Any) -> int:
+            token = signed(key, algorithm, exp=clock.now_ms() // 1000 + 600, **given)
+            headers = {"Authorization": f"Bearer {token}"}
+            async with bare_site.client.get("/metrics", headers=headers) as response:
+                return response.status
+
+        assert [await asked(RSA, "RS256"), await asked(EC, "ES256")] == [200, 200]
+        for wrong in (
+            {"iss": "https://other.example"},
+            {"aud": "somebody-else"},
+            {"iss": None},
+            {"aud": None},
+        ):
+            assert await asked(RSA, "RS256", **wrong) == 401, wrong
+        assert await asked(OTHER_RSA, "RS256") == 401
+        server.body = public(OTHER_RSA, EC)
+        clock.advance(10)
+        assert [await asked(OTHER_RSA, "RS256"), await asked(EC, "ES256")] == [200, 200]
+        assert await asked(RSA, "RS256") == 401, "withdrawn"
+        assert server.asked <= 3

@@ -15,6 +15,8 @@ from openride_stream.errors import StoreUnavailable
 from openride_stream.settings import Settings
 from tables.realtime import Figures
 from tests.fixtures.web import Site
+from tests.tables.rides import moved
+from tests.tables.test_realtime import of_type, seen
 from tests.web.test_jwts import AUDIENCE, ISSUER, SECRET, by_secret
 from web import audience, push
 from web.tokens import entry_of, new_token
@@ -184,6 +186,47 @@ async def test_many_who_ask_the_same_are_answered_from_one_answer(
         assert len(made) <= 3, "one for each clock and currency, whoever listens"
 
 
+async def test_currencies_that_nothing_was_paid_in_have_one_look(
+    bare_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until something is: then it is told to who asks for it."""
+    made: list[int] = []
+    figures = bare_site.live.figures
+
+    def counted(now_ms: int, currency: str) -> Figures:
+        made.append(now_ms)
+        return figures(now_ms, currency)
+
+    def pay(currency: str, price: str) -> None:
+        now_ms = bare_site.runtime.clock.now_ms()
+        (confirmed,) = of_type("booking.confirmed", 1)
+        paid = moved(confirmed | {"total_price": price, "currency": currency}, now_ms - 1000)
+        bare_site.live.state.add(seen([paid]), now_ms)
+
+    monkeypatch.setattr(bare_site.live, "figures", counted)
+    pay("KES", "12.50")
+    async with asyncio.timeout(DEADLINE_S), AsyncExitStack() as stack:
+        unknown = [f"X{one}{other}" for one in "ABCDE" for other in "ABCDEFGHIJ"]
+        heard = [await _listening(bare_site, stack, SSE, currency=currency) for currency in unknown]
+        paid = await _listening(bare_site, stack, SSE, currency="KES")
+        first = await anext(paid)
+        assert first["revenue_last_hour"] == "12.50"
+        assert [(await anext(stream))["revenue_last_hour"] for stream in heard] == ["0.00"] * 50
+        assert len(made) <= 2, "one for all, and one for KES"
+        last = first["timestamp"]
+        for tick in (2, 3):
+            bare_site.runtime.clock.advance(5)
+            told = {(await _after(stream, last))["timestamp"] for stream in (*heard, paid)}
+            assert len(told) == 1
+            assert len(made) <= 2 * tick
+            last = told.pop()
+        pay("XAA", "7.00")
+        bare_site.runtime.clock.advance(5)
+        assert (await _after(heard[0], last))["revenue_last_hour"] == "7.00"
+        assert (await _after(heard[1], last))["revenue_last_hour"] == "0.00"
+        assert (await bare_site.get("/v1/metrics/realtime", currency="XAA"))["revenue_last_hour"] == "7.00"
+
+
 async def _listening(
     site: Site, stack: AsyncExitStack, path: str, **asked: str
 ) -> AsyncIterator[dict[str, Any]]:
@@ -268,6 +311,32 @@ async def test_who_was_slow_gets_the_newest_answer_and_no_queue(
             await bare_site.get("/health/live")
     # What the kernels of both sides hold was on its way when it stopped reading.
     assert read < ticks / 2
+
+
+async def test_who_answers_no_ping_is_let_go_and_who_does_is_not(
+    bare_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push, "_HEARTBEAT_S", 0.2)
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        bare_site.client.ws_connect(WS) as answering,
+        bare_site.client.ws_connect(WS, autoping=False) as mute,
+    ):
+        heard: list[str] = []
+
+        async def listen() -> None:
+            async for message in answering:
+                heard.append(message.json()["timestamp"])
+
+        listening, pings = asyncio.create_task(listen()), 0
+        while (message := await mute.receive()).type in (WSMsgType.TEXT, WSMsgType.PING):
+            pings += message.type is WSMsgType.PING
+        assert (pings, message.type in (WSMsgType.CLOSED, WSMsgType.ERROR)) == (1, True)
+        bare_site.runtime.clock.advance(5)
+        newest = (await bare_site.get("/v1/metrics/realtime"))["timestamp"]
+        while heard[-1] != newest:
+            await bare_site.get("/health/live")
+        listening.cancel()
 
 
 @pytest.mark.parametrize("length", [1, 125, 126, 65_535, 65_536])

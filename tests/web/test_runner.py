@@ -110,6 +110,18 @@ async def test_who_goes_away_uses_the_store_no_more(start_site: StartSite, store
         await until_running(store, "of who left", 0)
 
 
+async def test_who_leaves_a_query_of_their_own_behind_ends_it_in_the_store(site: Site) -> None:
+    many = "(SELECT arrayJoin(range(1000000)) AS {0}) AS t{0}"
+    query = f"SELECT count() AS n FROM {many.format('a')} CROSS JOIN {many.format('b')}"
+    query += " WHERE concat(toString(a), toString(b)) = 'of who leaves their query'"
+    async with asyncio.timeout(DEADLINE_S):
+        asking = asyncio.create_task(site.get("/v1/exports/quick/csv", query=query))
+        await until_running(site.runtime.store, "of who leaves their query", 1)
+        asking.cancel()
+        await until_running(site.runtime.store, "of who leaves their query", 0)
+    assert asking.cancelled() or isinstance(asking.exception(), asyncio.CancelledError)
+
+
 def test_a_worker_runs_it_so() -> None:
     app = create_app(Settings(_env_file=None, pii_key="k"))
     register(app, LiveTables(app.settings))

@@ -6,15 +6,19 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from openride_stream.api.realtime import Realtime
+from tables.realtime import currencies_paid
+from tables.series import code_of
 from web.context import Context
 from web.endpoint import Endpoint
-from web.lately import Lately, moment
+from web.lately import FRESH_S, Lately, moment
 from web.push import as_server_sent_events, over_websocket
 
 _UPGRADE: Final = {
     101: "The connection is a WebSocket from here on.",
     426: "The request asks for no upgrade.",
 }
+# No currency has this code.
+_UNPAID: Final = ""
 
 
 class RealtimeQuery(BaseModel):
@@ -44,6 +48,27 @@ def _currency(context: Context, query: RealtimeQuery) -> str:
     return query.currency or context.settings.currency
 
 
+class _Looks:
+    """Which answer a question has: those in whose currencies nothing was paid have one together."""
+
+    def __init__(self) -> None:
+        self._paid: tuple[float, frozenset[int]] = (float("-inf"), frozenset())
+
+    def __call__(self, context: Context, query: RealtimeQuery) -> str:
+        currency = _currency(context, query)
+        if currency == context.settings.currency or code_of(currency) in self._codes(context):
+            return currency
+        return _UNPAID
+
+    def _codes(self, context: Context) -> frozenset[int]:
+        now_s = context.clock.monotonic_s()
+        seen_s, codes = self._paid
+        if now_s - seen_s >= FRESH_S:
+            codes = currencies_paid(context.live.state, context.clock.now_ms())
+            self._paid = (now_s, codes)
+        return codes
+
+
 _EXAMPLE: Final = {
     "timestamp": "2026-11-22T09:00:04.120Z",
     "as_of": "2026-11-22T09:00:03.902Z",
@@ -67,7 +92,8 @@ _EXAMPLE: Final = {
 
 def endpoints() -> tuple[Endpoint, ...]:
     """Asked for, or pushed; all from the same answers."""
-    lately = Lately(_currency, _answer)
+    looks = _Looks()
+    lately = Lately(looks, _answer)
     return (
         Endpoint(
             "GET",
@@ -87,7 +113,7 @@ def endpoints() -> tuple[Endpoint, ...]:
             lately.answer,
             request=RealtimeQuery,
             others=_UPGRADE,
-            push=over_websocket(lately.answer),
+            push=over_websocket(lately.answer, looks),
         ),
         Endpoint(
             "GET",
@@ -97,6 +123,6 @@ def endpoints() -> tuple[Endpoint, ...]:
             lately.answer,
             request=RealtimeQuery,
             content_type="text/event-stream",
-            push=as_server_sent_events(lately.answer),
+            push=as_server_sent_events(lately.answer, looks),
         ),
     )
