@@ -1,6 +1,8 @@
 """Notes beside an answer: what a reader of its figures would not know from them."""
 
 import asyncio
+import logging
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Final
 
 from openride_stream.api.notes import Note
@@ -8,6 +10,7 @@ from openride_stream.clickhouse.days import DAY_MS
 from openride_stream.clickhouse.queries.question import Question
 from openride_stream.clickhouse.queries.series import buckets
 from openride_stream.clock import rfc3339
+from openride_stream.errors import Rejected, Transient
 from openride_stream.fleet import ALWAYS_UNDER_WAY
 from web.currency_notes import KnownCurrencies
 from web.place_notes import KnownPlaces
@@ -15,6 +18,8 @@ from web.system_health import SystemHealth, system_health
 
 if TYPE_CHECKING:
     from web.context import Context
+
+logger = logging.getLogger(__name__)
 
 _HEALTH_FOR_S: Final = 1.0
 
@@ -29,15 +34,17 @@ class Notes:
         self._health: tuple[float, SystemHealth] | None = None
 
     async def of(self, context: "Context", question: Question) -> list[Note]:
-        """The notes that hang on the question alone, or on nothing but now."""
+        """The notes that hang on the question alone, or on nothing but now.
+
+        The answer is there already: a note that cannot be looked up is missing, and that is noted.
+        """
         runtime = context.runtime
         now_ms = runtime.clock.now_ms()
-        return [
-            *await self._waiting(context),
-            *await self._places.notes(runtime.store, runtime.reader, runtime.clock, question),
-            *await self._currencies.notes(runtime.store, runtime.clock, question.currency),
-            *partial_buckets(question, now_ms),
-        ]
+        store, clock = runtime.store, runtime.clock
+        waiting = await self._waiting(context)
+        places = await _looked_up("the place", self._places.notes(store, runtime.reader, clock, question))
+        currencies = await _looked_up("the currency", self._currencies.notes(store, clock, question.currency))
+        return [*waiting, *places, *currencies, *partial_buckets(question, now_ms)]
 
     async def _waiting(self, context: "Context") -> list[Note]:
         # What this worker knows of itself costs nothing; only when it is much are the others asked.
@@ -52,6 +59,14 @@ class Notes:
             return []
         detail = f"{health.consumer_lag} records wait to be read and stored: the figures do not have them yet"
         return [Note(kind="records-waiting", detail=detail)]
+
+
+async def _looked_up(what: str, notes: Awaitable[list[Note]]) -> list[Note]:
+    try:
+        return await notes
+    except (Transient, Rejected) as error:
+        logger.warning("Answered without a note", extra={"what": what, "error": str(error)})
+        return [Note(kind="notes-missing", detail=f"whether {what} is known could not be looked up")]
 
 
 def partial_buckets(question: Question, now_ms: int) -> list[Note]:

@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 HEADER: Final = "X-Notes"
 
-NoteKind = Literal["unknown-place", "unknown-currency", "open-window", "partial-bucket", "records-waiting"]
+NoteKind = Literal[
+    "unknown-place", "unknown-currency", "open-window", "partial-bucket", "records-waiting", "notes-missing"
+]
 
 MEANINGS: Final[dict[NoteKind, str]] = {
     "unknown-place": "No event so far has the city or state asked for; what is spelled alike is named.",
@@ -21,6 +23,7 @@ MEANINGS: Final[dict[NoteKind, str]] = {
     "open-window": "Some of those counted still have time: their days are not over.",
     "partial-bucket": "A bucket of a series is cut by the range, or not over.",
     "records-waiting": "Many events are sent and not stored yet: figures will grow.",
+    "notes-missing": "Whether place and currency are known could not be looked up; the figures are whole.",
 }
 """Every kind, and what it tells."""
 
@@ -35,7 +38,7 @@ class Note(BaseModel):
 
 
 # Proxies and clients take some 4 to 8 KiB of headers, and names in a detail may be of any length.
-_LONGEST_DETAIL: Final = 720
+_LONGEST_DETAIL: Final = 600
 
 _NOTES: Final = TypeAdapter(tuple[Note, ...])
 
@@ -43,7 +46,7 @@ _NOTES: Final = TypeAdapter(tuple[Note, ...])
 def as_header(notes: Sequence[Note]) -> str:
     """The header's value; a header holds ASCII only, and names of places may be anything.
 
-    A detail that would take more than 720 bytes there is cut.
+    A detail that would take more than 600 bytes there is cut.
     """
     return json.dumps([{"kind": note.kind, "detail": _cut(note.detail)} for note in notes])
 

@@ -88,7 +88,7 @@ async def test_a_schema_newer_than_the_program_is_refused(store: ClickHouse, set
 
 
 async def test_retention_follows_the_settings(store: ClickHouse, settings: Settings) -> None:
-    shorter = settings.model_copy(update={"retention_location_days": 3})
+    shorter = settings.model_copy(update={"retention_location_days": 3, "retention_dead_letters_days": 11})
     await migrate(store, shorter)
     rows = await store.select(
         "SELECT name, create_table_query AS ddl FROM system.tables WHERE database = {d:String}",
@@ -97,6 +97,9 @@ async def test_retention_follows_the_settings(store: ClickHouse, settings: Setti
     ddl = {row["name"]: row["ddl"] for row in rows}
     for table, days in retention_days(shorter).items():
         assert f"toIntervalDay({days + SEAL_DAYS})" in ddl[table]
+    assert "TTL toDateTime(dead_lettered_at) + toIntervalDay(11)" in ddl["dead_letters"]
+    # Who is still in its topic must be known to have been redriven.
+    assert "TTL toDateTime(redriven_at) + toIntervalDay(22)" in ddl["dead_letter_redrives"]
 
 
 async def test_events_raw_shows_the_days_of_its_setting_and_so_do_exports_of_it(

@@ -79,6 +79,18 @@ def events(draw: st.DrawFn, number: int, now_ms: int) -> Event:
     return draw(_strange) | usual | known | {"event_id": identity, "event_timestamp": moment}
 
 
+@st.composite
+def coming_in(draw: st.DrawFn, first_ms: int) -> list[list[Event]]:
+    """What is read at each step of the clock: all at the first, or later than it happened, by hours even."""
+    waves: list[list[Event]] = [[] for _ in LATER_MS]
+    late = draw(st.booleans())
+    for number in range(draw(st.integers(1, 40))):
+        happened = draw(st.sampled_from(range(len(LATER_MS)))) if late else 0
+        read = draw(st.sampled_from(range(happened, len(LATER_MS)))) if late else 0
+        waves[read].append(draw(events(number, first_ms + LATER_MS[happened])))
+    return waves
+
+
 def changelog(sent: Sequence[Event], now_ms: int, disorder: int) -> list[bytes]:
     """What two workers write who each read everything, in batches of any size, in orders of their own."""
     dice = random.Random(disorder)
@@ -142,17 +154,18 @@ def test_it_is_that_of_the_distinct_events(server: tuple[asyncio.Runner, Site]) 
     @given(st.data())
     def check(data: st.DataObject) -> None:
         # Answers are kept for a moment: the clock never goes back.
-        now_ms = FIRST_NOW_MS + next(examples) * DAY_MS
-        sent = [data.draw(events(number, now_ms)) for number in range(data.draw(st.integers(1, 40)))]
-        rows = changelog(sent, now_ms, data.draw(st.integers(0, 999)))
-        note("\n".join(map(json.dumps, sent)))
-        site.live.state = LiveState(LIVE_MS)
-        for place, row in enumerate(rows):
-            site.live.state.add(decoded(row), now_ms)
-            if place % 7 == 0:
-                site.live.state.settle(now_ms)
-        for later_ms in LATER_MS:
-            clock.ms = now_ms + later_ms
+        first_ms = FIRST_NOW_MS + next(examples) * DAY_MS
+        waves = data.draw(coming_in(first_ms))
+        disorder = data.draw(st.integers(0, 999))
+        note("\n".join(f"{step}: {json.dumps(event)}" for step, wave in enumerate(waves) for event in wave))
+        site.live.state, sent = LiveState(LIVE_MS), []
+        for later_ms, wave in zip(LATER_MS, waves, strict=True):
+            clock.ms = first_ms + later_ms
+            for place, row in enumerate(changelog(wave, clock.ms, disorder)):
+                site.live.state.add(decoded(row), clock.ms)
+                if place % 7 == 0:
+                    site.live.state.settle(clock.ms)
+            sent += wave
             for currency in ("NGN", "KES"):
                 answer = runner.run(site.get(PATH, currency=currency))
                 expected = realtime(sent, clock.ms, currency, LIVE_HOURS)

@@ -14,10 +14,18 @@ from typing import Any
 
 from tests.faults.log import Logged
 from tests.reference.figures import Reference
+from tests.reference.moments import event_ms
 from tests.reference.schedules import Schedules
 
 SCHEDULES = "schedule_analytics"
+TIER_OF = {
+    "openride.schedules.mongo": "mongo_periodic",
+    "openride.schedules.clickhouse": "clickhouse_delayed",
+    "openride.schedules.redis": "redis_immediate",
+}
 PERSONAL = frozenset({"phone", "email", "full_name", "ip_address"})
+# What live figures look back to, with hours to spare.
+LATELY_MS = 10 * 3_600_000
 LOWEST_FIRST = 0xFFFF_FFFF_FFFF_FFFF
 
 Place = tuple[str, int, int]
@@ -51,6 +59,7 @@ class Expected:
     """Fed with every record of the log, once.
 
     `bad` is what the dead-letter topics hold; `buried` what their table does, also of topics that are gone.
+    `of_late` has the events, each with an identity, that were young when they were sent.
     """
 
     bad_class_of: Callable[[Logged], str | None]
@@ -59,6 +68,7 @@ class Expected:
     tables: defaultdict[str, Table] = field(default_factory=lambda: defaultdict(Table))
     bad: dict[Place, tuple[str, Logged]] = field(default_factory=dict)
     buried: Counter[Buried] = field(default_factory=Counter)
+    of_late: list[dict[str, Any]] = field(default_factory=list)
     _contents_of: defaultdict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
 
     def add(self, records: Iterable[Logged]) -> None:
@@ -86,6 +96,9 @@ class Expected:
         name = table_of(record.topic)
         identity = "analytics_id" if name == SCHEDULES and not body.get("update") else "event_id"
         stated = body.get(identity)
+        moment = event_ms(body.get("event_timestamp") or body["started_processing_at"])
+        if moment > record.timestamp - LATELY_MS:
+            self.of_late.append(_tiered(record.topic, body | {identity: stated or str(record.place)}))
         if name == SCHEDULES:
             named = body | {identity: stated or str(uuid.uuid5(uuid.NAMESPACE_OID, str(record.place)))}
             value = record.value if stated else json.dumps(named).encode()
@@ -96,6 +109,12 @@ class Expected:
         content = stated.lower(), precedence(record.value)
         self.tables[name].contents[content] = record
         self._contents_of[content[0]].add(content[1])
+
+
+def _tiered(topic: str, event: dict[str, Any]) -> dict[str, Any]:
+    """An execution says its tier, which its topic implies."""
+    tier = TIER_OF.get(topic)
+    return event if tier is None else event | {"schedule_type": tier}
 
 
 def is_payload_of(payload: str, value: bytes) -> bool:

@@ -16,8 +16,11 @@ from openride_stream.replay.lifecycle import Recipe, make_pass, shift_to_end
 from openride_stream.replay.parcels import Parcel
 from openride_stream.replay.story import Tariff
 from openride_stream.replay.trips import Trip, read_trips
+from tests.tables.rides import moment_of, some_hours
+from tests.tables.test_realtime import topic_of
 
 TRIPS = 90
+LIVE_EVENTS = 200
 LOCATION_SHARE = 0.25
 LATE_SHARE = 0.1
 BAD_IN_A_ROW = 200
@@ -43,6 +46,31 @@ def make_stream(
         parcels.insert(dice.randrange(len(parcels)), extra)
     place = dice.randrange(len(parcels))
     return parcels[:place] + _bad_in_a_row(parcels, dice) + parcels[place:]
+
+
+def make_live(seed: int, now_ms: int) -> list[Parcel]:
+    """Events of the hours before `now_ms`, most of the last one, in any order; a tenth of them twice."""
+    dice = random.Random(f"live {seed}")
+    events = [event for event in some_hours(seed, now_ms, LIVE_EVENTS) if moment_of(event) <= now_ms]
+    events += dice.sample(events, len(events) // 10)
+    dice.shuffle(events)
+    return [
+        Parcel(
+            moment_of(event),
+            topic_of(event),
+            None,
+            orjson.dumps(event),
+            event.get("event_id", event.get("analytics_id")),
+        )
+        for event in events
+    ]
+
+
+def mingled(parcels: Sequence[Parcel], others: Sequence[Parcel]) -> list[Parcel]:
+    """`others` evenly among the parcels, both in their order."""
+    share = len(parcels) / max(1, len(others))
+    places = [*enumerate(parcels), *(((place + 0.5) * share, one) for place, one in enumerate(others))]
+    return [one for _, one in sorted(places, key=lambda placed: placed[0])]
 
 
 @cache

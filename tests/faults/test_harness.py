@@ -4,17 +4,22 @@ import hashlib
 import json
 import re
 from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from openride_stream.clock import rfc3339
 from tests.faults import verdict
+from tests.faults.answers import live_figures
 from tests.faults.expected import Expected, precedence
 from tests.faults.faults import FAULTS
 from tests.faults.log import Logged
 from tests.faults.schedule import LONGEST_S, Schedule
-from tests.faults.stream import TOO_LARGE_BYTES, make_stream
+from tests.faults.stream import TOO_LARGE_BYTES, make_live, make_stream, mingled
 from tests.reference.moments import DAY_MS
+from tests.reference.realtime import HOUR_MS, realtime
 
 END_MS = 1_780_000_000_000
 DOMAINS = ("user", "booking", "payment", "trip", "route", "location")
@@ -75,6 +80,40 @@ def test_a_stream_holds_what_is_hard() -> None:
         newest_ms = max(newest_ms, parcel.at_ms)
         lateness_ms = max(lateness_ms, newest_ms - parcel.at_ms)
     assert lateness_ms > 3 * DAY_MS
+
+
+def test_what_is_live_is_young_mingled_evenly_and_partly_sent_twice() -> None:
+    live = make_live(3, END_MS)
+    assert live == make_live(3, END_MS)
+    assert all(END_MS - 10 * HOUR_MS < parcel.at_ms <= END_MS for parcel in live)
+    assert sum(parcel.at_ms > END_MS - HOUR_MS for parcel in live) > 50
+    assert len({parcel.event_id for parcel in live}) < len(live)
+    assert len({parcel.topic for parcel in live}) == 9
+    trips = make_stream(7, END_MS, RETENTION_DAYS)
+    stream = mingled(trips, live)
+    assert [parcel for parcel in stream if parcel in set(trips)] == trips
+    half = stream[: len(stream) // 2]
+    assert abs(len(set(half) & set(live)) - len(live) / 2) < len(live) / 10
+
+
+def test_live_figures_that_differ_are_named(
+    expected: Expected, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.faults.answers.AGREED_WITHIN_S", 0.0)
+    event = {"event_type": "user.activity", "user_id": "u", "event_timestamp": rfc3339(END_MS - 1_000)}
+    expected.add([Logged("openride.events.user", 0, 9, END_MS, json.dumps(event).encode(), {})])
+    assert [one["event_id"] for one in expected.of_late] == ["('openride.events.user', 0, 9)"]
+    (tmp_path / "v1/metrics").mkdir(parents=True)
+    answer = realtime(expected.of_late, END_MS, "NGN", 6) | {"timestamp": rfc3339(END_MS), "reasons": []}
+    stage = SimpleNamespace(workers=[SimpleNamespace(name="one", url=tmp_path.as_uri())])
+
+    def differences(**changes: Any) -> list[str]:
+        (tmp_path / "v1/metrics/realtime").write_text(json.dumps(answer | changes))
+        return [*live_figures(stage, expected)]  # type: ignore[arg-type]
+
+    assert differences() == differences(events_per_second=99) == []
+    (difference,) = differences(active_users=0)
+    assert difference.startswith("realtime of one: active_users is 0, not 1")
 
 
 def test_what_is_right_is_no_difference(expected: Expected) -> None:

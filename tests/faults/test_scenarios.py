@@ -12,17 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from openride_stream.events.topics import TOPICS
-from openride_stream.kafka.topics import SOURCE_MAX_MESSAGE_BYTES
 from openride_stream.replay.parcels import Parcel
 from tests.e2e.cluster import openride
 from tests.faults.play import Play
 from tests.faults.schedule import Schedule, Step
 from tests.faults.stage import OneBroker, Stage
 from tests.faults.stream import make_stream
-from tests.fixtures.broker import EmbeddedBroker
+from tests.fixtures.broker import EmbeddedBroker, made_again
 from tests.reference.moments import DAY_MS
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(420)]
@@ -129,7 +127,7 @@ def test_neither_a_topic_made_again_nor_an_empty_broker_repeats_an_identity(
     assert play.run(QUIET, events) == []
 
     end_all(play)
-    asyncio.run(made_again(play, BOOKINGS))
+    asyncio.run(made_again(play.stage.broker.bootstrap, BOOKINGS))
     start_all(play)
     assert play.run(QUIET, events) == []
 
@@ -148,7 +146,7 @@ def test_a_worker_whose_topic_is_made_again_reads_it_from_its_beginning(play: Pl
     play.stage.start(workers=2)
     events = anonymous(12)
     assert play.run(QUIET, events) == []
-    asyncio.run(made_again(play, BOOKINGS))
+    asyncio.run(made_again(play.stage.broker.bootstrap, BOOKINGS))
     play.new_log()
     assert play.run(QUIET, events) == []
     assert identities(play) == 24
@@ -168,22 +166,6 @@ def start_all(play: Play) -> None:
 def identities(play: Play) -> int:
     ((count,),) = asked(play, "SELECT uniqExact(event_id) FROM {database}.booking_events FINAL")
     return int(count)
-
-
-async def made_again(play: Play, topic: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=play.stage.broker.bootstrap)
-    await admin.start()
-    try:
-        await admin.delete_topics([topic])
-        deadline_s = time.monotonic() + 60
-        while topic in await admin.list_topics():
-            assert time.monotonic() < deadline_s, "the topic is not deleted"
-            await asyncio.sleep(0.1)
-        limits = {"max.message.bytes": str(SOURCE_MAX_MESSAGE_BYTES)}
-        partitions = play.stage.settings.topic_partitions
-        await admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=limits)])
-    finally:
-        await admin.close()
 
 
 def test_a_stop_under_load_is_quick_and_leaves_nothing_to_be_read_again(play: Play) -> None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
+from operator import itemgetter
 from typing import Any
 
 from tests.reference.moments import event_ms
@@ -20,7 +21,9 @@ class LiveReference:
         self, sent: Iterable[Event], now_ms: int, currency: str, live_hours: int, origins: dict[str, str]
     ) -> None:
         distinct = {event["event_id"]: event for event in sent if "event_id" in event}
-        self._events = sorted(distinct.values(), key=lambda event: event_ms(event["event_timestamp"]))
+        timed = ((event_ms(event["event_timestamp"]), event) for event in distinct.values())
+        self._events = sorted(timed, key=itemgetter(0))
+        self._newest: dict[tuple[int, str, str], dict[str, Event]] = {}
         self._now_ms, self._currency, self._live_ms = now_ms, currency, live_hours * HOUR_MS
         self._origins = origins
 
@@ -28,14 +31,17 @@ class LiveReference:
         """Events of some types (all when none are named) in the window that ends now."""
         return [
             event
-            for event in self._events
-            if self._now_ms - window_ms < event_ms(event["event_timestamp"]) <= self._now_ms
+            for at_ms, event in self._events
+            if self._now_ms - window_ms < at_ms <= self._now_ms
             and (not types or event["event_type"] in types)
         ]
 
     def newest(self, window_ms: int, event_type: str, name: str) -> dict[str, Event]:
         """The newest event of each identity."""
-        return {event[name]: event for event in self.within(window_ms, event_type)}
+        asked = window_ms, event_type, name
+        if asked not in self._newest:
+            self._newest[asked] = {event[name]: event for event in self.within(window_ms, event_type)}
+        return self._newest[asked]
 
     def place(self, event: Event) -> str | None:
         """Its own city, else where its route begins; a payment's route is that of its booking."""

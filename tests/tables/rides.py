@@ -6,6 +6,7 @@ from typing import Any
 
 from openride_stream.clock import rfc3339
 from openride_stream.events.example import EXECUTION_NAME, example
+from tests.reference.moments import event_ms
 from tests.reference.realtime import TIERS
 
 Event = dict[str, Any]
@@ -58,6 +59,11 @@ def _one(rng: random.Random, ids: dict[str, list[str]], now_ms: int) -> Event:
     if "total_price" in event:
         event |= {"total_price": f"{rng.randrange(10**7) / 100:.2f}", "currency": rng.choice(["NGN", "KES"])}
     return event
+
+
+def moment_of(event: Event) -> int:
+    """Its event time in ms since the epoch."""
+    return event_ms(event.get("event_timestamp") or event["started_processing_at"])
 
 
 def moved(event: Event, ms: int) -> Event:

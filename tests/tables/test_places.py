@@ -3,12 +3,16 @@
 import random
 import struct
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from openride_stream.events.example import example
 from tables.by_city import cities
 from tables.changes import decoded, encoded, lacks_places
 from tables.drivers import positions
@@ -20,6 +24,7 @@ from tables.realtime import figures
 from tables.series import ALL_SERIES, HOUR_MS
 from tables.state import LiveState
 from tables.zones import ZonesNow, zones
+from tests.exactness.profiles import drawn
 from tests.reference.live import LiveReference
 from tests.tables.rides import Event, moved, some_hours
 from tests.tables.test_realtime import LIVE_HOURS, LIVE_MS, NOW_MS, changelog, of_type, seen
@@ -91,41 +96,106 @@ def answers(state: LiveState, now_ms: int, currency: str = "NGN") -> dict[str, A
     }
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_they_are_those_of_the_distinct_events(seed: int) -> None:
-    events = placed_hours(seed)
-    state = known(changelog(events, random.Random(seed)))
+Asked = tuple[str | None, float]
+"""A city, and how high zones are."""
+
+
+def told_rightly(
+    state: LiveState, events: list[Event], now_ms: int, currency: str, asked: Sequence[Asked]
+) -> None:
+    """Every answer about places is that of a plain loop over the distinct events."""
+    told = LiveReference(events, now_ms, currency, LIVE_HOURS, ORIGINS)
+    found = {
+        city.city: {
+            "drivers": city.active_drivers,
+            "trips": city.active_trips,
+            "bookings": city.bookings_last_hour,
+            "revenue": Decimal(city.revenue_last_hour),
+            "cancelled": city.cancellations_last_hour,
+        }
+        for city in cities(state, now_ms, currency)
+    }
+    expected_cities = told.cities()
+    nothing = {"drivers": 0, "trips": 0, "bookings": 0, "revenue": 0, "cancelled": 0}
+    for city in found.keys() | expected_cities.keys():
+        assert found.get(city, nothing) == expected_cities.get(city, nothing), city
+    for city, size_km in asked:
+        of_city = minutes(state, now_ms, currency, city)
+        for name, expected in told.minutes(city).items():
+            assert [getattr(minute, name) for minute in of_city] == expected, (name, city)
+        total, listed = positions(state, now_ms, city, 1000)
+        drivers = {one.driver_id: (one.lat, one.lon, one.trip_id) for one in listed}
+        assert drivers == told.drivers(city)
+        assert total == len(listed)
+        if currency == "NGN":
+            assert by_edges(zones(state, now_ms, city, size_km)) == told.zones(city, size_km)
+    windows = [(one.minutes, one.active_users, one.active_drivers) for one in active(state, now_ms)]
+    assert windows == told.active()
+
+
+def test_they_are_those_of_the_distinct_events() -> None:
+    events = placed_hours(1)
+    state = known(changelog(events, random.Random(1)))
+    asked = ((None, 0.5), ("Lagos", 37.0), ("São Paulo", 1000.0), ("Nowhere", 2.0))
     for later_ms in (0, 45_000, 10 * 60_000, 70 * 60_000):
-        now_ms = NOW_MS + later_ms
         for currency in ("NGN", "KES"):
-            told = LiveReference(events, now_ms, currency, LIVE_HOURS, ORIGINS)
-            found = {
-                city.city: {
-                    "drivers": city.active_drivers,
-                    "trips": city.active_trips,
-                    "bookings": city.bookings_last_hour,
-                    "revenue": Decimal(city.revenue_last_hour),
-                    "cancelled": city.cancellations_last_hour,
-                }
-                for city in cities(state, now_ms, currency)
-            }
-            nothing = {"drivers": 0, "trips": 0, "bookings": 0, "revenue": 0, "cancelled": 0}
-            assert {city: row for city, row in found.items() if row != nothing} == told.cities()
-            for city, size_km in ((None, 0.5), ("Lagos", 37.0), ("São Paulo", 1000.0), ("Nowhere", 2.0)):
-                of_city = minutes(state, now_ms, currency, city)
-                for name, expected in told.minutes(city).items():
-                    assert [getattr(minute, name) for minute in of_city] == expected, (name, city)
-                total, listed = positions(state, now_ms, city, 1000)
-                drivers = {one.driver_id: (one.lat, one.lon, one.trip_id) for one in listed}
-                assert drivers == told.drivers(city)
-                assert total == len(listed)
-                if currency == "NGN":
-                    assert by_edges(zones(state, now_ms, city, size_km)) == told.zones(city, size_km)
-            windows = [(one.minutes, one.active_users, one.active_drivers) for one in active(state, now_ms)]
-            assert windows == told.active()
+            told_rightly(state, events, NOW_MS + later_ms, currency, asked)
     for later_ms in (5 * HOUR_MS, 9 * HOUR_MS):
         answers(state, NOW_MS + later_ms)
     assert set(state.sizes().values()) == {0}, "everything is forgotten in the end"
+
+
+FIXED_MS = 1_780_000_020_000
+"""A full minute."""
+_MINUTE_MS = 60_000
+_EDGES_MS = (0, *(minutes * _MINUTE_MS for minutes in (1, 5, 15, 59, 60, 6 * 60, 7 * 60, -9)))
+_TYPES = (
+    *("booking.created", "booking.confirmed", "booking.cancelled", "payment.success", "payment.failed"),
+    *("trip.started", "trip.started", "trip.completed", "trip.cancelled", "user.activity"),
+    *("driver.location.updated", "driver.location.updated", "driver.location.updated"),
+)
+_IDS = tuple(str(uuid.UUID(int=number, version=4)) for number in range(1, 4))
+_cities = st.sampled_from((None, "", "Lagos", "Ikeja", "São Paulo"))
+_currencies = st.sampled_from(("NGN", "KES"))
+_lat = st.sampled_from((90, -90, 0, 0.000001, -0.000001, 6.45, 6.450001, 84.9))
+_lon = st.sampled_from((180, -180, 0, 179.999999, -0.000001, 3.4, 3.400001))
+
+
+@st.composite
+def at_an_edge(draw: st.DrawFn, number: int, now_ms: int, taken: set[int]) -> Event:
+    """An event of a few people and trips, beside the edge of a window and of zones; no two at one moment."""
+    at_ms = now_ms - draw(st.sampled_from(_EDGES_MS)) - draw(st.sampled_from((0, 1, -1, 29_999, 30_000)))
+    while at_ms in taken:
+        at_ms -= 1
+    taken.add(at_ms)
+    event = moved(example(draw(st.sampled_from(_TYPES))) | {"event_id": str(uuid.UUID(int=number))}, at_ms)
+    ride = draw(st.sampled_from(_IDS))  # a trip is of one booking, which is of one route
+    given_ids = {
+        **dict.fromkeys(("booking_id", "trip_id", "payment_id"), ride),
+        "route_id": ROUTE_IDS[_IDS.index(ride) * 4],
+        **{name: draw(st.sampled_from(_IDS)) for name in ("user_id", "rider_id", "driver_id")},
+        **dict(zip(("lat", "lon"), (draw(_lat), draw(_lon)), strict=True)),
+        **dict(zip(("pickup_lat", "pickup_lon"), (draw(_lat), draw(_lon)), strict=True)),
+        "total_price": draw(st.sampled_from(("0.00", "10.01", "99999999.99"))),
+        "currency": draw(_currencies),
+    }
+    return (
+        event | {name: value for name, value in given_ids.items() if name in event} | {"city": draw(_cities)}
+    )
+
+
+@drawn(30)
+@given(st.data())
+def test_they_are_right_at_the_edges_of_hours_zones_and_cities(data: st.DataObject) -> None:
+    now_ms = FIXED_MS + data.draw(st.sampled_from((0, 1, 30_000, 59_999)))
+    taken: set[int] = set()
+    events = [data.draw(at_an_edge(number, now_ms, taken)) for number in range(data.draw(st.integers(1, 40)))]
+    order = random.Random(data.draw(st.integers(0, 999)))
+    state = known(changelog(events, order, now_ms), now_ms)
+    asked = ((None, data.draw(st.sampled_from((0.25, 37.0, 1000.0)))), (data.draw(_cities), 5.0))
+    for later_ms in (0, 1, 60_000, HOUR_MS - 1):
+        told_rightly(state, events, now_ms + later_ms, data.draw(_currencies), asked)
+        learn(state, now_ms + later_ms)
 
 
 def test_all_that_happened_in_cities_is_what_happened() -> None:

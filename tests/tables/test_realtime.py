@@ -36,19 +36,19 @@ def topic_of(event: Event) -> str:
     return TOPIC_OF_TIER[tier] if tier else TOPIC_OF[event["event_type"]].name
 
 
-def seen(events: Sequence[Event]) -> Sightings:
+def seen(events: Sequence[Event], now_ms: int = NOW_MS) -> Sightings:
     """What a worker sees that reads `events`, all of one topic, as one batch."""
     topic = topic_of(events[0])
-    records = [FakeRecord(orjson.dumps(event), place, NOW_MS) for place, event in enumerate(events)]
-    found = accepted(topic, records)
+    records = [FakeRecord(orjson.dumps(event), place, now_ms) for place, event in enumerate(events)]
+    found = accepted(topic, records, now_ms)
     assert not found.rejects
-    return sightings(topic, found, NOW_MS, LIVE_MS)
+    return sightings(topic, found, now_ms, LIVE_MS)
 
 
-def accepted(topic: str, records: Sequence[FakeRecord]) -> Accepted:
+def accepted(topic: str, records: Sequence[FakeRecord], now_ms: int = NOW_MS) -> Accepted:
     """As columns wherever that can be done."""
     load()
-    return accept(RecordBatch(topic, 0, records), POLICY, NOW_MS, least_records=2)
+    return accept(RecordBatch(topic, 0, records), POLICY, now_ms, least_records=2)
 
 
 def of_type(event_type: str, count: int, seed: int = 1) -> list[Event]:
@@ -56,7 +56,7 @@ def of_type(event_type: str, count: int, seed: int = 1) -> list[Event]:
     return [event for event in events if event["event_type"] == event_type][:count]
 
 
-def changelog(events: Iterable[Event], rng: random.Random) -> list[bytes]:
+def changelog(events: Iterable[Event], rng: random.Random, now_ms: int = NOW_MS) -> list[bytes]:
     """What workers write who read `events` in batches of any size, everything twice."""
     by_topic: dict[str, list[Event]] = {}
     for event in events:
@@ -68,7 +68,7 @@ def changelog(events: Iterable[Event], rng: random.Random) -> list[bytes]:
             start = 0
             while start < len(ordered):
                 size = rng.choice([1, 7, 150])
-                if added := seen(ordered[start : start + size]):
+                if added := seen(ordered[start : start + size], now_ms):
                     written.append(encoded(added))
                 start += size
     rng.shuffle(written)

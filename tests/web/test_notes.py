@@ -9,6 +9,7 @@ from openride_stream.clickhouse.client import ClickHouse
 from openride_stream.clickhouse.days import DAY_MS
 from openride_stream.clickhouse.queries import places
 from openride_stream.clickhouse.queries.question import Question
+from openride_stream.errors import StoreLimit, StoreRefused, StoreUnavailable
 from tests.fixtures.web import Site, fill
 from tests.web.test_metrics import RANGE, TEN_MS, event, iso
 from tests.web.test_realtime import worker
@@ -80,6 +81,27 @@ async def test_a_currency_that_nothing_was_paid_in_is_said(site: Site) -> None:
     await fill(site, [event("payment.success", currency="KES")])
     site.runtime.clock.advance(6)
     assert "unknown-currency" not in await notes(site, "metrics/payments", **RANGE, currency="KES")
+
+
+@pytest.mark.parametrize(
+    "failure", [StoreUnavailable("away"), StoreLimit("too slow", "time"), StoreRefused("Code: 60", 60)]
+)
+async def test_an_answer_that_is_computed_is_given_though_its_notes_cannot_be_looked_up(
+    site: Site, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    async def fails(*_: Any) -> Any:
+        raise failure
+
+    with monkeypatch.context() as patch:
+        patch.setattr("web.place_notes.places", fails)
+        patch.setattr("web.currency_notes.currencies", fails)
+        async with site.client.get("/v1/metrics/trips", params=RANGE | {"city": "Kano"}) as response:
+            assert response.status == 200
+            assert (await response.json())["trips_started"] == 0
+            told = from_header(response.headers[HEADER])
+    assert [note.kind for note in told] == ["notes-missing"] * 2
+    assert told[0].detail == "whether the place is known could not be looked up"
+    assert "unknown-place" in await notes(site, "metrics/trips", **RANGE, city="Kano"), "and later it can"
 
 
 async def test_a_place_of_todays_events_is_known(site: Site) -> None:
