@@ -112,9 +112,16 @@ class Audience:
         made_s = asyncio.get_running_loop().time()
         looks: dict[Hashable, tuple[BaseModel, list[Listener]]] = {}
         for listener in listeners:
-            if not listener.is_gone():
-                query = self._listeners[listener]
-                looks.setdefault(self._look(listener.context, query), (query, []))[1].append(listener)
+            if listener.is_gone():
+                continue
+            query = self._listeners[listener]
+            try:
+                look = self._look(listener.context, query)
+            except Exception:
+                logger.exception("An answer that is pushed failed")
+                listener.end()
+            else:
+                looks.setdefault(look, (query, []))[1].append(listener)
         for query, there in looks.values():
             await self._tell_same(query, there, made_s)
             await asyncio.sleep(0)

@@ -268,6 +268,25 @@ async def test_an_answer_that_fails_ends_what_was_pushed_and_a_store_that_is_awa
         assert message.type is WSMsgType.CLOSE
 
 
+async def test_a_question_that_fails_ends_its_own_push_and_no_other(
+    bare_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(state: object, now_ms: int) -> frozenset[int]:
+        raise RuntimeError(state, now_ms)
+
+    monkeypatch.setattr("web.views.realtime.currencies_paid", broken)
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        bare_site.client.ws_connect(WS) as usual,
+        bare_site.client.ws_connect(WS, params={"currency": "KES"}) as failing,
+    ):
+        assert (await failing.receive()).type is WSMsgType.CLOSE
+        told = (await usual.receive_json())["timestamp"]
+        bare_site.runtime.clock.advance(5)
+        while (await usual.receive_json())["timestamp"] == told:
+            pass
+
+
 async def test_who_listens_hears_that_the_worker_is_there(
     bare_site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
