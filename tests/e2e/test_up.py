@@ -1,5 +1,6 @@
 """`openride up` as a user runs it: events in, a broker killed, a stop, and the rows still there."""
 
+import asyncio
 import json
 import os
 import re
@@ -14,16 +15,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
+from openride_stream.clock import SystemClock, rfc3339
 from openride_stream.embedded.folder import read_stack
 from openride_stream.embedded.ports import free_port
+from openride_stream.kafka.lag import group_lag
+from openride_stream.settings import Settings
 from tests.embedded.processes import is_running
+from tests.fixtures.broker import made_again
 from tests.fixtures.tracing import untraced
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 UP_DEADLINE_S = 240.0
-ENV = untraced(os.environ)
+USERS = "openride.events.user"
+STALL_S = 4.0
+ENV = untraced(os.environ) | {"OPENRIDE_STALL_TIMEOUT_S": str(STALL_S)}
 
 
 class Stack:
@@ -77,14 +85,36 @@ class Stack:
         with urllib.request.urlopen(self.record.clickhouse, data=sql, timeout=30) as answer:
             return set(answer.read().decode().split())
 
+    def send_to_one_partition(self, count: int) -> None:
+        """Send new users past `emit`, all to one partition, and wait for their rows."""
+        users = [str(uuid.uuid4()) for _ in range(count)]
+
+        async def send() -> None:
+            async with AIOKafkaProducer(bootstrap_servers=self.record.kafka) as producer:
+                for user in users:
+                    await producer.send_and_wait(USERS, json.dumps(registered(user)).encode(), partition=0)
+
+        asyncio.run(send())
+        self.wait_for(lambda: set(users) <= self.users(), "rows of one partition")
+        settings = Settings(_env_file=None, kafka_bootstrap_servers=self.record.kafka)
+        self.wait_for(
+            lambda: not any(part.lag for part in asyncio.run(group_lag(settings, [USERS], mend_ends=True))),
+            "commit",
+        )
+
     def register(self) -> str:
         """Send one event, wait for its row, and return its user."""
         user = str(uuid.uuid4())
-        event = {"event_type": "user.registered", "user_id": user, "phone": "+2348012345678", "role": "RIDER"}
+        event = registered(user)
         env = ENV | {"OPENRIDE_KAFKA_BOOTSTRAP_SERVERS": self.record.kafka}
         subprocess.run([*openride("emit"), "--json", json.dumps(event)], env=env, check=True, timeout=120)
         self.wait_for(lambda: user in self.users(), "row of the event")
         return user
+
+
+def registered(user: str) -> dict[str, str]:
+    fields = {"event_type": "user.registered", "user_id": user, "phone": "+2348012345678", "role": "RIDER"}
+    return fields | {"event_timestamp": rfc3339(SystemClock().now_ms())}
 
 
 def openride(command: str) -> list[str]:
@@ -149,6 +179,16 @@ def test_a_stack_comes_up_survives_its_broker_and_stops_with_nothing_lost_or_lef
     after = stack.register()
     assert {before, after} <= stack.users()
     assert "broker ended with signal SIGKILL" in stack.output.read_text()
+
+    # A log that is made again under a worker: it waits at a place that no record ever comes to, and commits
+    # nothing.
+    stack.send_to_one_partition(2)
+    asyncio.run(made_again(stack.record.kafka, USERS))
+    stack.send_to_one_partition(2)
+    assert re.search(r"worker-[12] ended with exit code 1.*no commit for 4 s", stack.output.read_text()), (
+        stack.output.read_text()
+    )
+    stack.wait_for(stack.ready, "workers after a stall")
 
     last = dict(stack.record.pids)
     exit_code, took_s = stack.stop()
