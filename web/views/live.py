@@ -6,7 +6,8 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 
-from openride_stream.api.live import Activity, Anomalies, Cities, DriverPositions, Minutes
+from openride_stream.api.anomalies import Anomalies
+from openride_stream.api.live import Activity, Cities, DriverPositions, Minutes
 from openride_stream.clock import rfc3339
 from tables.by_city import cities
 from tables.drivers import positions

@@ -3,9 +3,9 @@
 `currency` is an ISO 4217 code, the platform's own unless given; `city` is exact.
 """
 
+from openride_stream.api.anomalies import Anomalies
 from openride_stream.api.live import (
     Activity,
-    Anomalies,
     Cities,
     DriverPositions,
     Ingest,
