@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from openride_stream.errors import Fatal
 from openride_stream.kafka.changelog import FAULTS, LIVE_MAX_MESSAGE_BYTES, LIVE_TOPIC, closed, unavailable
 from openride_stream.kafka.connection import connection
 from openride_stream.kafka.end_offsets import true_end_offsets
@@ -82,7 +83,11 @@ class ChangelogReader:
 
         Raises:
             BrokerUnavailable: what was fetched cannot be read.
+            Fatal: what fetches has ended, and nothing would ever come.
         """
+        if self._consumer._fetcher.error_future.done():
+            message = f"{LIVE_TOPIC} is not fetched any more: the log says why"
+            raise Fatal(message)
         await asyncio.sleep(0)  # what is fetched already is handed out without a pause
         try:
             fetched = await self._consumer.getmany(timeout_ms=round(timeout_s * 1000))

@@ -9,6 +9,7 @@ from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError
 
 from openride_stream.errors import Fatal
+from openride_stream.kafka import closed_connections  # noqa: F401  # for what it mends
 from openride_stream.settings.kafka import KafkaSettings
 
 _ASKED_WITHIN_S: Final = 5.0

@@ -10,8 +10,8 @@ import pytest
 from aiokafka.errors import TopicAuthorizationFailedError
 
 from openride_stream.clock import SystemClock
-from openride_stream.errors import BrokerUnavailable
-from openride_stream.kafka.changelog import ChangelogWriter
+from openride_stream.errors import BrokerUnavailable, Fatal
+from openride_stream.kafka.changelog import LIVE_TOPIC, ChangelogWriter
 from openride_stream.kafka.changelog_reader import ChangelogReader
 from openride_stream.kafka.topics import create_topics
 from openride_stream.settings import Settings
@@ -91,6 +91,17 @@ async def test_a_row_that_shows_after_the_one_behind_it_is_read(
     else:
         # What is not there however often one looks was deleted: reading goes on behind it.
         assert 0 < len(found) < 60
+
+
+async def test_a_reader_whose_fetching_has_ended_says_so_and_waits_for_nothing(settings: Settings) -> None:
+    await create_topics(settings)
+    async with reading(settings) as reader:
+        assert await reader.read(0.1) == []
+        fetching = reader._consumer._fetcher.error_future
+        fetching.cancel()
+        await asyncio.wait({fetching})
+        with pytest.raises(Fatal, match=LIVE_TOPIC):
+            await reader.read(0.1)
 
 
 async def test_a_writer_that_is_ahead_of_the_broker_holds_up_its_callers_and_loses_nothing(
