@@ -13,19 +13,12 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-Series = Literal[
-    "trips_started",
-    "trips_completed",
-    "bookings_created",
-    "bookings_cancelled",
-    "revenue",
-    "payments_success",
-    "payments_failed",
-]
+from openride_stream.api.anomalies import SeriesName
+
 Direction = Literal["low", "high"]
 Numbers = npt.NDArray[np.float64]
 
-SERIES: Final[tuple[Series, ...]] = (
+SERIES: Final[tuple[SeriesName, ...]] = (
     "trips_started",
     "trips_completed",
     "bookings_created",
@@ -62,14 +55,14 @@ class Baseline:
 
     start_ms: int
     days: int
-    series: Mapping[Series, Usual]
+    series: Mapping[SeriesName, Usual]
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
     """One series of late: `numbers` has what each minute from `start_ms` on held."""
 
-    series: Series
+    series: SeriesName
     start_ms: int
     numbers: Numbers
 
@@ -78,7 +71,7 @@ class Observed:
 class Score:
     """The minutes from `start_ms` to `end_ms` (since the epoch) of one series, and what is usual then."""
 
-    series: Series
+    series: SeriesName
     start_ms: int
     end_ms: int
     observed: float
@@ -93,7 +86,7 @@ class Anomaly:
     `ongoing` when it may have begun before what was judged.
     """
 
-    series: Series
+    series: SeriesName
     direction: Direction
     start_ms: int
     end_ms: int

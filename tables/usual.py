@@ -7,9 +7,10 @@ from typing import Final
 
 import numpy as np
 
+from openride_stream.api.anomalies import SeriesName
 from openride_stream.clickhouse.client import ClickHouse, Row
 from openride_stream.clickhouse.distinct import distinct_events
-from tables.anomalies import LEAST_DAYS, MINUTE_MS, SERIES, Baseline, Numbers, Series, Usual
+from tables.anomalies import LEAST_DAYS, MINUTE_MS, SERIES, Baseline, Numbers, Usual
 
 DAY_MS: Final = 86_400_000
 BEHIND_MINUTES: Final = 100
@@ -26,7 +27,7 @@ class _Table:
 
     name: str
     identity: str
-    types: Mapping[str, Series]
+    types: Mapping[str, SeriesName]
 
 
 _TABLES: Final = (
